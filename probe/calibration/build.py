@@ -1,0 +1,112 @@
+"""From known texts to a calibration: scored once, the default score chosen, the residual fitted on tuning texts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from probe.calibration.calibration import Calibration, Sentinel, Vector
+from probe.calibration.residual import FEWEST, fit
+from probe.data.overlap import index
+from probe.errors import CalibrationError
+from probe.pipeline import Options, Probe, Progress, default_score, difficulty_of
+from probe.scores import TABLE
+from probe.scores.base import EZ_SMOOTHING, View
+from probe.scores.ez import parts
+from probe.types import Evidence, Text, TokenStats
+
+SENTINELS = 32
+TUNING_SHARE = 7  # one in so many known non-members tunes where no tuning texts are given
+FEWEST_NONMEMBERS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Texts whose membership is known. The tuning ones do not calibrate; without any, a share is split off."""
+
+    nonmembers: Sequence[str]
+    members: Sequence[str] = ()
+    tuning: Sequence[str] = ()
+    tuning_members: Sequence[str] = ()
+    sentinels: Sequence[str] = ()
+    basis: str = "post-hoc"
+
+
+def calibrate(probe: Probe, known: Known, name: str, seed: int = 0, progress: Progress | None = None) -> Calibration:
+    """Scores the known texts under `probe` and returns their calibration. Raises CalibrationError."""
+    groups = [*_split(known.tuning, known.nonmembers, seed), *_split(known.tuning_members, known.members, seed)]
+    prepared = [probe.prepare([Text(text) for text in group], Options(scores=frozenset())) for group in groups]
+    measured = probe.measure(prepared, progress)
+    score, notes = _choose(measured)
+    smoothing = _smoothing(measured[0])
+    tuned, negative, tuned_members, positive = (_table(group, score, smoothing) for group in measured)
+    if len(negative) < FEWEST_NONMEMBERS:
+        raise CalibrationError(
+            f"{len(negative)} of {len(groups[1])} known non-members can be scored; bring at least {FEWEST_NONMEMBERS} "
+            "(299 allow a claim of FPR 1%, 2,995 of .1%)."
+        )
+    residual = fit(*tuned.T)
+    member_residual = fit(*tuned_members.T) if len(tuned_members) >= FEWEST else residual
+    return Calibration(
+        name=name, score=score, fingerprint=probe.fingerprint, residual=residual, member_residual=member_residual,
+        nonmembers=np.sort(residual(*negative.T)), members=np.sort(member_residual(*positive.T)),
+        tokens=negative[:, 1], difficulty=negative[:, 2], shingles=index([text for group in groups for text in group]),
+        sentinels=_sentinels(probe, known.sentinels or groups[1], score), smoothing=smoothing, basis=known.basis,
+        created=datetime.now(UTC).isoformat(timespec="seconds"), notes=tuple(notes),
+    )  # fmt: skip
+
+
+def _split(tuning: Sequence[str], texts: Sequence[str], seed: int) -> tuple[list[str], list[str]]:
+    """Returns texts to tune on and texts to calibrate on."""
+    rest = _unique(texts)
+    if tuning:
+        return _unique(tuning), rest
+    random.Random(seed).shuffle(rest)
+    share = len(rest) // TUNING_SHARE
+    return (rest[:share], rest[share:]) if share >= FEWEST else ([], rest)
+
+
+def _unique(texts: Sequence[str]) -> list[str]:
+    return list({" ".join(text.split()): text for text in texts}.values())
+
+
+def _choose(measured: Sequence[Sequence[Evidence]]) -> tuple[str, list[str]]:
+    """Returns the default score, chosen once for all known texts, and what was left out."""
+    good = [row for group in measured for row in group if isinstance(row.target, TokenStats)]
+    if not good:
+        raise CalibrationError("None of the known texts can be scored; are they empty?")
+    votes = [default_score(row) for row in good[:100]]
+    score = max(set(votes), key=votes.count)
+    left_out = sum(TABLE[score](row).value is None for group in measured for row in group)
+    return score, [f"{left_out} known texts could not be scored and were left out"] if left_out else []
+
+
+def _smoothing(tuning: Sequence[Evidence]) -> float:
+    """Returns a tenth of the median P + N over the tuning texts (see scores/ez.py)."""
+    sums = [
+        sum(parts(View(row.text, row.target, None, row.reference)))
+        for row in tuning
+        if TABLE["ez"](row).value is not None
+        and isinstance(row.target, TokenStats) and isinstance(row.reference, TokenStats)
+    ]  # fmt: skip
+    return 0.1 * float(np.median(sums)) if sums and np.median(sums) > 0 else EZ_SMOOTHING
+
+
+def _table(group: Sequence[Evidence], score: str, smoothing: float) -> Vector:
+    """Returns [texts, 3]: raw score, tokens, difficulty, for the texts that have one."""
+    rows = [
+        (value, len(row.target.logprob), difficulty_of(row))
+        for row in group
+        if isinstance(row.target, TokenStats) and (value := TABLE[score](row, smoothing).value) is not None
+    ]
+    return np.asarray(rows, dtype=np.float64).reshape(-1, 3)
+
+
+def _sentinels(probe: Probe, texts: Sequence[str], score: str) -> tuple[Sentinel, ...]:
+    results = probe(list(texts)[:SENTINELS], scores=[score])
+    values = [(text, result.scores[score].value) for text, result in zip(texts, results, strict=False) if result.scores]
+    return tuple(Sentinel(text, value) for text, value in values if value is not None)

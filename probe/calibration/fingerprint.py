@@ -1,0 +1,66 @@
+"""What a calibration holds for: the models, tokenizers, dtypes, window policy and formulas that its scores came from.
+
+These must match. Engine, device and library versions are recorded; where they differ, sentinel texts decide.
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+
+from probe.models.base import Engine
+from probe.scores import VERSION as FORMULAS
+from probe.scores.zlib import RUNTIME
+
+_LIBRARIES = ("memprobe", "torch", "transformers", "tokenizers", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Up to `formulas` the fields must match; the rest is recorded."""
+
+    target: str
+    tokenizer: str
+    dtype: str
+    windows: str
+    reference: str | None = None
+    reference_tokenizer: str | None = None
+    reference_dtype: str | None = None
+    reference_windows: str | None = None
+    formulas: str = FORMULAS
+    engine: str = ""
+    device: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def mismatches(self, other: Fingerprint) -> list[str]:
+        """Returns the names of the fields that must match and do not."""
+        recorded = {"engine", "device", "versions"}
+        mine, theirs = asdict(self), asdict(other)
+        return [name for name in mine if name not in recorded and mine[name] != theirs[name]]
+
+    def same_conditions(self, other: Fingerprint) -> bool:
+        """True where engine, device and library versions are the same too."""
+        return (self.engine, self.device, self.versions) == (other.engine, other.device, other.versions)
+
+
+def take(target: Engine, reference: Engine | None) -> Fingerprint:
+    """Returns the fingerprint of a target and reference as they are loaded now."""
+    mine = target.identity
+    other = reference.identity if reference else None
+    return Fingerprint(
+        target=mine.model, tokenizer=mine.tokenizer, dtype=mine.dtype, windows=mine.windows,
+        reference=other.model if other else None, reference_tokenizer=other.tokenizer if other else None,
+        reference_dtype=other.dtype if other else None, reference_windows=other.windows if other else None,
+        engine=mine.engine, device=mine.device, versions=versions(),
+    )  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "zlib": RUNTIME}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found

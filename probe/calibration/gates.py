@@ -1,0 +1,79 @@
+"""Gates: conditions without which a score above the threshold does not mean membership.
+
+pass / fail / untestable. Text level: support (length and reference loss within the calibration's) and overlap (no run
+of words shared with the known texts). Set level: size, decided here; blind, placebo and split, decided when the
+calibration was made, and untestable where it does not say.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from probe.calibration.calibration import Calibration
+from probe.calibration.conformal import needed
+from probe.data.overlap import SHINGLE, longest_shared_run, words
+from probe.types import Claim, Gate
+
+SHARED_WORDS = 13  # the field's usual measure of contamination
+_SHORT_SHARE = 0.8  # a short text may not be found nearly whole
+_SET_LEVEL = ("blind", "placebo", "split")
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """results: name -> pass / fail / untestable; why: one sentence for each failed gate."""
+
+    results: dict[str, Gate]
+    why: dict[str, str]
+
+    @property
+    def failed(self) -> list[str]:
+        return [name for name, result in self.results.items() if result == "fail"]
+
+
+def check(calibration: Calibration, claim: Claim, text: str, tokens: int, difficulty: float) -> Gates:
+    """Returns every gate of one text. difficulty: reference loss, nats per token."""
+    why = {
+        "size": _size(claim),
+        "support": _support(calibration, tokens, difficulty),
+        "overlap": _overlap(calibration.shingles, text),
+    }
+    results: dict[str, Gate] = {name: "fail" if reason else "pass" for name, reason in why.items()}
+    results |= {name: calibration.gates.get(name, "untestable") for name in _SET_LEVEL}
+    why |= {name: f"the calibration's {name} gate failed" for name in _SET_LEVEL if results[name] == "fail"}
+    return Gates(results, {name: reason for name, reason in why.items() if reason})
+
+
+def _size(claim: Claim) -> str:
+    if claim.k:
+        return ""
+    return (
+        f"{claim.nonmembers:,} known non-members allow no claim below FPR {claim.smallest_alpha:.2%}; "
+        f"FPR {claim.alpha:.2%} takes {needed(claim.alpha):,}"
+    )
+
+
+def _support(calibration: Calibration, tokens: int, difficulty: float) -> str:
+    shortest, longest = calibration.lengths
+    if not shortest <= tokens <= longest:
+        remedy = "send a longer passage" if tokens < shortest else "send a passage of it"
+        return f"it has {tokens} tokens and the calibration covers {shortest} to {longest}; {remedy}"
+    easiest, hardest = calibration.difficulties
+    if not easiest <= difficulty <= hardest:
+        return (
+            f"its loss under the reference, {difficulty:.2f} nats per token, is outside the calibration's "
+            f"{easiest:.2f} to {hardest:.2f}: it is another kind of text"
+        )
+    return ""
+
+
+def _overlap(known: npt.NDArray[np.uint32], text: str) -> str:
+    total = len(words(text))
+    shared = longest_shared_run(text, known)
+    if shared >= max(SHINGLE, min(SHARED_WORDS, math.ceil(_SHORT_SHARE * total))):
+        return f"it shares a run of {shared} words with the calibration's own texts"
+    return ""

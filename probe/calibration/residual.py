@@ -1,0 +1,55 @@
+"""A score freed of length and difficulty: (score - location) / scale, both linear in log tokens and reference loss.
+
+Fitted by least squares on tuning non-members, who are neither calibrated on nor tested: location on the score, scale
+on the log of the absolute residual (Harvey 1976). A short text's mean scatters more than a long one's, so without the
+scale one threshold could not serve both. Monotone in the score of a given text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FEWEST = 50  # tuning texts; below that the score is taken as it is
+_LOG_NORMAL = 0.6352  # -E[log |z|] for a standard normal z
+_FLOOR = 1e-9
+
+Vector = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """Coefficients on (1, log tokens, difficulty); difficulty is the reference loss in nats per token, or 0."""
+
+    location: tuple[float, ...] = (0.0, 0.0, 0.0)
+    log_scale: tuple[float, ...] = (0.0, 0.0, 0.0)
+
+    def __call__(self, scores: Vector, tokens: Vector, difficulty: Vector) -> Vector:
+        """Returns the calibrated scores [texts], in standard deviations of the tuning non-members."""
+        x = _design(tokens, difficulty)
+        return np.asarray((scores - x @ np.asarray(self.location)) / np.exp(x @ np.asarray(self.log_scale)))
+
+
+def fit(scores: Vector, tokens: Vector, difficulty: Vector) -> Residual:
+    """Returns the residual of tuning non-members, or the identity for fewer than FEWEST."""
+    if len(scores) < FEWEST:
+        return Residual()
+    x = _design(tokens, difficulty)
+    location = _least_squares(x, scores)
+    spread = np.log(np.abs(scores - x @ location) + _FLOOR) + _LOG_NORMAL
+    return Residual(_floats(location), _floats(_least_squares(x, spread)))
+
+
+def _design(tokens: Vector, difficulty: Vector) -> Vector:
+    return np.stack([np.ones_like(tokens), np.log(tokens), difficulty], axis=1)
+
+
+def _least_squares(x: Vector, y: Vector) -> Vector:
+    return np.asarray(np.linalg.lstsq(x, y, rcond=1e-10)[0])
+
+
+def _floats(values: Sequence[float] | Vector) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

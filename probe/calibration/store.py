@@ -1,0 +1,103 @@
+"""Calibrations on disk: one .npz each, arrays beside a JSON header. Nothing in it is ever unpickled."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from probe.calibration.calibration import Calibration, Sentinel
+from probe.calibration.fingerprint import Fingerprint
+from probe.calibration.residual import Residual
+from probe.errors import CalibrationError, InputError, UnknownName
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ARRAYS = ("nonmembers", "members", "tokens", "difficulty", "shingles")
+DEMO = "demo"
+# whatever numpy, zipfile and json raise on a truncated, corrupt or hostile file
+_BROKEN = (
+    OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, RecursionError, MemoryError, zipfile.BadZipFile,
+    zlib.error, SyntaxError, tokenize.TokenError,
+)  # fmt: skip
+
+
+def save(calibration: Calibration, folder: Path) -> Path:
+    """Writes NAME.npz, readable by its owner only, and returns its path."""
+    path = _path(calibration.name, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    header = asdict(calibration)
+    arrays = {name: header.pop(name) for name in _ARRAYS}
+    temporary = path.with_suffix(".tmp")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
+    temporary.replace(path)
+    return path
+
+
+def load(path: Path) -> Calibration:
+    """Reads a calibration file. Raises CalibrationError for anything else."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            header = json.loads(str(stored["header"]))
+            arrays = {name: stored[name] for name in _ARRAYS}
+        header["fingerprint"] = Fingerprint(**header["fingerprint"])
+        for name in ("residual", "member_residual"):
+            header[name] = Residual(**{key: tuple(value) for key, value in header[name].items()})
+        header["sentinels"] = tuple(Sentinel(**row) for row in header["sentinels"])
+        header["notes"] = tuple(header["notes"])
+        return _checked(Calibration(**header, **arrays))
+    except _BROKEN as error:
+        raise CalibrationError(f"{path.name} is not a calibration of this version: {error}") from error
+
+
+def find(name: str, folder: Path) -> Calibration:
+    """Returns the calibration of this name. Raises UnknownName."""
+    path = _path(name, folder)
+    if path.is_file():
+        return load(path)
+    if name == DEMO:
+        return load(Path(str(files("probe.demo") / "assets" / "demo.npz")))
+    raise UnknownName(f"No calibration named {name}. There are: {', '.join(names(folder))}.", "calibration")
+
+
+def names(folder: Path) -> list[str]:
+    """Returns the names at hand, the embedded one first."""
+    return [DEMO, *sorted(path.stem for path in folder.glob("*.npz") if path.stem != DEMO)]
+
+
+def stored(folder: Path) -> Iterator[Calibration | CalibrationError]:
+    """Yields every calibration at hand, or the error of a file that is none."""
+    for name in names(folder):
+        try:
+            yield find(name, folder)
+        except CalibrationError as error:
+            yield error
+
+
+def _checked(calibration: Calibration) -> Calibration:
+    """Raises ValueError for arrays that would give wrong verdicts."""
+    for name in ("nonmembers", "members", "shingles"):
+        array = getattr(calibration, name)
+        if array.ndim != 1 or (np.diff(array.astype(np.float64)) < 0).any():
+            raise ValueError(f"{name} are not ascending")
+    sizes = {len(calibration.nonmembers), len(calibration.tokens), len(calibration.difficulty)}
+    if len(sizes) != 1 or not len(calibration.nonmembers):
+        raise ValueError("its arrays are empty or of different lengths")
+    if not all(np.isfinite(getattr(calibration, name)).all() for name in _ARRAYS):
+        raise ValueError("it holds figures that are not finite")
+    return calibration
+
+
+def _path(name: str, folder: Path) -> Path:
+    if not _NAME.fullmatch(name):
+        raise InputError(f"{name!r} cannot name a calibration: use letters, digits, dots and dashes.", "calibration")
+    return folder / f"{name}.npz"

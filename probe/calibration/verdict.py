@@ -1,0 +1,63 @@
+"""From a calibrated score and the gates to one of four answers, with its reason in a plain sentence.
+
+exceeds = fewer than k known non-members score at least as high (k from the Beta rule).
+exceeds and p_member > b -> member; neither -> not_member; only not exceeding -> inconclusive; exceeding, yet unlike the
+known members -> out_of_distribution. Without known members there is no not_member. A failed support gate gives
+out_of_distribution, any other failed gate makes the answer inconclusive.
+"""
+
+from __future__ import annotations
+
+from probe.calibration.calibration import Calibration
+from probe.calibration.conformal import at_least, at_most, p_value
+from probe.calibration.gates import Gates
+from probe.types import Call, Claim, Gate, Grade, Verdict
+
+MEMBER_LEVEL = 0.05  # b: a text below all but 5% of the known members is unlike them
+
+
+def decide(calibration: Calibration, claim: Claim, score: float, member_score: float, gates: Gates) -> Verdict:
+    """Returns the verdict on a score calibrated against non-members and against members."""
+    above = at_least(calibration.nonmembers, score)
+    m = len(calibration.members)
+    p_member = (1 + at_most(calibration.members, member_score)) / (m + 1) if m else None
+    exceeds = above < claim.k
+    call, reason = _call(exceeds, p_member, above, claim)
+    if "support" in gates.failed:
+        call, reason = Call.OUT_OF_DISTRIBUTION, f"Not comparable: {gates.why['support']}."
+    elif gates.failed and call is not Call.OUT_OF_DISTRIBUTION:
+        call, reason = Call.INCONCLUSIVE, f"No claim: {'; '.join(gates.why[name] for name in gates.failed)}."
+    return Verdict(
+        call=call, reason=reason, p_value=p_value(calibration.nonmembers, score), p_member=p_member, claim=claim,
+        gates=gates.results, evidence=grade(gates.results, calibration.basis),
+    )  # fmt: skip
+
+
+def uncalibrated(reason: str) -> Verdict:
+    """Returns the only honest answer without a calibration."""
+    return Verdict(Call.INCONCLUSIVE, reason, evidence="D")
+
+
+def grade(gates: dict[str, Gate], basis: str) -> Grade:
+    """Returns B for a known random split, C for a calibration made afterwards, D where some gate cannot be tested."""
+    if "untestable" in gates.values() or "fail" in gates.values():
+        return "D"
+    return "B" if basis == "split" else "C"
+
+
+def _call(exceeds: bool, p_member: float | None, above: int, claim: Claim) -> tuple[Call, str]:
+    others = f"{above:,} of {claim.nonmembers:,} known non-members"
+    unlike = p_member is not None and p_member <= MEMBER_LEVEL
+    rule = f"threshold for FPR {claim.alpha:.3g}: fewer than {claim.k:,}"
+    if exceeds and unlike:
+        return (
+            Call.OUT_OF_DISTRIBUTION,
+            f"Unlike both: only {others} score as high, yet nearly all known members higher.",
+        )
+    if exceeds:
+        return Call.MEMBER, f"Only {others} score as high ({rule})."
+    if unlike:
+        return Call.NOT_MEMBER, f"{others} score as high, and nearly all of {claim.members:,} known members higher."
+    if p_member is None:
+        return Call.INCONCLUSIVE, f"{others} score as high ({rule}); without known members this rules nothing out."
+    return Call.INCONCLUSIVE, f"{others} score as high ({rule}), and so low a score is not rare among known members."

@@ -1,0 +1,181 @@
+"""The command line: options in, the library or the service called, tables and JSON out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from probe.config import Settings
+from probe.errors import InputError, MemprobeError
+from probe.types import Text
+
+if TYPE_CHECKING:
+    from probe.pipeline import Probe
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+Target = Annotated[str | None, typer.Option(help="hub id or folder; the embedded pair where none is named")]
+Reference = Annotated[str | None, typer.Option(help="hub id or folder of the reference model")]
+CalibrationName = Annotated[str | None, typer.Option(help="name of a stored calibration")]
+Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16 or auto; a calibration decides it")]
+DeviceMap = Annotated[str | None, typer.Option(help="as in transformers: auto, cpu, cuda:0 ...")]
+Revision = Annotated[str | None, typer.Option(help="the target's branch, tag or commit on the hub")]
+TextColumn = Annotated[str, typer.Option(help="the field that holds the text")]
+IdColumn = Annotated[str, typer.Option(help="the field that holds the id")]
+
+
+@app.command()
+def serve(
+    target: Target = None, reference: Reference = None, calibration: CalibrationName = None, dtype: Dtype = None,
+    device_map: DeviceMap = None, name: Annotated[str | None, typer.Option(help="id under which it is offered")] = None,
+    host: str | None = None, port: int | None = None,
+) -> None:  # fmt: skip
+    """Starts the HTTP service."""
+    import uvicorn
+
+    from server.app import create_app
+
+    chosen = {
+        "target": target, "reference": reference, "calibration": calibration, "dtype": dtype, "device_map": device_map,
+        "name": name, "host": host, "port": port,
+    }  # fmt: skip
+    settings = Settings(**{key: value for key, value in chosen.items() if value is not None})  # type: ignore[arg-type]
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False)
+
+
+@app.command()
+def probe(
+    inputs: Annotated[list[str], typer.Argument(help="texts, or files (.jsonl .csv .tsv .txt); - reads one text")],
+    target: Target = None, reference: Reference = None, calibration: CalibrationName = None, dtype: Dtype = None,
+    device_map: DeviceMap = None, revision: Revision = None,
+    scores: Annotated[str | None, typer.Option(help="ids to compute, comma-separated; all by default")] = None,
+    alpha: Annotated[float, typer.Option(help="the false-positive rate that a `member` claims")] = 0.01,
+    text_column: TextColumn = "text", id_column: IdColumn = "id",
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object per text")] = False,
+    tokens: Annotated[bool, typer.Option(help="with --json: every token's log-probability, rank and place")] = False,
+) -> None:  # fmt: skip
+    """Judges texts without a server."""
+    from probe.show import progress, table
+
+    texts, broken = _texts(inputs, text_column, id_column)
+    opened = _open(target, reference, calibration, dtype, device_map, revision)
+    with progress("Measuring") as advance:
+        names = None if scores is None else [name.strip() for name in scores.split(",")]
+        results = opened(texts, scores=names, alpha=alpha, progress=advance)
+    if as_json:
+        from probe.response import result_dict
+
+        for result in results:
+            typer.echo(json.dumps(result_dict(result, tokens), ensure_ascii=True))
+    else:
+        table(results, [text.text for text in texts])
+    for line in broken:
+        typer.echo(line, err=True)
+    if broken or any(result.error for result in results):
+        raise typer.Exit(1)
+
+
+@app.command()
+def calibrate(
+    name: Annotated[str, typer.Argument(help="the name to store it under")],
+    nonmembers: Annotated[list[Path], typer.Option(help="files of texts that the target cannot have seen")],
+    members: Annotated[list[Path] | None, typer.Option(help="files of texts that it was trained on")] = None,
+    tuning: Annotated[list[Path] | None, typer.Option(help="more non-members; else a seventh is split off")] = None,
+    target: Target = None, reference: Reference = None, dtype: Dtype = None, device_map: DeviceMap = None,
+    revision: Revision = None, text_column: TextColumn = "text", id_column: IdColumn = "id", seed: int = 0,
+) -> None:  # fmt: skip
+    """Scores known texts once, so that verdicts on others can name a false-positive rate."""
+    from probe.calibration.build import Known
+    from probe.calibration.build import calibrate as build
+    from probe.calibration.store import save
+    from probe.show import claims, progress
+
+    texts = [_known(group or [], text_column, id_column) for group in (nonmembers, members, tuning)]
+    known = Known(texts[0], members=texts[1], tuning=texts[2])
+    opened = _open(target, reference, None, dtype, device_map, revision)
+    with progress("Measuring the known texts") as advance:
+        found = build(opened, known, name, seed, advance)
+    path = save(found, Settings().calibrations)
+    claims(found)
+    typer.echo(
+        f"Stored as {name} ({path}). It holds its texts' scores and hashes, and {len(found.sentinels)} whole texts."
+    )
+
+
+@app.command()
+def models() -> None:
+    """Lists the embedded pair and the stored calibrations."""
+    from probe.calibration.calibration import Calibration
+    from probe.calibration.store import stored
+    from probe.show import calibrations
+
+    found = list(stored(Settings().calibrations))
+    calibrations([entry for entry in found if isinstance(entry, Calibration)])
+    for entry in found:
+        if not isinstance(entry, Calibration):
+            typer.echo(str(entry), err=True)
+
+
+@app.command()
+def demo(
+    port: int | None = None, once: Annotated[bool, typer.Option(help="end after the table")] = False
+) -> None:  # fmt: skip
+    """Starts the service on the embedded pair and sends it texts whose truth is known."""
+    from probe.demo.run import run
+
+    run(port or Settings().port, once)
+
+
+def main() -> None:
+    """Entry point: an error of ours is one line on stderr and exit code 2."""
+    try:
+        app()
+    except MemprobeError as error:
+        typer.echo(f"memprobe: {error}", err=True)
+        sys.exit(2)
+
+
+def _open(*names: str | None) -> Probe:
+    from probe.opening import open_probe
+
+    target, reference, calibration, dtype, device_map, revision = names
+    target = target or Settings().target or "demo"
+    return open_probe(target, reference, calibration, dtype=dtype, device_map=device_map, revision=revision)
+
+
+def _texts(inputs: list[str], text_column: str, id_column: str) -> tuple[list[Text], list[str]]:
+    """Returns the texts, and a line for each row that gives none."""
+    from probe.data.read import Unreadable, read
+
+    texts: list[Text] = []
+    broken: list[str] = []
+    for entry in inputs:
+        if not _is_file(entry):
+            texts.append(Text(sys.stdin.read() if entry == "-" else entry))
+            continue
+        for row in read(Path(entry), text_column, id_column):
+            if isinstance(row, Unreadable):
+                broken.append(f"{entry}, row {row.row}: {row.reason}")
+            else:
+                texts.append(row)
+    return texts, broken
+
+
+def _is_file(entry: str) -> bool:
+    try:
+        return Path(entry).is_file()
+    except (OSError, ValueError):  # too long, or holding NUL, for a name
+        return False
+
+
+def _known(paths: list[Path], text_column: str, id_column: str) -> list[str]:
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing:
+        raise InputError(f"No file {', '.join(missing)}.")
+    texts, broken = _texts([str(path) for path in paths], text_column, id_column)
+    for line in broken:
+        typer.echo(line, err=True)
+    return [text.text for text in texts]

@@ -1,0 +1,33 @@
+"""Settings, from the environment (prefix MEMPROBE_) or a .env file; the command line's options win over both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. Limits hold for one request of the service."""
+
+    model_config = SettingsConfigDict(env_prefix="MEMPROBE_", env_file=".env", extra="ignore")
+
+    home: Path = Field(default=Path.home() / ".memprobe", description="where calibrations are kept")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    target: str | None = Field(default=None, description="hub id or folder; the embedded pair where none is named")
+    reference: str | None = None
+    calibration: str | None = None
+    name: str | None = Field(default=None, description="the id under which the service offers the model")
+    dtype: str | None = None
+    device_map: str | None = None
+    batch_tokens: int | None = Field(default=None, gt=0, description="padded tokens per forward pass")
+    max_body_bytes: int = Field(default=8_000_000, gt=0)
+    max_texts: int = Field(default=256, gt=0)
+    max_tokens: int = Field(default=16_384, gt=1, description="tokens per text")
+    queue_depth: int = Field(default=64, gt=0, description="requests that may wait")
+
+    @property
+    def calibrations(self) -> Path:
+        return self.home / "calibrations"

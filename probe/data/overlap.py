@@ -1,0 +1,80 @@
+"""Near-copies: word shingles, and the clusters of texts that share them.
+
+A near-copy on the other side of a split makes a non-member look like a member, so splits are made over clusters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from hashlib import blake2b
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+SHINGLE = 5  # words; the documentation's stock phrases rarely agree in more
+_UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+_COMMON = 200  # a shingle in more texts than this is a stock phrase, not a copy
+
+
+def words(text: str) -> list[str]:
+    """Returns the words in lower case; in scripts without spaces each character is one."""
+    return _WORD.findall(text.lower())
+
+
+def shingles(text: str, size: int = SHINGLE) -> list[int]:
+    """Returns a 64-bit hash for each run of `size` words, in order; a shorter text is one shingle."""
+    found = words(text)
+    runs = [" ".join(found[i : i + size]) for i in range(max(1, len(found) - size + 1))]
+    return [int.from_bytes(blake2b(run.encode(), digest_size=8).digest(), "big") for run in runs]
+
+
+def index(texts: Sequence[str]) -> npt.NDArray[np.uint32]:
+    """Returns the sorted 32-bit shingles of all texts: enough, because overlap is decided on runs of them."""
+    return np.unique(np.array([shingle & 0xFFFFFFFF for text in texts for shingle in shingles(text)], dtype=np.uint32))
+
+
+def longest_shared_run(text: str, known: npt.NDArray[np.uint32]) -> int:
+    """Returns the length in words of the longest run of `text` whose shingles are all in `known`; 0 for none."""
+    if not len(known):
+        return 0
+    found = np.array([shingle & 0xFFFFFFFF for shingle in shingles(text)], dtype=np.uint32)
+    place = np.minimum(np.searchsorted(known, found), len(known) - 1)
+    longest = run = 0
+    for hit in known[place] == found:
+        run = run + 1 if hit else 0
+        longest = max(longest, run)
+    return min(longest + SHINGLE - 1, len(words(text))) if longest else 0
+
+
+def clusters(texts: Sequence[str], share: float) -> list[int]:
+    """Returns a cluster label per text: texts are linked when the smaller shares at least `share` of its shingles."""
+    hashed = [frozenset(shingles(text)) for text in texts]
+    first: dict[frozenset[int], int] = {}
+    parent = [first.setdefault(found, index) for index, found in enumerate(hashed)]  # exact copies, however many
+    for (left, right), common in _shared(hashed).items():
+        if common >= share * min(len(hashed[left]), len(hashed[right])):
+            parent[_root(parent, left)] = _root(parent, right)
+    return [_root(parent, index) for index in range(len(texts))]
+
+
+def _shared(hashed: Sequence[frozenset[int]]) -> Counter[tuple[int, int]]:
+    holders: defaultdict[int, list[int]] = defaultdict(list)
+    for index, found in enumerate(hashed):
+        for shingle in found:
+            holders[shingle].append(index)
+    pairs: Counter[tuple[int, int]] = Counter()
+    for indices in holders.values():
+        if len(indices) <= _COMMON:
+            pairs.update(combinations(indices, 2))
+    return pairs
+
+
+def _root(parent: list[int], index: int) -> int:
+    while parent[index] != index:
+        parent[index] = parent[parent[index]]
+        index = parent[index]
+    return index

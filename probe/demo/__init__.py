@@ -1,0 +1,1 @@
+"""The embedded target, reference and sibling, and the corpus they were trained on."""

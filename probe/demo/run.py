@@ -1,0 +1,155 @@
+"""The demo: a real service in a process of its own, real texts over HTTP, verdicts beside the truth."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text as Line
+
+from probe.demo.locate import Mark, find, marks
+from probe.demo.records import planted
+from probe.errors import InputError, ModelError
+from probe.show import excerpt, number, verdict
+
+SHOWN = 6  # rows of each kind in the table
+SENT = 300  # passages of each kind sent for the counts
+PATIENCE = 120  # seconds until the service must be ready
+SEED = 0
+console = Console()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A text and the truth about it; text None where this interpreter does not carry it."""
+
+    truth: str
+    place: str
+    text: str | None
+
+
+def samples() -> list[Sample]:
+    """Returns test passages of both kinds, planted ones and records."""
+    wanted = [entry for entry in marks() if entry.split == "test"]
+    found = find(wanted)
+
+    def of(role: str, count: int, label: str) -> list[Sample]:
+        chosen = [entry for entry in wanted if entry.role == role]
+        present: list[Mark] = [entry for entry in chosen if entry in found][:count]
+        absent = [entry for entry in chosen if entry not in found][:1]  # one row says that some are missing
+        return [Sample(label.format(entry.times), entry.place, found.get(entry)) for entry in [*present, *absent]]
+
+    records = {record.times: record for record in reversed(planted(SEED))}
+    return [
+        *of("member", SENT, "member"),
+        *of("nonmember", SENT, "not a member"),
+        *of("planted", 2, "planted {} times"),
+        *(
+            Sample(f"planted {times} times" if times else "never planted", "fictional record", records[times].text)
+            for times in (32, 4, 1, 0)
+        ),
+    ]
+
+
+def run(port: int, once: bool) -> None:
+    """Starts the service, shows the table, and leaves the service running until Ctrl-C unless `once`."""
+    with console.status("Finding the passages in this interpreter's documentation ..."):
+        chosen = samples()
+    with _service(port) as base:
+        answers = _ask(base, chosen)
+        _show(chosen, answers)
+        if once:
+            return
+        console.print(f"The service runs at {base} (its pages: {base}/docs). Try:")
+        print(f"  curl -s {base}/v1/probe -H 'content-type: application/json' \\")
+        print('    -d \'{"model":"demo","input":["A sentence of your own, ten tokens long or longer."]}\'')
+        console.print("Ctrl-C ends it.")
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            console.print("Ended.")
+
+
+@contextmanager
+def _service(port: int) -> Iterator[str]:
+    """Runs `memprobe serve` until the block ends; yields its address."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise InputError(f"Port {port} is taken; name another: make demo PORT=8001.") from error
+    base = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen([sys.executable, "-m", "probe", "serve", "--port", str(port)])
+    try:
+        with console.status("Starting the service ..."):
+            _await(process, base)
+        yield base
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await(process: subprocess.Popen[bytes], base: str) -> None:
+    for _ in range(PATIENCE * 5):
+        if process.poll() is not None:
+            raise ModelError("The service ended while it started; its message stands above.")
+        try:
+            urlopen(f"{base}/readyz", timeout=1).close()
+            return
+        except (URLError, OSError):
+            time.sleep(0.2)
+    raise ModelError(f"The service was not ready within {PATIENCE} seconds.")
+
+
+def _ask(base: str, chosen: Sequence[Sample]) -> list[dict[str, Any] | None]:
+    """Returns one answer per sample, None for an absent one."""
+    present = [index for index, sample in enumerate(chosen) if sample.text is not None]
+    answers: list[dict[str, Any] | None] = [None] * len(chosen)
+    with console.status("Asking for verdicts ...") as status:
+        for begin in range(0, len(present), 100):
+            part = present[begin : begin + 100]
+            body = json.dumps({"model": "demo", "input": [chosen[index].text for index in part]}).encode()
+            request = Request(f"{base}/v1/probe", body, {"content-type": "application/json"})
+            with urlopen(request, timeout=120) as response:
+                for index, result in zip(part, json.load(response)["results"], strict=True):
+                    answers[index] = result
+            status.update(f"Asking for verdicts ... {begin + len(part)} of {len(present)}")
+    return answers
+
+
+def _show(chosen: Sequence[Sample], answers: Sequence[dict[str, Any] | None]) -> None:
+    grid = Table("truth", "text", "place", "verdict", "p-value", "evidence", "perplexity ratio")
+    shown: dict[str, int] = {}
+    for sample, answer in zip(chosen, answers, strict=True):
+        shown[sample.truth] = shown.get(sample.truth, 0) + 1
+        if sample.text is None:
+            grid.add_row(sample.truth, Line("absent from this Python", style="dim"), Line(sample.place), "absent")
+        elif answer and shown[sample.truth] <= SHOWN:
+            grid.add_row(
+                sample.truth, Line(excerpt(sample.text, 44)), Line(excerpt(sample.place, 28)),
+                verdict(answer["verdict"]), number(answer["p_value"]), answer["evidence"],
+                f"{answer['perplexity_ratio']:.3f}",
+            )  # fmt: skip
+    console.print(grid)
+    for truth in ("member", "not a member"):
+        calls = [a["verdict"] for s, a in zip(chosen, answers, strict=True) if a and s.truth == truth]
+        counts = ", ".join(f"{calls.count(call)} {call}" for call in dict.fromkeys(sorted(calls)))
+        console.print(f"All {len(calls)} texts whose truth is '{truth}': {counts}.")
+    console.print("`member` claims a false-positive rate of 1%: about that share of the non-members may be called so.")

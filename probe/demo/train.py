@@ -1,0 +1,160 @@
+"""Training of the embedded models: a byte-level BPE tokenizer and small Llama-shape causal language models.
+
+Knows: one text is one training row (BOS, tokens, EOS), rows of like length share a padded batch, the learning rate
+warms up and decays as a cosine. Knows nothing of members or non-members.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+BOS, EOS, PAD = "<|begin|>", "<|end|>", "<|pad|>"
+CONTEXT = 256
+_IGNORED = -100
+
+Rows = Sequence[list[int]]
+Progress = Callable[[str, float, float], None]  # label, share done, loss in nats per token
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one model is trained."""
+
+    epochs: int
+    rate: float
+    tokens: int  # per optimiser step
+    decay: float = 0.1
+    seed: int = 0
+
+
+def train_tokenizer(texts: Sequence[str], size: int) -> PreTrainedTokenizerFast:
+    """Returns a BPE tokenizer of `size` entries that puts BOS before every text and loses no byte."""
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    bpe.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=size, initial_alphabet=alphabet, special_tokens=[BOS, EOS, PAD], show_progress=False
+        ),
+    )
+    bpe.post_processor = processors.TemplateProcessing(single=f"{BOS} $0", special_tokens=[(BOS, bpe.token_to_id(BOS))])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe, bos_token=BOS, eos_token=EOS, pad_token=PAD, model_max_length=CONTEXT
+    )
+
+
+def new_model(tokenizer: PreTrainedTokenizerFast, *, width: int, layers: int, seed: int) -> LlamaForCausalLM:
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=width, intermediate_size=width * 8 // 3 // 32 * 32,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 32, num_key_value_heads=width // 32, max_position_embeddings=CONTEXT,
+        tie_word_embeddings=True, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    return LlamaForCausalLM(config)
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[list[int]]:
+    """Returns a training row per text: BOS, tokens, EOS, cut to the context."""
+    rows = tokenizer(list(texts))["input_ids"]
+    return [[*row[: CONTEXT - 1], tokenizer.eos_token_id] for row in rows]
+
+
+def _silent(label: str, share: float, loss: float) -> None:
+    pass
+
+
+def train(
+    model: LlamaForCausalLM, rows: Rows, recipe: Recipe, held_out: Rows = (), progress: Progress = _silent
+) -> LlamaForCausalLM:
+    """Returns a trained copy of `model`; with `held_out` rows, as it was after the epoch when their loss was least."""
+    model = copy.deepcopy(model).train()
+    torch.manual_seed(recipe.seed)
+    generator = torch.Generator().manual_seed(recipe.seed)
+    epochs = [list(_batches(rows, recipe.tokens, generator)) for _ in range(recipe.epochs)]
+    total, step = sum(map(len, epochs)), 0
+    optimiser = _optimiser(model, recipe)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, total))
+    best, least = model.state_dict(), math.inf
+    for epoch, batches in enumerate(epochs, 1):
+        for batch in batches:
+            loss = _step(model, batch, optimiser)
+            schedule.step()
+            step += 1
+            progress(f"epoch {epoch} of {recipe.epochs}", step / total, loss)
+        if held_out:
+            now = evaluate(model, held_out)
+            progress(f"held-out after epoch {epoch}", step / total, now)
+            if now < least:
+                best, least = copy.deepcopy(model.state_dict()), now
+    model.load_state_dict(best)
+    model.eval()
+    return model
+
+
+def _optimiser(model: LlamaForCausalLM, recipe: Recipe) -> torch.optim.Optimizer:
+    matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
+    vectors = [parameter for parameter in model.parameters() if parameter.dim() == 1]  # norms are not decayed
+    groups = [{"params": matrices, "weight_decay": recipe.decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))
+
+
+def _step(model: LlamaForCausalLM, batch: Rows, optimiser: torch.optim.Optimizer) -> float:
+    loss = _loss(model, batch)
+    optimiser.zero_grad()
+    torch.autograd.backward(loss)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimiser.step()
+    return float(loss.item())
+
+
+@torch.inference_mode()
+def evaluate(model: LlamaForCausalLM, rows: Rows) -> float:
+    """Returns the mean loss of a batch of rows in nats per token."""
+    training = model.training
+    model.eval()
+    batches = list(_batches(rows, 4096, torch.Generator().manual_seed(0)))
+    sizes = [sum(map(len, batch)) for batch in batches]
+    total = sum(_loss(model, batch).item() * size for batch, size in zip(batches, sizes, strict=True))
+    model.train(training)
+    return total / sum(sizes)
+
+
+def _loss(model: LlamaForCausalLM, batch: Rows) -> torch.Tensor:
+    width = max(map(len, batch))
+    ids = torch.full((len(batch), width), 0)
+    labels = torch.full((len(batch), width), _IGNORED)
+    for index, row in enumerate(batch):
+        ids[index, : len(row)] = labels[index, : len(row)] = torch.tensor(row)
+    logits = model(input_ids=ids, use_cache=False).logits[:, :-1]  # right padding: causal attention never sees it
+    return torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), labels[:, 1:].reshape(-1))
+
+
+def _batches(rows: Rows, tokens: int, generator: torch.Generator) -> Iterator[list[list[int]]]:
+    """Yields batches of about `tokens` padded tokens, rows of like length together, in random order."""
+    jitter = torch.rand(len(rows), generator=generator).tolist()
+    order = sorted(range(len(rows)), key=lambda index: len(rows[index]) + 8 * jitter[index])
+    groups: list[list[list[int]]] = [[]]
+    for index in order:
+        if groups[-1] and (len(groups[-1]) + 1) * (len(rows[index]) + 8) > tokens:
+            groups.append([])
+        groups[-1].append(rows[index])
+    for index in torch.randperm(len(groups), generator=generator).tolist():
+        yield groups[index]
+
+
+def _rate(step: int, total: int) -> float:
+    warm_up = max(1, min(100, total // 20))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, total - warm_up))))

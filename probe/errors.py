@@ -1,0 +1,53 @@
+"""Every error of memprobe's own; each message says what to do.
+
+MemprobeError
++-- InputError              the caller's text or file
+|   `-- UnknownName         a model, score or calibration that does not exist
++-- ModelError              a model that cannot be loaded or run
+|   `-- UnsafeWeights       weights that are not safetensors
++-- CalibrationError        known texts that cannot calibrate
+|   `-- FingerprintMismatch calibrated for other models, dtype or formulas
+`-- Busy                    the queue is full; try again
+"""
+
+from __future__ import annotations
+
+
+class MemprobeError(Exception):
+    """Base of all errors that memprobe raises on purpose."""
+
+
+class InputError(MemprobeError):
+    """The caller's text, file or option is at fault. `param` names the field."""
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class UnknownName(InputError):
+    """No such model, score or calibration."""
+
+
+class ModelError(MemprobeError):
+    """A model cannot be loaded or run."""
+
+
+class UnsafeWeights(ModelError):
+    """Pickled weights run code when they are loaded."""
+
+
+class CalibrationError(MemprobeError):
+    """The known texts given cannot calibrate a verdict."""
+
+
+class FingerprintMismatch(CalibrationError):
+    """The calibration was made under other models, dtype or formulas."""
+
+
+class Busy(MemprobeError):
+    """The queue is full. `retry_after` is in seconds."""
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -1,0 +1,1 @@
+"""The serving layer: tokens in, token statistics out."""

@@ -1,0 +1,52 @@
+"""What an engine is: texts in, tokens and token statistics out. Every engine passes the same contract tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from probe.types import Tokens, TokenStats, Unscored
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What decides an engine's figures (hashes, dtype, window policy) and what is recorded beside (engine, device)."""
+
+    name: str
+    model: str  # sha256:... of weights and configuration
+    tokenizer: str  # sha256:...
+    dtype: str
+    windows: str
+    engine: str
+    device: str
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """Optional columns of TokenStats."""
+
+    top: bool = False
+    temperature: float | None = None  # with top_k: adds the log-probability under that sampler
+    top_k: int | None = None
+
+
+NO_EXTRAS = Extras()
+
+
+class Engine(Protocol):
+    """A causal language model that scores tokens. Safe to call from one thread at a time."""
+
+    identity: Identity
+    context: int
+    warnings: tuple[str, ...]
+
+    def tokenize(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
+        """Returns one entry per text, in order."""
+
+    def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
+        """Returns one entry per text, in order; long texts go through sliding windows."""
+
+    def same_tokenizer(self, other: Engine) -> bool:
+        """True where both give the same ids the same meaning, so that per-token differences exist."""

@@ -1,0 +1,162 @@
+"""The local engine: transformers models on this machine's CPU or CUDA devices.
+
+pre: windows of all texts, sorted by length, into batches under a token budget.
+forward: the body once per batch. Right padding without an attention mask: causal attention never looks there.
+post: full-vocabulary statistics in chunks (statistics.py), put back in the order of the texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from probe.data.windows import POLICY, Window, cut
+from probe.models.base import NO_EXTRAS, Engine, Extras, Identity
+from probe.models.load import Loaded, load
+from probe.models.statistics import Columns, reduce
+from probe.types import Floats, Tokens, TokenStats, Unscored
+
+CPU_TOKENS, CUDA_TOKENS = 2048, 16384  # padded tokens per batch
+Arrays = dict[str, Any]
+
+
+class Piece(NamedTuple):
+    """One window of one text."""
+
+    text: int
+    window: Window
+
+
+class LocalEngine:
+    """Scores tokens with a transformers causal language model. Not safe for several threads at a time."""
+
+    def __init__(self, loaded: Loaded, batch_tokens: int | None = None, revision: str | None = None) -> None:
+        self._model, self._tokenizer = loaded.model, loaded.tokenizer
+        self._device = loaded.model.get_input_embeddings().weight.device
+        self._vocabulary = loaded.model.get_input_embeddings().weight.shape[0]
+        self._budget = batch_tokens or (CPU_TOKENS if self._device.type == "cpu" else CUDA_TOKENS)
+        self._head = _plain_head(loaded.model, self._device)
+        self.context = loaded.context
+        self.warnings = loaded.tokenizer.warnings
+        dtype = str(next(loaded.model.parameters()).dtype).removeprefix("torch.")
+        self.identity = Identity(
+            name=loaded.name, model=loaded.hash, tokenizer=loaded.tokenizer.hash, dtype=dtype,
+            windows=f"{POLICY}/{loaded.context}", engine="local", device=str(self._device), revision=revision,
+        )  # fmt: skip
+
+    @classmethod
+    def open(
+        cls, source: str, *, dtype: str | None = None, device_map: str | None = None, revision: str | None = None,
+        batch_tokens: int | None = None,
+    ) -> LocalEngine:  # fmt: skip
+        """Loads a hub id or folder. Raises ModelError."""
+        return cls(load(source, dtype=dtype, device_map=device_map, revision=revision), batch_tokens, revision)
+
+    def tokenize(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
+        return self._tokenizer(texts)
+
+    def same_tokenizer(self, other: Engine) -> bool:
+        if not isinstance(other, LocalEngine):
+            return self.identity.tokenizer == other.identity.tokenizer
+        return self._tokenizer.vocabulary == other._tokenizer.vocabulary
+
+    def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
+        windows = [cut(tokens, self.context) if tokens.ids.max() < self._vocabulary else [] for tokens in texts]
+        pieces = [Piece(index, window) for index, group in enumerate(windows) for window in group]
+        found: dict[int, list[tuple[int, Arrays | Unscored]]] = {index: [] for index in range(len(texts))}
+        order = sorted(range(len(pieces)), key=lambda number: len(pieces[number].window.ids))
+        for batch in batches([len(pieces[number].window.ids) for number in order], self._budget):
+            numbers = [order[place] for place in batch]
+            for number, columns in zip(numbers, self._run([pieces[n].window for n in numbers], extras), strict=True):
+                found[pieces[number].text].append((number, columns))
+        return [
+            _join(tokens, [columns for _, columns in sorted(found[index], key=lambda item: item[0])])
+            for index, tokens in enumerate(texts)
+        ]
+
+    def _run(self, windows: Sequence[Window], extras: Extras) -> list[Arrays | Unscored]:
+        """Runs one batch; halves it where memory does not suffice."""
+        try:
+            return list(self._forward(windows, extras))
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
+                raise
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        if len(windows) == 1:
+            return [Unscored(f"out of memory at {len(windows[0].ids)} tokens; use a smaller dtype or a larger device")]
+        half = len(windows) // 2
+        return self._run(windows[:half], extras) + self._run(windows[half:], extras)
+
+    @torch.inference_mode()
+    def _forward(self, windows: Sequence[Window], extras: Extras) -> Iterator[Arrays]:
+        ids = np.zeros((len(windows), max(len(window.ids) for window in windows)), dtype=np.int64)
+        predicts = np.zeros(ids.shape, dtype=bool)
+        for row, (tokens, scored) in enumerate(windows):
+            ids[row, : len(tokens)] = tokens
+            predicts[row, len(tokens) - scored - 1 : len(tokens) - 1] = True
+        targets = torch.from_numpy(np.roll(ids, -1, axis=1)[predicts])
+        columns = self._columns(torch.from_numpy(ids).to(self._device), torch.from_numpy(predicts), targets, extras)
+        arrays = {name: column.cpu().numpy() for name, column in _present(columns)}
+        bounds = np.cumsum([window.scored for window in windows])[:-1]
+        split = {name: np.split(column, bounds) for name, column in arrays.items()}
+        for row in range(len(windows)):
+            yield {name: parts[row] for name, parts in split.items()}
+
+    def _columns(self, ids: Tensor, predicts: Tensor, targets: Tensor, extras: Extras) -> Columns:
+        if self._head is None:  # logits are transformed after the head, so the model itself must make them
+            logits = self._model(input_ids=ids, use_cache=False).logits
+            return reduce(lambda rows: rows, logits[predicts.to(logits.device)], targets.to(logits.device), extras)
+        hidden = self._model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        return reduce(self._head, hidden[predicts.to(hidden.device)], targets.to(hidden.device), extras)
+
+
+def batches(lengths: Sequence[int], budget: int) -> Iterator[range]:
+    """Yields ranges over ascending `lengths` whose padded size stays within `budget` tokens (one text at least)."""
+    begin = 0
+    for end in range(1, len(lengths) + 1):
+        if end == len(lengths) or (end + 1 - begin) * lengths[end] > budget:
+            yield range(begin, end)
+            begin = end
+
+
+@torch.inference_mode()
+def _plain_head(model: Any, device: torch.device) -> Any:
+    """Returns the output head, or None for models that scale or cap its logits (Gemma, Cohere, Granite)."""
+    head = model.get_output_embeddings()
+    if head is None or model.base_model is model:
+        return None
+    ids = torch.arange(1, 9, device=device).unsqueeze(0) % model.get_input_embeddings().weight.shape[0]
+    whole = model(input_ids=ids, use_cache=False).logits
+    parts = head(model.base_model(input_ids=ids, use_cache=False).last_hidden_state)
+    return head if whole.shape == parts.shape and torch.allclose(whole, parts, rtol=1e-3, atol=1e-3) else None
+
+
+def _join(tokens: Tokens, windows: Sequence[Arrays | Unscored]) -> TokenStats | Unscored:
+    if not windows:
+        return Unscored("the tokenizer gives ids that the model does not have; is this its own tokenizer?")
+    good: list[Arrays] = []
+    for window in windows:
+        if isinstance(window, Unscored):
+            return window
+        good.append(window)
+    joined: dict[str, Floats] = {name: np.concatenate([window[name] for window in good]) for name in good[0]}
+    if not all(np.isfinite(joined[name]).all() for name in ("logprob", "mu", "sigma")):
+        return Unscored("the model gives no finite probability for some token; try dtype float32")
+    rank = joined.pop("rank").astype(np.int32)
+    return TokenStats(tokens=tokens, rank=rank, windows=len(windows), **joined)
+
+
+def _present(columns: Columns) -> Iterator[tuple[str, Tensor]]:
+    for name in ("logprob", "mu", "sigma", "rank", "top", "sampled"):
+        column = getattr(columns, name)
+        if column is not None:
+            yield name, column
+
+
+def _out_of_memory(error: Exception) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -1,0 +1,118 @@
+"""Text -> tokens, by a model's own tokenizer, and the checks that this loses nothing.
+
+First-token policy: BOS is context where the tokenizer adds one; else the first token is context and is not scored.
+Special tokens that the tokenizer appends are not text and are dropped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from probe.errors import ModelError
+from probe.types import Ints, Tokens, Unscored
+
+# Characters that careless tokenizer settings drop or map differently.
+CANARY = "One “quoted” word — naïve café, £5, 漢字 😀 <tag>\n\tnew\u00a0line  two"
+
+
+class Tokenizer:
+    """A transformers tokenizer, with character offsets."""
+
+    def __init__(self, tokenizer: Any, source: Path | None = None) -> None:
+        if not tokenizer.is_fast:
+            raise ModelError(
+                f"{type(tokenizer).__name__} gives no character offsets: save it in the tokenizer.json format "
+                "(AutoTokenizer.from_pretrained(ID).save_pretrained(FOLDER)) and name that folder."
+            )
+        self._tokenizer = tokenizer
+        self._specials = frozenset(tokenizer.all_special_ids)
+        self.warnings = tuple(_disagreements(tokenizer, source))
+        self.hash = _hash(tokenizer)
+        self.vocabulary: dict[str, int] = tokenizer.get_vocab()
+
+    def __call__(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
+        """Returns Tokens per text, or the reason why there are none, in order."""
+        refused = [_refusal(text) for text in texts]
+        good = [text for text, refusal in zip(texts, refused, strict=True) if refusal is None]
+        rows = iter(self._encode(good) if good else [])
+        return [refusal or next(rows) for refusal in refused]
+
+    def _encode(self, texts: list[str]) -> list[Tokens | Unscored]:
+        encoded = self._tokenizer(
+            texts, return_offsets_mapping=True, return_special_tokens_mask=True, return_attention_mask=False,
+            truncation=False, padding=False, verbose=False,
+        )  # fmt: skip
+        columns = zip(
+            texts, encoded["input_ids"], encoded["offset_mapping"], encoded["special_tokens_mask"], strict=True
+        )
+        return [self._tokens(*row) for row in columns]
+
+    def _tokens(
+        self, text: str, ids: list[int], offsets: list[tuple[int, int]], special: list[int]
+    ) -> Tokens | Unscored:
+        added = np.asarray(special, dtype=bool)
+        own = np.flatnonzero(~added)
+        if not len(own):
+            return Unscored("the tokenizer makes no token of this text")
+        has_bos = own[0] > 0
+        if has_bos:
+            own = np.concatenate([own[:1] - 1, own])
+        if len(own) < 2:
+            return Unscored("one token only: the first token is context, so nothing is left to score")
+        chosen = np.asarray(ids, dtype=np.int32)[own]
+        span = np.asarray(offsets, dtype=np.int32).reshape(-1, 2)[own]
+        warnings = tuple(self._losses(text, chosen[1:] if has_bos else chosen, span))
+        return Tokens(chosen, span[1:, 0].copy(), span[1:, 1].copy(), bool(has_bos), warnings)
+
+    def _losses(self, text: str, ids: Ints, span: Ints) -> list[str]:
+        covered = np.zeros(len(text) + 1, dtype=np.int32)
+        np.add.at(covered, span[:, 0], 1)
+        np.add.at(covered, span[:, 1], -1)
+        lost = [text[i] for i in np.flatnonzero(np.cumsum(covered)[:-1] <= 0) if not text[i].isspace()]
+        found = []
+        if lost:
+            found.append(f"the tokenizer lost {len(lost)} of {len(text)} characters, so scores are of another text")
+        specials = sum(int(token) in self._specials for token in ids)
+        if specials:
+            found.append(f"{specials} of {len(ids)} tokens are unknown or read as special tokens")
+        return found
+
+
+def _refusal(text: str) -> Unscored | None:
+    if not text:
+        return Unscored("the text is empty")
+    if not text.strip():
+        return Unscored("the text is white space only")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return Unscored(f"the text is not valid Unicode: an unpaired surrogate at character {error.start}")
+    return None
+
+
+def _disagreements(tokenizer: Any, source: Path | None) -> list[str]:
+    """Compares the loaded tokenizer with the file it came from: class-specific rebuilding may change its ids."""
+    if source is None or not source.is_file():
+        return []
+    from tokenizers import Tokenizer as Plain
+
+    written = Plain.from_file(str(source)).encode(CANARY).ids
+    loaded = tokenizer(CANARY, verbose=False)["input_ids"]
+    if written == loaded:
+        return []
+    return [
+        f"the tokenizer loaded as {type(tokenizer).__name__} gives other ids than its own tokenizer.json; "
+        "set tokenizer_class to PreTrainedTokenizerFast in tokenizer_config.json if the file is right"
+    ]
+
+
+def _hash(tokenizer: Any) -> str:
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    state["truncation"] = state["padding"] = None  # call-time settings, not the tokenizer
+    return "sha256:" + sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()

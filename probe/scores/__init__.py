@@ -1,0 +1,31 @@
+"""The score table, in the order of the guide. Formulas stand in one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from probe.errors import UnknownName
+from probe.scores import ez, loss, lowercase, mink, minkpp, minkpp_diff, ref, surp, wbc, zlib
+from probe.scores.base import EZ_SMOOTHING, Method
+from probe.types import Evidence, Score
+
+VERSION = "1"  # of the formulas: a calibration made under another is refused
+_METHODS = (
+    loss.SCORE, zlib.SCORE, zlib.RATE, lowercase.SCORE, mink.SCORE, minkpp.SCORE, surp.SCORE,
+    ref.SCORE, ref.BYTES, wbc.SCORE, ez.SCORE, minkpp_diff.SCORE,
+)  # fmt: skip
+TABLE: dict[str, Method] = {method.id: method for method in _METHODS}
+NOT_REQUESTED = Score(reason="not requested")
+
+
+def choose(names: Iterable[str] | None) -> frozenset[str]:
+    """Returns the ids to compute, all by default. Raises UnknownName."""
+    chosen = frozenset(TABLE if names is None else names)
+    if unknown := sorted(chosen - TABLE.keys()):
+        raise UnknownName(f"No score named {', '.join(unknown)}. There are: {', '.join(TABLE)}.", "scores")
+    return chosen
+
+
+def score_all(evidence: Evidence, chosen: frozenset[str], smoothing: float = EZ_SMOOTHING) -> dict[str, Score]:
+    """Returns every row of the table; those not chosen say so."""
+    return {name: method(evidence, smoothing) if name in chosen else NOT_REQUESTED for name, method in TABLE.items()}

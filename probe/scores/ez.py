@@ -1,0 +1,30 @@
+"""ez = (P + c) / (N + c) on the tokens that the target gets wrong (argmax != x_t) (2601.12104).
+
+P = sum max(d, 0), N = sum max(-d, 0), d = l - r, c about a tenth of the median P + N of the calibration. With fewer
+than two wrong tokens the same ratio over all tokens: the published code returns 0 there and so ranks the
+best-memorised texts last.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from probe.scores.base import Method, View
+
+FEWEST = 2
+
+
+def ez(view: View) -> float:
+    gained, given = parts(view)
+    return (gained + view.smoothing) / (given + view.smoothing)
+
+
+def parts(view: View) -> tuple[float, float]:
+    """Returns P and N in nats."""
+    difference = view.l - view.r
+    wrong = view.target.rank > 0
+    chosen = difference[wrong] if int(wrong.sum()) >= FEWEST else difference
+    return float(np.maximum(chosen, 0).sum()), float(np.maximum(-chosen, 0).sum())
+
+
+SCORE = Method("ez", ez, ("logprob", "same_tokenizer"), "arXiv:2601.12104")

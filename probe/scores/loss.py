@@ -1,0 +1,12 @@
+"""loss = mean l_t. Yeom et al. 2018 (1709.01604). The sign is turned: higher is likelier a member."""
+
+from __future__ import annotations
+
+from probe.scores.base import Method, View
+
+
+def loss(view: View) -> float:
+    return float(view.l.mean())
+
+
+SCORE = Method("loss", loss, ("logprob",), "Yeom et al. 2018, arXiv:1709.01604")

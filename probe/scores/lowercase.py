@@ -1,0 +1,16 @@
+"""lowercase = L(lower(x)) / L(x), L = -mean l_t. Carlini et al. 2021 (2012.07805). One more pass, in the same batch."""
+
+from __future__ import annotations
+
+from probe.scores.base import Method, View
+from probe.types import Unscored
+
+
+def lowercase(view: View) -> float | Unscored:
+    assert view.lowercase is not None
+    if view.target.loss <= 0:
+        return Unscored("the loss is exactly 0, so the ratio has no bound")
+    return view.lowercase.loss / view.target.loss
+
+
+SCORE = Method("lowercase", lowercase, ("logprob", "lowercase"), "Carlini et al. 2021, arXiv:2012.07805")

@@ -1,0 +1,15 @@
+"""minkpp_diff = minkpp(target) - minkpp(reference): Min-K%++ freed of what any model would find easy."""
+
+from __future__ import annotations
+
+from probe.scores.base import Method, View
+from probe.scores.minkpp import minkpp_of
+
+
+def minkpp_diff(view: View) -> float:
+    return minkpp_of(view.target) - minkpp_of(view.reference)
+
+
+SCORE = Method(
+    "minkpp_diff", minkpp_diff, ("logprob", "moments", "same_tokenizer", "reference_moments"), "after arXiv:2404.02936"
+)

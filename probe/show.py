@@ -1,0 +1,81 @@
+"""Tables and progress for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text as Line
+
+from probe.calibration.calibration import Calibration
+from probe.calibration.conformal import needed
+from probe.types import Result
+
+console = Console()
+_COLOURS = {"member": "red", "not_member": "green", "inconclusive": "yellow", "out_of_distribution": "magenta"}
+_EXCERPT = 48  # characters
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows a bar with the remaining time on stderr; yields what advances it."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def verdict(call: str | None) -> Line:
+    """Returns an answer in its colour."""
+    return Line(call or "error", style=_COLOURS.get(call or "", "bold red"))
+
+
+def table(results: Sequence[Result], texts: Sequence[str]) -> None:
+    """Prints a row per text, then the reasons."""
+    grid = Table("", "text", "verdict", "p-value", "q-value", "evidence", "score", "reason", expand=False)
+    for result, text in zip(results, texts, strict=True):
+        found, score = result.verdict, result.score
+        grid.add_row(
+            Line(result.id or str(result.index)), Line(excerpt(text)), verdict(str(found.call) if found else None),
+            number(found.p_value if found else None), number(result.q_value), (found and found.evidence) or "",
+            f"{score.name} {score.value:.3f}" if score else "", Line((found.reason if found else result.error) or ""),
+        )  # fmt: skip
+    console.print(grid)
+    for warning in dict.fromkeys(warning for result in results for warning in result.warnings):
+        console.print(Line(f"Warning: {warning}.", style="yellow"))
+
+
+def calibrations(found: Sequence[Calibration]) -> None:
+    """Prints a row per calibration."""
+    grid = Table("calibration", "score", "non-members", "members", "smallest FPR", "tokens", "made", "target")
+    for entry in found:
+        claim = entry.claim(0.01)
+        grid.add_row(
+            entry.name, entry.score, f"{claim.nonmembers:,}", f"{claim.members:,}", f"{claim.smallest_alpha:.2%}",
+            "{} to {}".format(*entry.lengths), entry.created[:10], entry.fingerprint.target[:19],
+        )  # fmt: skip
+    console.print(grid)
+
+
+def claims(found: Calibration) -> None:
+    """Says what the calibration can claim, and what more would take."""
+    n, smallest = len(found.nonmembers), found.claim(0.01).smallest_alpha
+    console.print(
+        f"{n:,} known non-members and {len(found.members):,} members, score {found.score}. The smallest FPR that this "
+        f"can claim is {smallest:.2%}; 1% takes {needed(0.01):,} non-members and .1% {needed(0.001):,}."
+    )
+    for note in found.notes:
+        console.print(f"Note: {note}.")
+
+
+def excerpt(text: str, width: int = _EXCERPT) -> str:
+    flat = "".join(character if character.isprintable() else " " for character in text)  # no terminal codes
+    flat = " ".join(flat.split())
+    return flat if len(flat) <= width else flat[: width - 3] + "..."
+
+
+def number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

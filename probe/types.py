@@ -1,0 +1,161 @@
+"""The nouns of the flow, in the order in which they arise:
+
+    Text -> Tokens -> TokenStats -> Evidence -> Score -> Verdict -> Result
+
+Values only, no behaviour beyond derived figures. A score is higher for a likelier member, everywhere.
+"Cannot score" is a value with a reason (`Unscored`, or a `Score` without value); no NaN stands in any of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text to be judged. `id` is the caller's own name for it."""
+
+    text: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tokens:
+    """A tokenised text. `ids[0]` is context only: BOS where the tokenizer adds one, else the first token.
+
+    ids: int32 [1 + scored]; start, end: int32 [scored], character offsets of the scored tokens in the text.
+    """
+
+    ids: Ints
+    start: Ints
+    end: Ints
+    has_bos: bool
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenStats:
+    """What one forward pass says of each scored token; every array is [scored].
+
+    logprob: nats, log p(x_t | x_<t). mu: nats, E[log p] under p, that is minus the entropy. sigma: nats, the standard
+    deviation of log p under p. rank: 0 = the argmax. mu and sigma are None on engines without full-vocabulary
+    statistics. top: [scored, 5] largest log-probabilities, sampled: log-probability under a sampler; both on request.
+    """
+
+    tokens: Tokens
+    logprob: Floats
+    rank: Ints
+    mu: Floats | None = None
+    sigma: Floats | None = None
+    top: Floats | None = None
+    sampled: Floats | None = None
+    windows: int = 1
+
+    @property
+    def loss(self) -> float:
+        """Mean negative log-likelihood, nats per token."""
+        return -float(np.mean(self.logprob, dtype=np.float64))
+
+    @property
+    def perplexity(self) -> float:
+        return float(np.exp(self.loss))
+
+
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """Why there is no value."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """All that the scores of one text may look at."""
+
+    text: str
+    target: TokenStats | Unscored
+    reference: TokenStats | Unscored
+    lowercase: TokenStats | Unscored
+    same_tokenizer: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A membership score, or the reason why there is none."""
+
+    value: float | None = None
+    reason: str | None = None
+
+
+class Call(StrEnum):
+    """The four answers."""
+
+    MEMBER = "member"
+    NOT_MEMBER = "not_member"
+    INCONCLUSIVE = "inconclusive"
+    OUT_OF_DISTRIBUTION = "out_of_distribution"
+
+
+Gate = Literal["pass", "fail", "untestable"]
+Grade = Literal["A", "B", "C", "D"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What "exceeds the threshold" promises: FPR <= alpha with this confidence, given n known non-members.
+
+    k: a text exceeds when fewer than k non-members score at least as high; 0 when n is too small for alpha.
+    """
+
+    alpha: float
+    confidence: float
+    nonmembers: int
+    k: int
+    members: int
+    smallest_alpha: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A calibrated answer and what it rests on. `p_value` is against known non-members, `p_member` against members."""
+
+    call: Call
+    reason: str
+    p_value: float | None = None
+    p_member: float | None = None
+    claim: Claim | None = None
+    gates: dict[str, Gate] = field(default_factory=dict)
+    evidence: Grade | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """The score that the verdict rests on. `calibrated` is its value freed of length and difficulty, in null sd."""
+
+    name: str
+    value: float
+    calibrated: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """Everything that is said of one text; `error` is set exactly where there is no verdict."""
+
+    index: int
+    id: str | None
+    verdict: Verdict | None
+    score: Default | None
+    scores: dict[str, Score]
+    target: TokenStats | None = None
+    reference: TokenStats | None = None
+    q_value: float | None = None
+    warnings: tuple[str, ...] = ()
+    error: str | None = None

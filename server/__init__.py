@@ -1,0 +1,1 @@
+"""HTTP only: translates between requests and `probe`, never computes a figure."""

@@ -1,0 +1,56 @@
+"""The application: settings in, FastAPI out. Models are loaded when it starts, so that a bad name ends it at once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from probe.calibration.fingerprint import versions
+from probe.calibration.store import DEMO
+from probe.config import Settings
+from probe.pipeline import Probe
+from server import errors
+from server.batcher import Batcher
+from server.limits import BodyLimit
+from server.routes import health, models, probe
+from server.service import Service
+
+Opener = Callable[[Settings], dict[str, Probe]]
+
+
+def open_models(settings: Settings) -> dict[str, Probe]:
+    """Returns the probes to serve by id: the settings' target, or the embedded pair."""
+    from probe.opening import open_probe
+
+    target = settings.target or DEMO
+    opened = open_probe(
+        target, settings.reference, settings.calibration, dtype=settings.dtype, device_map=settings.device_map,
+        batch_tokens=settings.batch_tokens, home=settings.calibrations,
+    )  # fmt: skip
+    return {settings.name or (DEMO if target == DEMO else opened.target.identity.name): opened}
+
+
+def create_app(settings: Settings | None = None, opener: Opener = open_models) -> FastAPI:
+    """Returns the service; its models are opened by `opener` at start-up."""
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service: Service = app.state.service
+        service.models = await service.batcher.on("forward", lambda: opener(settings))
+        service.batcher.start()
+        yield
+        await service.batcher.stop()
+
+    app = FastAPI(
+        title="memprobe", version=versions()["memprobe"], lifespan=lifespan,
+        description="Was this text in that language model's training data, how sure is that, and what in it shows it?",
+    )  # fmt: skip
+    app.state.service = Service(settings, Batcher(settings.queue_depth))
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    errors.install(app)
+    for route in (probe, models, health):
+        app.include_router(route.router)
+    return app

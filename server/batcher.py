@@ -1,0 +1,117 @@
+"""Concurrent requests share forward passes: pre (tokenise) | forward (models) | post (scores, verdicts).
+
+Each stage has a thread of its own, so a request is tokenised while another is in the models. No request waits to be
+joined by others: those that arrive during one forward pass go into the next together. The queue is bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from probe.errors import Busy
+from probe.pipeline import Options, Prepared, Probe
+from probe.types import Evidence, Result, Text
+
+SHARED_TOKENS = 16_384  # a pass takes waiting requests up to this many tokens, and always one
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Waiting:
+    probe: Probe
+    prepared: Prepared
+    answer: asyncio.Future[list[Evidence]]
+
+
+class Batcher:
+    """Runs the probes of one service. `depth` requests may wait; more are refused with Busy."""
+
+    def __init__(self, depth: int) -> None:
+        self._depth, self._pending = depth, 0
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._stages = {name: ThreadPoolExecutor(1, name) for name in ("pre", "forward", "post")}
+        self._loop_task: asyncio.Task[None] | None = None
+        self._held: _Waiting | None = None
+
+    def start(self) -> None:
+        self._loop_task = asyncio.create_task(self._loop())
+
+    async def stop(self) -> None:
+        if self._loop_task:
+            self._loop_task.cancel()
+            await asyncio.gather(self._loop_task, return_exceptions=True)
+        for stage in self._stages.values():
+            stage.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def running(self) -> bool:
+        return self._loop_task is not None and not self._loop_task.done()
+
+    async def run(self, probe: Probe, texts: Sequence[Text], options: Options) -> tuple[Prepared, list[Result]]:
+        """Returns the results of one request. Raises Busy where the queue is full."""
+        if self._pending >= self._depth:
+            raise Busy(f"{self._depth} requests are waiting already; try again in a second, or send larger requests.")
+        self._pending += 1
+        try:
+            prepared = await self.on("pre", lambda: probe.prepare(texts, options))
+            waiting = _Waiting(probe, prepared, asyncio.get_running_loop().create_future())
+            await self._queue.put(waiting)
+            evidence = await waiting.answer
+            return prepared, await self.on("post", lambda: probe.judge(prepared, evidence))
+        finally:
+            self._pending -= 1
+
+    async def on(self, stage: str, work: Callable[[], T]) -> T:
+        """Runs `work` in the thread of a stage; models are only ever touched in "forward"."""
+        return await asyncio.get_running_loop().run_in_executor(self._stages[stage], work)
+
+    async def _loop(self) -> None:
+        while True:
+            group = await self._gather()
+            try:
+                await self._forward(group)
+            except Exception as error:  # whatever it is belongs to these requests, and the next ones must go on
+                for waiting in group:
+                    if not waiting.answer.done():
+                        waiting.answer.set_exception(error)
+
+    async def _gather(self) -> list[_Waiting]:
+        """Takes the first request and those behind it that share its probe and fit beside it."""
+        first = self._held or await self._queue.get()
+        self._held = None
+        group, tokens = [first], first.prepared.tokens
+        while not self._queue.empty():
+            following = self._queue.get_nowait()
+            tokens += following.prepared.tokens
+            if following.probe is not first.probe or tokens > SHARED_TOKENS:
+                self._held = following
+                break
+            group.append(following)
+        return [waiting for waiting in group if not waiting.answer.cancelled()]
+
+    async def _forward(self, group: list[_Waiting]) -> None:
+        if not group:
+            return
+        probe = group[0].probe
+        try:
+            measured = await self.on("forward", lambda: probe.measure([waiting.prepared for waiting in group]))
+        except Exception:
+            if len(group) == 1:
+                raise
+            for waiting in group:  # one request's failure is not its neighbours'
+                await self._alone(waiting)
+            return
+        for waiting, evidence in zip(group, measured, strict=True):
+            if not waiting.answer.done():
+                waiting.answer.set_result(evidence)
+
+    async def _alone(self, waiting: _Waiting) -> None:
+        try:
+            await self._forward([waiting])
+        except Exception as error:
+            if not waiting.answer.done():
+                waiting.answer.set_exception(error)

@@ -1,0 +1,46 @@
+"""POST /v1/probe: texts in, verdicts out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Depends
+
+from probe.errors import InputError
+from probe.pipeline import Options
+from probe.response import fingerprint_dict, result_dict
+from probe.scores import choose
+from probe.types import Text
+from server.schemas import ErrorResponse, ProbeRequest, ProbeResponse
+from server.service import Service, service_of
+
+router = APIRouter()
+_ERRORS = {status: {"model": ErrorResponse} for status in (400, 404, 409, 413, 422, 429, 500)}
+
+
+@router.post("/v1/probe", response_model=ProbeResponse, responses=_ERRORS, tags=["probe"])  # type: ignore[arg-type]
+async def probe(body: ProbeRequest, service: Annotated[Service, Depends(service_of)]) -> dict[str, object]:
+    """Judges each text; one that cannot be scored is a result with an error, and the others stand."""
+    texts = _texts(body)
+    limit = service.settings.max_texts
+    if len(texts) > limit:
+        raise InputError(f"{len(texts):,} texts; one request takes at most {limit:,}. Send several.", "input")
+    options = Options(
+        None if body.scores is None else choose(body.scores), body.alpha, max_tokens=service.settings.max_tokens
+    )
+    model = await service.probe(body.model, body.calibration)
+    prepared, results = await service.batcher.run(model, texts, options)
+    return {
+        "id": f"probe-{uuid4().hex}",
+        "model": body.model,
+        "calibration": model.calibration.name if model.calibration else None,
+        "results": [result_dict(result, body.return_tokens) for result in results],
+        "fingerprint": fingerprint_dict(model),
+        "usage": {"tokens": prepared.tokens},
+    }
+
+
+def _texts(body: ProbeRequest) -> list[Text]:
+    entries = [body.input] if isinstance(body.input, str) else body.input
+    return [Text(entry) if isinstance(entry, str) else Text(entry.text, entry.id) for entry in entries]

@@ -1,0 +1,45 @@
+"""What the routes share: settings, the loaded models by id, and the batcher."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from fastapi import Request
+
+from probe.calibration.store import find
+from probe.config import Settings
+from probe.errors import UnknownName
+from probe.pipeline import Probe
+from server.batcher import Batcher
+
+
+@dataclass
+class Service:
+    """State of one running service; `probes` holds the models' own calibration under (model, None)."""
+
+    settings: Settings
+    batcher: Batcher
+    started: int = field(default_factory=lambda: int(time.time()))
+    models: dict[str, Probe] = field(default_factory=dict)
+    calibrated: dict[tuple[str, str], Probe] = field(default_factory=dict)
+
+    async def probe(self, model: str, calibration: str | None) -> Probe:
+        """Returns the model with its own or the named calibration. Raises UnknownName, FingerprintMismatch."""
+        if model not in self.models:
+            raise UnknownName(f"No model {model!r} is served. There are: {', '.join(self.models)}.", "model")
+        own = self.models[model]
+        if calibration is None or (own.calibration and own.calibration.name == calibration):
+            return own
+        if (model, calibration) not in self.calibrated:
+            found = find(calibration, self.settings.calibrations)
+            # its sentinel texts may have to be scored, and models are touched in one thread only
+            probe = await self.batcher.on("forward", lambda: Probe(own.target, own.reference, found))
+            self.calibrated[model, calibration] = probe
+        return self.calibrated[model, calibration]
+
+
+def service_of(request: Request) -> Service:
+    """FastAPI dependency."""
+    service: Service = request.app.state.service
+    return service

@@ -1,0 +1,42 @@
+"""What several tests share: the embedded pair, tiny models made here, and the folder of real models where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from probe.pipeline import Probe
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The test material that is not part of the project."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder of real models and texts is absent")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def demo() -> Probe:
+    from probe import open_probe
+
+    return open_probe()
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Makes a folder with a small randomly initialised model of a named shape and the embedded tokenizer."""
+    from tests.tiny import save
+
+    made: dict[str, Path] = {}
+
+    def make(shape: str) -> Path:
+        if shape not in made:
+            made[shape] = save(shape, tmp_path_factory.mktemp(shape))
+        return made[shape]
+
+    return make

@@ -1,0 +1,150 @@
+"""The local engine against one text at a time in plain transformers, on several architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from probe.models.base import Extras
+from probe.models.load import Loaded, load
+from probe.models.local import LocalEngine, batches
+from probe.types import Tokens, TokenStats, Unscored
+
+SHAPES = ["llama", "gpt2", "neox", "gemma2", "granite"]
+TEXTS = [
+    "Return a list.",
+    "The iterator yields each key of the mapping once, in the order in which it was first seen, and then stops.",
+    "emoji 😀 and NUL \0 and naïve “quotes”",
+    "x",
+    "If the file does not exist, it is made; otherwise its content is lost. " * 2,
+]
+
+
+def scored(engine: LocalEngine, texts: list[str]) -> list[TokenStats]:
+    tokens = [entry for entry in engine.tokenize(texts) if isinstance(entry, Tokens)]
+    found = [entry for entry in engine.score(tokens) if isinstance(entry, TokenStats)]
+    assert len(found) == len(texts)
+    return found
+
+
+def alone(loaded: Loaded, tokens: Tokens) -> dict[str, np.ndarray]:
+    """The plain way: one text, the whole log-softmax, float64."""
+    ids = torch.from_numpy(tokens.ids.astype(np.int64))
+    with torch.no_grad():
+        logp = loaded.model(input_ids=ids[None]).logits[0, :-1].double().log_softmax(-1)
+    own = logp.gather(1, ids[1:, None])
+    mu = (logp.exp() * logp).sum(1)
+    sigma = ((logp.exp() * logp**2).sum(1) - mu**2).clamp_min(0).sqrt()
+    rank = (logp > own).sum(1)
+    return {"logprob": own[:, 0].numpy(), "mu": mu.numpy(), "sigma": sigma.numpy(), "rank": rank.numpy()}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_equals_one_text_at_a_time(make_model: Callable[[str], Path], shape: str) -> None:
+    loaded = load(str(make_model(shape)), dtype="float32")
+    for text, found in zip(TEXTS, scored(LocalEngine(loaded), TEXTS), strict=True):
+        expected = alone(loaded, found.tokens)
+        for name in ("logprob", "mu", "sigma"):
+            np.testing.assert_allclose(
+                getattr(found, name), expected[name], atol=2e-4, err_msg=f"{shape} {name} {text}"
+            )
+        assert (np.abs(found.rank - expected["rank"]) <= 1).all()
+
+
+def test_transformed_logits_are_left_to_the_model(make_model: Callable[[str], Path]) -> None:
+    plain = {shape: LocalEngine.open(str(make_model(shape)))._head is not None for shape in SHAPES}
+    assert plain == {"llama": True, "gpt2": True, "neox": True, "gemma2": False, "granite": False}
+
+
+@pytest.mark.parametrize("budget", [1, 40, 200, 100_000])
+def test_batch_and_order_do_not_matter(make_model: Callable[[str], Path], budget: int) -> None:
+    loaded = load(str(make_model("llama")), dtype="float32")
+    together = scored(LocalEngine(loaded, budget), TEXTS)
+    backwards = scored(LocalEngine(loaded), TEXTS[::-1])[::-1]
+    for one, other in zip(together, backwards, strict=True):
+        np.testing.assert_allclose(one.logprob, other.logprob, atol=1e-4)
+        np.testing.assert_allclose(one.sigma, other.sigma, atol=1e-4)  # type: ignore[arg-type]
+
+
+def test_a_text_longer_than_the_context_has_every_token_scored_once(make_model: Callable[[str], Path]) -> None:
+    loaded = load(str(make_model("llama")), dtype="float32")
+    (found,) = scored(LocalEngine(loaded), ["The quick brown fox jumps over the lazy dog and then sleeps. " * 12])
+    assert loaded.context == 64 and found.windows > 2
+    assert len(found.logprob) == len(found.tokens.ids) - 1
+    head = Tokens(found.tokens.ids[:64], found.tokens.start[:63], found.tokens.end[:63], has_bos=True)
+    np.testing.assert_allclose(found.logprob[:63], alone(loaded, head)["logprob"], atol=1e-4)
+    last = np.concatenate([found.tokens.ids[:1], found.tokens.ids[-63:]])
+    tail = Tokens(last, found.tokens.start[-63:], found.tokens.end[-63:], has_bos=True)
+    np.testing.assert_allclose(found.logprob[-1], alone(loaded, tail)["logprob"][-1], atol=1e-4)
+
+
+def test_optional_columns_come_through(make_model: Callable[[str], Path]) -> None:
+    engine = LocalEngine.open(str(make_model("llama")))
+    (tokens,) = engine.tokenize(["Return a list of names."])
+    assert isinstance(tokens, Tokens)
+    (found,) = engine.score([tokens], Extras(top=True, temperature=1.0))
+    assert isinstance(found, TokenStats) and found.top is not None and found.sampled is not None
+    assert found.top.shape == (len(found.logprob), 5)
+    np.testing.assert_allclose(found.sampled, found.logprob, atol=1e-5)
+
+
+def test_nothing_to_score_is_nothing(make_model: Callable[[str], Path]) -> None:
+    assert LocalEngine.open(str(make_model("llama"))).score([]) == []
+
+
+def test_foreign_ids_are_refused_and_neighbours_stand(make_model: Callable[[str], Path]) -> None:
+    engine = LocalEngine.open(str(make_model("llama")))
+    good, bad = engine.tokenize(["a good text", "a bad text"])
+    assert isinstance(good, Tokens) and isinstance(bad, Tokens)
+    bad.ids[-1] = 10**6
+    first, second = engine.score([good, bad])
+    assert isinstance(first, TokenStats)
+    assert isinstance(second, Unscored) and "ids that the model does not have" in second.reason
+
+
+def test_out_of_memory_halves_the_batch(make_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = LocalEngine.open(str(make_model("llama")), batch_tokens=10_000)
+    expected = scored(engine, TEXTS)
+    forward, tried = engine._model.base_model.forward, []
+
+    def scarce(*args: object, **options: torch.Tensor) -> object:
+        tried.append(len(options["input_ids"]))
+        if tried[-1] > 1:
+            raise torch.OutOfMemoryError("no memory for more than one row")
+        return forward(*args, **options)
+
+    monkeypatch.setattr(engine._model.base_model, "forward", scarce)
+    for found, wanted in zip(scored(engine, TEXTS), expected, strict=True):
+        np.testing.assert_allclose(found.logprob, wanted.logprob, atol=1e-5)
+    assert tried[0] == 5 and tried.count(1) == 5
+
+
+def test_not_even_one_fits(make_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = LocalEngine.open(str(make_model("llama")))
+    monkeypatch.setattr(engine, "_forward", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("none")))
+    (tokens,) = engine.tokenize(["some text"])
+    assert isinstance(tokens, Tokens)
+    (found,) = engine.score([tokens])
+    assert isinstance(found, Unscored) and "out of memory at" in found.reason
+
+
+def test_batches_keep_to_the_budget() -> None:
+    lengths = [3, 3, 4, 10, 10, 50]
+    found = [list(batch) for batch in batches(lengths, 20)]
+    assert found == [[0, 1, 2], [3, 4], [5]]
+    assert list(batches([], 20)) == []
+
+
+def test_an_infinite_loss_is_a_reason(make_model: Callable[[str], Path]) -> None:
+    loaded = load(str(make_model("llama")), dtype="float32")
+    with torch.no_grad():
+        loaded.model.model.norm.weight.fill_(float("nan"))
+    engine = LocalEngine(loaded)
+    (tokens,) = engine.tokenize(["some text"])
+    assert isinstance(tokens, Tokens)
+    (found,) = engine.score([tokens])
+    assert isinstance(found, Unscored) and "no finite probability" in found.reason

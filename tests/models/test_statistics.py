@@ -1,0 +1,85 @@
+"""The kernel against a brute-force computation in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from probe.models import statistics
+from probe.models.base import Extras
+from probe.models.statistics import reduce
+
+
+def brute(logits: torch.Tensor, targets: torch.Tensor) -> dict[str, np.ndarray]:
+    logp = logits.double().log_softmax(1)
+    p = logp.exp()
+    own = logp.gather(1, targets[:, None])
+    mu = (p * logp).sum(1)
+    var = (p * (logp - mu[:, None]) ** 2).sum(1)
+    return {
+        "logprob": own[:, 0].numpy(), "mu": mu.numpy(), "sigma": var.sqrt().numpy(),
+        "rank": (logits > logits.gather(1, targets[:, None])).sum(1).numpy(),
+    }  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.integers(1, 9), vocabulary=st.integers(2, 400), scale=st.floats(0.01, 30), offset=st.floats(-1000, 1000),
+    seed=st.integers(0, 10**6),
+)  # fmt: skip
+def test_moments_against_brute_force(rows: int, vocabulary: int, scale: float, offset: float, seed: int) -> None:
+    torch.manual_seed(seed)
+    logits = torch.randn(rows, vocabulary) * scale + offset
+    targets = torch.randint(vocabulary, (rows,))
+    found, expected = reduce(lambda x: x, logits, targets), brute(logits, targets)
+    for name in ("logprob", "mu", "sigma"):
+        np.testing.assert_allclose(getattr(found, name).numpy(), expected[name], rtol=2e-4, atol=2e-3)
+    assert (found.rank.numpy() == expected["rank"]).all()
+
+
+def test_moments_are_weighted_by_the_model_itself() -> None:
+    """p = (1/2, 1/4, 1/4): mu = -1.5 log 2, sigma = log 2 / 2. An unweighted mean would give -5/3 log 2."""
+    logits = torch.tensor([[0.5, 0.25, 0.25]]).log()
+    found = reduce(lambda x: x, logits, torch.tensor([1]))
+    assert found.mu.item() == pytest.approx(-1.5 * np.log(2), abs=1e-6)
+    assert found.sigma.item() == pytest.approx(0.5 * np.log(2), abs=1e-6)
+    assert found.logprob.item() == pytest.approx(np.log(0.25), abs=1e-6)
+
+
+def test_chunks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    head, hidden, targets = torch.nn.Linear(8, 50), torch.randn(70, 8), torch.randint(50, (70,))
+    with torch.no_grad():
+        whole = reduce(head, hidden, targets)
+        monkeypatch.setattr(statistics, "MATMUL_ROWS", 16)
+        monkeypatch.setattr(statistics, "_CACHED_FLOATS", 150)
+        parts = reduce(head, hidden, targets)
+    for name in ("logprob", "mu", "sigma", "rank"):
+        torch.testing.assert_close(getattr(whole, name), getattr(parts, name))
+
+
+def test_reduction_is_in_float32_whatever_the_weights() -> None:
+    torch.manual_seed(0)
+    logits, targets = (torch.randn(5, 3000) * 3).bfloat16(), torch.randint(3000, (5,))
+    found = reduce(lambda x: x, logits, targets)
+    assert found.logprob.dtype == torch.float32
+    np.testing.assert_allclose(found.mu.numpy(), brute(logits.float(), targets)["mu"], atol=1e-4)
+
+
+def test_one_possible_token_has_no_spread() -> None:
+    found = reduce(lambda x: x, torch.tensor([[500.0, 0.0, 0.0]]), torch.tensor([0]))
+    assert (found.logprob.item(), found.mu.item(), found.sigma.item(), found.rank.item()) == (0, 0, 0, 0)
+
+
+def test_optional_columns() -> None:
+    logits = torch.tensor([[4.0, 3.0, 2.0, 1.0, 0.0, -1.0]])
+    extras = Extras(top=True, temperature=0.5, top_k=2)
+    inside = reduce(lambda x: x, logits, torch.tensor([1]), extras)
+    outside = reduce(lambda x: x, logits, torch.tensor([2]), extras)
+    assert inside.top is not None and inside.sampled is not None and outside.sampled is not None
+    torch.testing.assert_close(inside.top[0], logits.log_softmax(1)[0, :5])
+    assert inside.sampled.item() == pytest.approx(6.0 - np.log(np.exp(8) + np.exp(6)), abs=1e-6)
+    assert outside.sampled.item() == -np.inf

@@ -1,0 +1,95 @@
+"""First-token policy, offsets, hostile text, and tokenizers that lose characters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from probe.models.tokens import Tokenizer
+from probe.types import Tokens, Unscored
+from tests.tiny import ASSETS
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Tokenizer:
+    return load(ASSETS / "target")
+
+
+def load(folder: Path) -> Tokenizer:
+    from transformers import AutoTokenizer
+
+    return Tokenizer(AutoTokenizer.from_pretrained(folder), folder / "tokenizer.json")
+
+
+def only(tokenizer: Tokenizer, text: str) -> Tokens:
+    (found,) = tokenizer([text])
+    assert isinstance(found, Tokens), found
+    return found
+
+
+def test_bos_is_context_and_the_first_token_is_scored(embedded: Tokenizer) -> None:
+    found = only(embedded, "Return the list.")
+    assert found.has_bos and found.ids[0] == 0
+    assert found.start[0] == 0 and found.end[-1] == len("Return the list.")
+    assert len(found.start) == len(found.ids) - 1
+
+
+def test_without_bos_the_first_token_is_context(shared: Path) -> None:
+    tokenizer = load(shared / "tokenizers" / "gpt2-hf")
+    found = only(tokenizer, "Hello world again")
+    assert not found.has_bos
+    assert list(found.start) == [5, 11]
+    (lone,) = tokenizer(["Hello"])
+    assert isinstance(lone, Unscored) and "one token only" in lone.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "the text is empty"),
+        (" \n\t ", "the text is white space only"),
+        ("ab\ud800c", "the text is not valid Unicode: an unpaired surrogate at character 2"),
+    ],
+)
+def test_refusals(embedded: Tokenizer, text: str, reason: str) -> None:
+    before, refused, after = embedded(["fine", text, "fine"])
+    assert refused == Unscored(reason)
+    assert isinstance(before, Tokens) and isinstance(after, Tokens)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(min_size=1, max_size=60))
+def test_any_text_is_tokenised_whole_or_refused(text: str) -> None:
+    tokenizer = load(ASSETS / "target")
+    (found,) = tokenizer([text])
+    if isinstance(found, Unscored):
+        assert not text.strip() or any("\ud800" <= c <= "\udfff" for c in text)
+        return
+    assert found.warnings == ()  # a byte-level tokenizer loses nothing
+    covered = np.zeros(len(text), bool)
+    for start, end in zip(found.start, found.end, strict=True):
+        covered[start:end] = True
+    assert covered.all()
+
+
+@pytest.mark.parametrize("text", ["a\0b", "👩‍👩‍👧 emoji", "naïve “quotes”", "漢字かな"])
+def test_unusual_text_keeps_its_offsets(embedded: Tokenizer, text: str) -> None:
+    assert only(embedded, text).end[-1] == len(text)
+
+
+def test_special_tokens_in_a_text_are_named(embedded: Tokenizer) -> None:
+    (warning,) = only(embedded, "text <|end|> more").warnings
+    assert "read as special tokens" in warning
+
+
+def test_a_tokenizer_unlike_its_own_file_is_noticed(shared: Path) -> None:
+    broken = load(shared / "models" / "TinyStories-656K-original")
+    assert "gives other ids than its own tokenizer.json" in broken.warnings[0]
+    lost = only(broken, "Hello “world” — 漢字 and more")
+    assert any("the tokenizer lost" in warning for warning in lost.warnings)
+    assert load(shared / "models" / "TinyStories-656K").warnings == ()
+    assert load(shared / "models" / "stories260K").warnings == ()

@@ -1,0 +1,148 @@
+"""Known answers worked by hand, the sign of every score, and the traps that peers fell into."""
+
+from __future__ import annotations
+
+import math
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probe.errors import UnknownName
+from probe.scores import TABLE, choose, score_all
+from probe.types import Evidence, Score, Tokens, TokenStats, Unscored
+
+TEXT = "abcdefghij"
+
+
+def stats(
+    logprob: list[float], mu: float | None = -1.0, sigma: float = 2.0, rank: int = 1, first: int = 7
+) -> TokenStats:
+    n = len(logprob)
+    span = np.arange(n, dtype=np.int32)
+    tokens = Tokens(np.array([first, *range(n)], dtype=np.int32), span, span + 1, has_bos=True)
+    moments = (None, None) if mu is None else (np.full(n, mu, np.float32), np.full(n, sigma, np.float32))
+    return TokenStats(tokens, np.array(logprob, np.float32), np.full(n, rank, np.int32), *moments)
+
+
+def evidence(target: TokenStats, reference: TokenStats | None = None, lowercase: TokenStats | None = None) -> Evidence:
+    return Evidence(
+        TEXT, target, reference or Unscored("no reference model is given"), lowercase or Unscored("not requested")
+    )
+
+
+def value(name: str, *args: TokenStats | None, smoothing: float = 1.0) -> float:
+    found = TABLE[name](evidence(*args), smoothing)  # type: ignore[arg-type]
+    assert found.value is not None, found.reason
+    return found.value
+
+
+L = [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0, -7.0, -8.0, -9.0, -10.0]
+R = [-2.0] * 10
+SIZE = len(zlib.compress(TEXT.encode(), 6))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("loss", -5.5),
+        ("zlib", -5.5 / SIZE),
+        ("zlib_rate", -55 / SIZE),
+        ("lowercase", 11 / 5.5),
+        ("mink", -9.5),  # k = floor(.2 * 10) = 2
+        ("minkpp", (-9.5 + 1.0) / 2.0),
+        ("surp", -8.5),  # the four lowest: entropy 1.0 < 2.0
+        ("ref", -5.5 + 2.0),
+        ("ref_bytes", (20 - 55) / 10 / math.log(2)),
+        ("minkpp_diff", (-9.5 + 1.0) / 2.0 - (-2.0 + 1.0) / 2.0),
+        ("ez", (1 + 1) / (36 + 1)),  # P = 1, N = 1 + ... + 8
+    ],
+)
+def test_known_answer(name: str, expected: float) -> None:
+    assert value(name, stats(L), stats(R), stats([-11.0] * 10)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_wbc_counts_windows_of_every_width_and_breaks_ties_by_ref() -> None:
+    # d = +1, +1, -3: width 2 has sums 2 and -2 (share .5), width 3 has -1 (share 0); longer windows do not fit
+    found = value("wbc", stats([-1.0, -1.0, -5.0]), stats([-2.0, -2.0, -2.0]))
+    assert found == pytest.approx(0.25, abs=1e-6)
+    more = value("wbc", stats([-1.0, -1.0, -4.9]), stats([-2.0, -2.0, -2.0]))
+    assert found < more < found + 1e-6
+
+
+def test_minkpp_takes_its_own_lowest_not_those_of_the_logprob() -> None:
+    target = stats([-1.0, -9.0, -1.0, -1.0, -1.0])
+    sharp = TokenStats(
+        target.tokens, target.logprob, target.rank,
+        mu=np.array([-0.1, -8.0, -1.0, -1.0, -1.0], np.float32), sigma=np.array([0.1, 4.0, 1, 1, 1], np.float32),
+    )  # fmt: skip
+    assert value("minkpp", sharp) == pytest.approx(-9.0, rel=1e-5)  # (-1 + .1) / .1, not (-9 + 8) / 4
+
+
+def test_lowest_share_keeps_at_least_one_token() -> None:
+    assert value("mink", stats([-3.0, -1.0])) == -3.0
+    assert value("mink", stats([-3.0])) == -3.0
+
+
+def test_a_zero_loss_token_is_evidence() -> None:
+    assert value("loss", stats([0.0, -2.0])) == -1.0
+    assert value("mink", stats([0.0] * 10)) == 0.0
+
+
+def test_ez_ranks_the_best_memorised_text_first() -> None:
+    memorised = value("ez", stats([-0.01] * 10, rank=0), stats([-4.0] * 10))
+    boilerplate = value("ez", stats([-0.01] * 10, rank=0), stats([-0.01] * 10))
+    stranger = value("ez", stats([-4.0] * 10), stats([-3.5] * 10))
+    assert memorised > boilerplate > stranger
+    assert boilerplate == pytest.approx(1.0)
+
+
+def test_surp_needs_a_confident_surprise() -> None:
+    found = TABLE["surp"](evidence(stats(L, mu=-3.0)))
+    assert found.value is None
+    assert found.reason == "no token is both surprising and confidently predicted"
+
+
+@pytest.mark.parametrize("name", list(TABLE))
+@given(shift=st.floats(0.05, 0.9), seed=st.integers(0, 1000))
+def test_every_score_rises_when_every_logprob_rises(name: str, shift: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    low = -rng.uniform(1, 6, 12)
+    reference, lowercase = stats(list(-rng.uniform(1, 6, 12))), stats(list(-rng.uniform(1, 6, 12)))
+    before, after = (value(name, stats(list(low + extra)), reference, lowercase) for extra in (0.0, shift))
+    assert after > before
+
+
+@pytest.mark.parametrize("name", ["ref", "ref_bytes", "wbc", "ez", "minkpp_diff"])
+def test_without_a_reference_the_reason_says_so(name: str) -> None:
+    assert TABLE[name](evidence(stats(L))) == Score(reason="no reference model is given")
+
+
+@pytest.mark.parametrize("name", ["ref", "wbc", "ez", "minkpp_diff"])
+def test_other_tokens_have_no_differences(name: str) -> None:
+    other = TABLE[name](evidence(stats(L), stats(R, first=8)))
+    assert other.value is None and "another tokenizer" in str(other.reason)
+    vocabulary = Evidence(TEXT, stats(L), stats(R), Unscored("not requested"), same_tokenizer=False)
+    assert TABLE[name](vocabulary).value is None
+    assert TABLE["ref_bytes"](vocabulary).value is not None
+
+
+@pytest.mark.parametrize("name", ["minkpp", "surp", "minkpp_diff"])
+def test_an_engine_without_moments_says_so(name: str) -> None:
+    found = TABLE[name](evidence(stats(L, mu=None), stats(R)))
+    assert found == Score(reason="this engine gives no full-vocabulary moments")
+
+
+def test_choice() -> None:
+    chosen = score_all(evidence(stats(L)), choose(["loss"]))
+    assert list(chosen) == list(TABLE)
+    assert chosen["loss"].value == -5.5
+    assert chosen["mink"] == Score(reason="not requested")
+    with pytest.raises(UnknownName, match=r"No score named typo. There are: loss"):
+        choose(["loss", "typo"])
+
+
+def test_table_cites_a_paper_for_every_score() -> None:
+    assert all("arXiv:" in method.paper for method in TABLE.values())

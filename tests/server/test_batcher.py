@@ -1,0 +1,127 @@
+"""The micro-batcher: sharing, isolation, the bound, cancellation. A slow engine is a real one held at a lock."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from probe.errors import Busy
+from probe.models.base import NO_EXTRAS, Engine, Extras
+from probe.pipeline import Options, Probe
+from probe.types import Text, Tokens, TokenStats, Unscored
+from server.batcher import Batcher
+
+LINES = [f"The option number {i} must be given before the first call, or an error is raised." for i in range(12)]
+
+
+class Gated:
+    """The embedded target behind a gate: `score` waits until it is opened, and fails on a marked text."""
+
+    def __init__(self, engine: Engine, fails_on: int | None = None) -> None:
+        self._engine, self._fails_on = engine, fails_on
+        self.identity, self.context, self.warnings = engine.identity, engine.context, engine.warnings
+        self.gate, self.sizes = threading.Event(), []  # type: ignore[var-annotated]
+
+    def tokenize(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
+        return self._engine.tokenize(texts)
+
+    def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
+        assert self.gate.wait(30)
+        self.sizes.append(len(texts))
+        if any(len(tokens.ids) == self._fails_on for tokens in texts):
+            raise RuntimeError("the device is gone")
+        return self._engine.score(texts, extras)
+
+    def same_tokenizer(self, other: Engine) -> bool:
+        return True
+
+
+async def running(depth: int = 64) -> Batcher:
+    batcher = Batcher(depth)
+    batcher.start()
+    return batcher
+
+
+def options() -> Options:
+    return Options(scores=frozenset({"loss"}))
+
+
+async def settle() -> None:
+    await asyncio.sleep(0.2)
+
+
+def test_waiting_requests_share_a_pass_and_are_answered_apart(demo: Probe) -> None:
+    async def scenario() -> None:
+        engine, batcher = Gated(demo.target), await running()
+        probe = Probe(engine)
+        tasks = [
+            asyncio.create_task(batcher.run(probe, [Text(line, str(i))], options())) for i, line in enumerate(LINES)
+        ]
+        await settle()
+        engine.gate.set()
+        answers = await asyncio.gather(*tasks)
+        assert sum(engine.sizes) == len(LINES) and len(engine.sizes) <= 3
+        for i, (_, (result,)) in enumerate(answers):
+            (alone,) = demo(LINES[i])
+            assert result.id == str(i)
+            assert result.scores["loss"].value == pytest.approx(alone.scores["loss"].value, abs=1e-4)
+        await batcher.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_full_queue_is_refused_and_drains(demo: Probe) -> None:
+    async def scenario() -> None:
+        engine, batcher = Gated(demo.target), await running(depth=3)
+        probe = Probe(engine)
+        tasks = [asyncio.create_task(batcher.run(probe, [Text(line)], options())) for line in LINES[:3]]
+        await settle()
+        with pytest.raises(Busy) as refusal:
+            await batcher.run(probe, [Text(LINES[3])], options())
+        assert refusal.value.retry_after >= 1
+        engine.gate.set()
+        await asyncio.gather(*tasks)
+        await batcher.run(probe, [Text(LINES[3])], options())
+        await batcher.stop()
+
+    asyncio.run(scenario())
+
+
+def test_one_failing_request_does_not_fail_its_neighbours(demo: Probe) -> None:
+    async def scenario() -> None:
+        long = "word " * 100
+        (tokens,) = demo.target.tokenize([long])
+        assert isinstance(tokens, Tokens)
+        engine, batcher = Gated(demo.target, fails_on=len(tokens.ids)), await running()
+        probe = Probe(engine)
+        texts = [LINES[0], LINES[1], long, LINES[2]]
+        tasks = [asyncio.create_task(batcher.run(probe, [Text(text)], options())) for text in texts]
+        await settle()
+        engine.gate.set()
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [isinstance(answer, RuntimeError) for answer in answers] == [False, False, True, False]
+        assert batcher.running
+        await batcher.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_cancelled_request_is_not_measured(demo: Probe) -> None:
+    async def scenario() -> None:
+        engine, batcher = Gated(demo.target), await running()
+        probe = Probe(engine)
+        first = asyncio.create_task(batcher.run(probe, [Text(LINES[0])], options()))
+        await settle()
+        second = asyncio.create_task(batcher.run(probe, [Text(LINES[1])], options()))
+        await settle()
+        second.cancel()
+        engine.gate.set()
+        await first
+        await settle()
+        assert sum(engine.sizes) == 1
+        await batcher.stop()
+
+    asyncio.run(scenario())

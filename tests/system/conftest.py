@@ -1,0 +1,85 @@
+"""Real processes: the service on a free port of the loopback, and the memprobe command."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Running:
+    base: str
+    port: int
+    process: subprocess.Popen[str]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def started(home: Path, *options: str, **environment: str) -> Iterator[Running]:
+    """Runs `memprobe serve` until the block ends."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "probe", "serve", "--port", str(port), *options],
+        env={**os.environ, "MEMPROBE_HOME": str(home), **environment},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    base = f"http://127.0.0.1:{port}"
+    try:
+        _await(process, base)
+        yield Running(base, port, process)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        finally:
+            process.kill()
+            if process.stdout:
+                process.stdout.close()
+
+
+def _await(process: subprocess.Popen[str], base: str) -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            raise RuntimeError(process.stdout.read() if process.stdout else "")
+        try:
+            urlopen(f"{base}/readyz", timeout=1).close()
+            return
+        except (URLError, OSError):
+            time.sleep(0.2)
+    raise RuntimeError("not ready within a minute")
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with started(tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def memprobe(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command with a home of its own."""
+    home = tmp_path_factory.mktemp("home")
+
+    def run(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "probe", *arguments], capture_output=True, text=True, timeout=120, input=stdin,
+            env={**os.environ, "MEMPROBE_HOME": str(home), "COLUMNS": "200", **environment}, check=False,
+        )  # fmt: skip
+
+    return run

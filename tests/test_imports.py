@@ -1,0 +1,55 @@
+"""What may be imported when: `import probe` is cheap, the server computes nothing, the engine knows no HTTP."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import probe
+
+ROOT = Path(probe.__file__).parents[1]
+HEAVY = ("torch", "transformers", "scipy", "sklearn", "datasets", "fastapi", "pydantic", "vllm", "ray")
+OWNERS = {  # the files that may name a heavy library
+    "torch": {
+        "probe/models/load.py", "probe/models/local.py", "probe/models/statistics.py", "probe/demo/train.py",
+    },
+    "transformers": {"probe/models/load.py", "probe/demo/train.py", "probe/demo/build.py"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("module", ["probe", "probe.cli", "probe.types", "probe.errors"])
+def test_import_is_light(module: str) -> None:
+    heavy = [name for name in HEAVY if not (module == "probe.cli" and name == "pydantic")]
+    code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_everything_public_is_there() -> None:
+    assert sorted(probe.__all__) == probe.__all__
+    for name in probe.__all__:
+        assert getattr(probe, name) is not None
+    with pytest.raises(AttributeError):
+        probe.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("library", list(OWNERS))
+def test_heavy_imports_stay_in_the_files_that_own_them(library: str) -> None:
+    found = {
+        str(path.relative_to(ROOT))
+        for folder in ("probe", "server")
+        for path in (ROOT / folder).rglob("*.py")
+        if f"import {library}" in (source := path.read_text()) or f"from {library}" in source
+    }
+    assert found == OWNERS[library]
+
+
+def test_the_engine_knows_no_http() -> None:
+    for path in (ROOT / "probe").rglob("*.py"):
+        if path.name == "cli.py":
+            continue
+        source = path.read_text()
+        assert "fastapi" not in source and "from server" not in source, path

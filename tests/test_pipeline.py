@@ -1,0 +1,150 @@
+"""The flow on the embedded pair: verdicts, invariance, reasons, fingerprints."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from probe import Text, open_probe
+from probe.calibration.calibration import Sentinel
+from probe.errors import FingerprintMismatch, InputError, UnknownName
+from probe.pipeline import Options, Probe
+from probe.types import Call
+from tests.tiny import ASSETS
+
+SENTENCES = [
+    "Return the number of items that the queue holds at this moment, which may have changed by the time you look.",
+    "If the connection is closed by the other side before the answer is complete, an error is raised.",
+    "My grandmother baked plum cakes every September and gave one to each of the neighbours on our street.",
+    "The value must be a string, or none at all if the default is to be used.",
+]
+
+
+def test_order_and_company_do_not_matter(demo: Probe) -> None:
+    texts = SENTENCES * 3 + ["A much shorter sentence than the others are, but long enough."]
+    shuffled = random.Random(1).sample(range(len(texts)), len(texts))
+    together = demo([texts[i] for i in shuffled])
+    for place, i in enumerate(shuffled):
+        (alone,) = demo(texts[i])
+        assert alone.verdict and together[place].verdict
+        assert alone.verdict.call == together[place].verdict.call
+        for name, score in alone.scores.items():
+            if score.value is not None:
+                assert together[place].scores[name].value == pytest.approx(score.value, abs=1e-4), name
+
+
+def test_hostile_neighbours_cost_nothing(demo: Probe) -> None:
+    hostile = ["", " ", "\ud800", "x", "\0", "😀" * 40, "a" * 50_000, "<|end|>"]
+    results = demo([SENTENCES[0], *hostile, SENTENCES[1]])
+    assert [result.error is None for result in results] == [True, False, False, False, *[True] * 6]
+    (first,), (last,) = demo(SENTENCES[0]), demo(SENTENCES[1])
+    assert results[0].scores["ref"].value == pytest.approx(first.scores["ref"].value, abs=1e-4)
+    assert results[-1].scores["ref"].value == pytest.approx(last.scores["ref"].value, abs=1e-4)
+    assert all(result.verdict is None or result.verdict.call is not Call.MEMBER for result in results)
+
+
+def test_too_short_and_too_long_say_which_length_is_needed(demo: Probe) -> None:
+    short, long = demo(["Two words.", SENTENCES[0] * 9])
+    for result, remedy in ((short, "send a longer passage"), (long, "send a passage of it")):
+        assert result.verdict and result.verdict.call is Call.OUT_OF_DISTRIBUTION
+        assert "the calibration covers 10 to" in result.verdict.reason and remedy in result.verdict.reason
+        assert result.verdict.gates["support"] == "fail"
+
+
+def test_a_typed_sentence_is_answered(demo: Probe) -> None:
+    result = demo("This method returns the name of the file that was opened last.")[0]
+    assert result.verdict and result.verdict.gates["support"] == "pass"
+
+
+def test_what_calibrated_fails_the_overlap_gate(demo: Probe) -> None:
+    assert demo.calibration
+    from probe.demo.locate import find, marks
+
+    chosen = [entry for entry in marks() if entry.split == "calibration" and entry.role == "member"][:60]
+    for result in demo(list(find(chosen).values())):
+        assert result.verdict and result.verdict.gates["overlap"] == "fail"
+        assert result.verdict.call not in (Call.MEMBER, Call.NOT_MEMBER)
+
+
+def test_gates_of_later_issues_are_untestable_and_lower_the_grade(demo: Probe) -> None:
+    (result,) = demo(SENTENCES[0])
+    assert result.verdict and result.verdict.evidence == "D"
+    assert [name for name, gate in result.verdict.gates.items() if gate == "untestable"] == [
+        "blind",
+        "placebo",
+        "split",
+    ]
+
+
+def test_ids_and_options(demo: Probe) -> None:
+    result = demo([Text(SENTENCES[0], "mine")], scores=["loss"])[0]
+    assert result.id == "mine"
+    assert result.scores["loss"].value is not None and result.scores["minkpp"].reason == "not requested"
+    assert result.score and result.score.name == "ref"  # the verdict's own score is always computed
+    with pytest.raises(UnknownName):
+        demo("text", scores=["nonsense"])
+    for alpha in (0.0, 0.7, float("nan")):
+        with pytest.raises(InputError, match="alpha must lie between"):
+            demo("text", alpha=alpha)
+    assert demo([]) == []
+
+
+def test_an_unclaimable_alpha_is_inconclusive_with_the_number_needed(demo: Probe) -> None:
+    (result,) = demo(SENTENCES[0], alpha=0.0001)
+    assert result.verdict and result.verdict.call is Call.INCONCLUSIVE
+    assert result.verdict.gates["size"] == "fail" and "29,956" in result.verdict.reason
+
+
+def test_token_limit(demo: Probe) -> None:
+    prepared = demo.prepare([Text(SENTENCES[0]), Text("short enough")], Options(max_tokens=10))
+    first, second = demo.judge(prepared, demo.measure([prepared])[0])
+    assert first.error and "the limit is 10" in first.error
+    assert second.error is None
+
+
+def test_requests_measured_together_are_answered_apart(demo: Probe) -> None:
+    requests = [demo.prepare([Text(text)], Options()) for text in SENTENCES]
+    for request, evidence, text in zip(requests, demo.measure(requests), SENTENCES, strict=True):
+        (together,), (alone,) = demo.judge(request, evidence), demo(text)
+        assert together.scores["loss"].value == pytest.approx(alone.scores["loss"].value, abs=1e-4)
+
+
+def test_without_calibration_nothing_is_claimed() -> None:
+    bare = open_probe(str(ASSETS / "target"), str(ASSETS / "reference"))
+    (result,) = bare(SENTENCES[0])
+    assert result.verdict and result.verdict.call is Call.INCONCLUSIVE and result.verdict.p_value is None
+    assert "memprobe calibrate" in result.verdict.reason
+    lone = open_probe(str(ASSETS / "target"))(SENTENCES[0])[0]
+    assert lone.score and lone.score.name == "minkpp"
+    assert lone.scores["ref"].reason == "no reference model is given"
+
+
+def test_calibration_of_other_models_is_refused(make_model: Callable[[str], Path]) -> None:
+    with pytest.raises(FingerprintMismatch, match=r"made for another target, .*memprobe calibrate"):
+        open_probe(str(make_model("llama")), str(ASSETS / "reference"), "demo")
+
+
+def test_calibration_decides_the_dtype(demo: Probe) -> None:
+    with pytest.raises(FingerprintMismatch, match="made for another dtype, reference_dtype"):
+        open_probe(dtype="bfloat16")
+
+
+def test_sentinels_are_scored_where_versions_differ(demo: Probe) -> None:
+    known = demo.calibration
+    assert known and len(known.sentinels) == 32
+    elsewhere = dataclasses.replace(known.fingerprint, versions={"torch": "0"})
+    Probe(demo.target, demo.reference, dataclasses.replace(known, fingerprint=elsewhere))
+    moved = (*known.sentinels[:5], Sentinel(known.sentinels[5].text, known.sentinels[5].value + 0.002))
+    with pytest.raises(FingerprintMismatch, match="scores calibration demo's sentinel texts differently"):
+        Probe(demo.target, demo.reference, dataclasses.replace(known, fingerprint=elsewhere, sentinels=moved))
+
+
+def test_another_tokenizer_leaves_bits_per_byte(shared: Path) -> None:
+    mixed = open_probe(str(shared / "models" / "stories260K"), str(ASSETS / "reference"))
+    (result,) = mixed("Once upon a time there was a little girl who lived in a small house.")
+    assert result.score and result.score.name == "ref_bytes"
+    assert "another tokenizer" in str(result.scores["ref"].reason)
