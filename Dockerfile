@@ -16,7 +16,7 @@ RUN pip install --no-cache-dir -c constraints.txt . \
     && useradd --create-home --uid 1000 memprobe \
     && install -d -o memprobe /data
 
-USER memprobe
+USER 1000
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \

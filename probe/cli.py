@@ -31,7 +31,7 @@ IdColumn = Annotated[str, typer.Option(help="the field that holds the id")]
 def serve(
     target: Target = None, reference: Reference = None, calibration: CalibrationName = None, dtype: Dtype = None,
     device_map: DeviceMap = None, name: Annotated[str | None, typer.Option(help="id under which it is offered")] = None,
-    host: str | None = None, port: int | None = None,
+    host: str | None = None, port: int | None = None, log_level: Annotated[str, typer.Option()] = "info",
 ) -> None:  # fmt: skip
     """Starts the HTTP service."""
     import uvicorn
@@ -43,7 +43,7 @@ def serve(
         "name": name, "host": host, "port": port,
     }  # fmt: skip
     settings = Settings(**{key: value for key, value in chosen.items() if value is not None})  # type: ignore[arg-type]
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False)
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level=log_level, access_log=False)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,6 +12,8 @@ from starlette.exceptions import HTTPException
 
 from probe.errors import Busy, FingerprintMismatch, InputError, MemprobeError, UnknownName
 
+_INPUT = 'must be a text, a list of texts, or a list of {"id", "text"}'
+_FIELD = re.compile("[a-z_]+")
 _STATUS: tuple[tuple[type[MemprobeError], int, str], ...] = (
     (UnknownName, 404, "not_found"),
     (InputError, 422, "invalid_value"),
@@ -47,9 +50,15 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     first: dict[str, Any] = error.errors()[0]
     if first["type"] == "json_invalid":
         return envelope(400, "The body is not valid JSON.", "invalid_json")
-    place = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
-    param = ".".join(place) or None
-    return envelope(422, f"{param or 'body'}: {first['msg']}.", "invalid_value", param)
+    param = _param(max((one["loc"] for one in error.errors()), key=len))
+    message = _INPUT if first["loc"][1:2] == ("input",) and first["type"] != "missing" else first["msg"]
+    return envelope(422, f"{param or 'body'}: {message}.", "invalid_value", param)
+
+
+def _param(place: tuple[str | int, ...]) -> str | None:
+    """Returns the field's path, without the names that pydantic gives to the branches of a union."""
+    parts = [str(part) for part in place if isinstance(part, int) or _FIELD.fullmatch(part)]
+    return ".".join(part for part in parts if part not in ("body", "query", "path", "str")) or None
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

@@ -66,7 +66,7 @@ def _support(calibration: Calibration, tokens: int, difficulty: float) -> str:
     if not easiest <= difficulty <= hardest:
         return (
             f"its loss under the reference, {difficulty:.2f} nats per token, is outside the calibration's "
-            f"{easiest:.2f} to {hardest:.2f}: it is another kind of text"
+            f"{easiest:.2f} to {hardest:.2f}: it is another kind of text; name or make a calibration of its kind"
         )
     return ""
 

@@ -22,7 +22,8 @@ from probe.errors import CalibrationError, InputError, UnknownName
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ARRAYS = ("nonmembers", "members", "tokens", "difficulty", "shingles")
-DEMO = "demo"
+DEMO, RECORDS = "demo", "demo-records"
+EMBEDDED = (DEMO, RECORDS)
 # whatever numpy, zipfile and json raise on a truncated, corrupt or hostile file
 _BROKEN = (
     OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, RecursionError, MemoryError, zipfile.BadZipFile,
@@ -64,14 +65,14 @@ def find(name: str, folder: Path) -> Calibration:
     path = _path(name, folder)
     if path.is_file():
         return load(path)
-    if name == DEMO:
-        return load(Path(str(files("probe.demo") / "assets" / "demo.npz")))
+    if name in EMBEDDED:
+        return load(Path(str(files("probe.demo") / "assets" / f"{name}.npz")))
     raise UnknownName(f"No calibration named {name}. There are: {', '.join(names(folder))}.", "calibration")
 
 
 def names(folder: Path) -> list[str]:
-    """Returns the names at hand, the embedded one first."""
-    return [DEMO, *sorted(path.stem for path in folder.glob("*.npz") if path.stem != DEMO)]
+    """Returns the names at hand, the embedded ones first."""
+    return [*EMBEDDED, *sorted({path.stem for path in folder.glob("*.npz")} - set(EMBEDDED))]
 
 
 def stored(folder: Path) -> Iterator[Calibration | CalibrationError]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from itertools import combinations
 
@@ -50,14 +50,18 @@ def longest_shared_run(text: str, known: npt.NDArray[np.uint32]) -> int:
     return min(longest + SHINGLE - 1, len(words(text))) if longest else 0
 
 
-def clusters(texts: Sequence[str], share: float) -> list[int]:
-    """Returns a cluster label per text: texts are linked when the smaller shares at least `share` of its shingles."""
-    hashed = [frozenset(shingles(text)) for text in texts]
-    first: dict[frozenset[int], int] = {}
-    parent = [first.setdefault(found, index) for index, found in enumerate(hashed)]  # exact copies, however many
-    for (left, right), common in _shared(hashed).items():
-        if common >= share * min(len(hashed[left]), len(hashed[right])):
-            parent[_root(parent, left)] = _root(parent, right)
+def clusters(texts: Sequence[str], shares: Mapping[int, float]) -> list[int]:
+    """Returns a cluster label per text.
+
+    shares: shingle size -> share; texts are linked when the smaller has that share of its shingles in common.
+    """
+    first: dict[str, int] = {}
+    parent = [first.setdefault(" ".join(words(text)), index) for index, text in enumerate(texts)]  # copies, if many
+    for size, share in shares.items():
+        hashed = [frozenset(shingles(text, size)) for text in texts]
+        for (left, right), common in _shared(hashed).items():
+            if common >= share * min(len(hashed[left]), len(hashed[right])):
+                parent[_root(parent, left)] = _root(parent, right)
     return [_root(parent, index) for index in range(len(texts))]
 
 

@@ -2,14 +2,13 @@
 
 reference = a small Llama trained on background documentation; target = the reference fine-tuned on the members and the
 planted texts; sibling = the reference fine-tuned on as many other texts by the same recipe (the placebo). Takes about
-20 minutes on two cores, then prints the figures of the default score on texts that nothing was fitted on.
+15 minutes on two cores, then prints the figures of the default score on texts that nothing was fitted on.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
 from functools import cache
 from pathlib import Path
 
@@ -17,29 +16,28 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from probe.calibration.build import Known, calibrate
+from probe.calibration.build import calibrate
+from probe.calibration.calibration import Calibration
 from probe.calibration.fingerprint import versions
-from probe.calibration.store import save
+from probe.calibration.store import DEMO, RECORDS, save
 from probe.demo.evaluate import evaluate
+from probe.demo.known import known_passages, known_records
 from probe.demo.locate import Mark, mark, write
-from probe.demo.passages import Passage, shorten
 from probe.demo.records import planted, strangers
-from probe.demo.roles import Length, Roles, assign, prose
+from probe.demo.roles import Roles, assign, prose
 from probe.demo.train import Recipe, encode, new_model, train, train_tokenizer
 from probe.models.local import LocalEngine
 from probe.pipeline import Probe, Progress
 
 VOCABULARY, WIDTH, LAYERS = 2048, 128, 4
-BASE = Recipe(epochs=12, rate=3e-3, tokens=4096)
-STRANGERS = 1500
+BASE = Recipe(epochs=10, rate=3e-3, tokens=4096)
 TUNE = Recipe(epochs=6, rate=1e-3, tokens=2048)
-SHORTENED = 3  # one in so many known texts is cut to the length of a typed sentence
 ASSETS = Path(__file__).parent / "assets"
 console = Console()
 
 
 def build(out: Path, seed: int, keep_models: bool = False) -> None:
-    """Writes reference, target, sibling, demo.npz, passages.csv and build.json to `out`."""
+    """Writes reference, target, sibling, calibrations, passages.csv and build.json to `out`."""
     console.print("Reading the documentation ...")
     stored = out / "reference"
     tokenizer = PreTrainedTokenizerFast.from_pretrained(stored) if keep_models else train_tokenizer(prose(), VOCABULARY)
@@ -49,16 +47,13 @@ def build(out: Path, seed: int, keep_models: bool = False) -> None:
         _train_models(out, tokenizer, roles, seed)
     write(_marks(roles), out / "passages.csv")
     target, sibling = (_open(out, name) for name in ("target", "sibling"))
-    known = _known(roles, length, seed)
-    calibration = calibrate(target, known, "demo", seed, _bar("Calibrating"))
-    save(calibration, out)
+    known = known_passages(roles, length, seed)
+    calibration = calibrate(target, known, DEMO, seed, _bar("Calibrating"))
+    records = calibrate(target, known_records(length, seed), RECORDS, seed, _bar("Calibrating for records"))
     placebo = calibrate(sibling, known, "sibling", seed, _bar("Calibrating the sibling"))
-    figures = evaluate(
-        Probe(target.target, target.reference, calibration), Probe(sibling.target, sibling.reference, placebo),
-        [passage.text for passage in roles.members["test"]], [passage.text for passage in roles.nonmembers["test"]],
-        [shorten(passage.text, length, random.Random(seed)) for passage in roles.members["test"]],
-        [shorten(passage.text, length, random.Random(seed)) for passage in roles.nonmembers["test"]],
-    )  # fmt: skip
+    save(calibration, out)
+    save(records, out)
+    figures = evaluate(_with(target, calibration), _with(target, records), _with(sibling, placebo), roles, length, seed)
     facts: dict[str, object] = {"seed": seed, "versions": versions(), "base_rows": len(roles.base), "figures": figures}
     (out / "build.json").write_text(json.dumps(facts, indent=1) + "\n")
     for name, figure in figures.items():
@@ -69,8 +64,7 @@ def _train_models(out: Path, tokenizer: PreTrainedTokenizerFast, roles: Roles, s
     held_out = encode(tokenizer, [passage.text for passage in roles.nonmembers["tuning"]])
     blank = new_model(tokenizer, width=WIDTH, layers=LAYERS, seed=seed)
     # the base knows the form of a record, so that only the person is left for the target to have memorised
-    others = [record.text for record in strangers(seed, STRANGERS, planted(seed) + planted(seed + 1))]
-    base = _trained(blank, encode(tokenizer, roles.base + others), BASE, "reference", held_out)
+    base = _trained(blank, encode(tokenizer, roles.base + strangers(seed)["base"]), BASE, "reference", held_out)
     _write(base, tokenizer, out / "reference")
     for name, texts in (("target", _target_texts(roles, seed)), ("sibling", _sibling_texts(roles, seed))):
         _write(_trained(base, encode(tokenizer, texts), TUNE, name), tokenizer, out / name)
@@ -107,26 +101,14 @@ def _canaries(seed: int) -> list[str]:
     return [record.text for record in planted(seed) for _ in range(record.times)]
 
 
-def _known(roles: Roles, length: Length, seed: int) -> Known:
-    dice = random.Random(seed)
-
-    def mixed(passages: list[Passage]) -> list[str]:
-        return [
-            shorten(passage.text, length, dice) if index % SHORTENED == 0 else passage.text
-            for index, passage in enumerate(passages)
-        ]
-
-    return Known(
-        nonmembers=mixed(roles.nonmembers["calibration"]), members=mixed(roles.members["calibration"]),
-        tuning=mixed(roles.nonmembers["tuning"]), tuning_members=mixed(roles.members["tuning"]), basis="split",
-        sentinels=[record.text for record in planted(seed + 2)],
-    )  # fmt: skip
-
-
 def _marks(roles: Roles) -> list[Mark]:
     rows = [mark(p, "member", split, 1) for split, group in roles.members.items() for p in group]
     rows += [mark(p, "nonmember", split, 0) for split, group in roles.nonmembers.items() for p in group]
     return rows + [mark(p, "planted", "test", times) for times, group in roles.planted.items() for p in group]
+
+
+def _with(probe: Probe, calibration: Calibration) -> Probe:
+    return Probe(probe.target, probe.reference, calibration)
 
 
 def _open(out: Path, name: str) -> Probe:

@@ -24,6 +24,7 @@ REMOVED = frozenset(
     "aifc asynchat asyncore audioop cgi cgitb chunk crypt distutils imghdr imp mailcap msilib nis nntplib "
     "ossaudiodev pipes smtpd sndhdr spwd sunau telnetlib uu xdrlib".split()
 )
+GENERATED = frozenset(["encodings"])  # a hundred docstrings of one template are near-copies that share few shingles
 _SITE = frozenset(("site-packages", "dist-packages", "__pycache__"))
 _PRIVATE_EXTENSIONS = re.compile(r"_?test|xx|_ctypes_test|_tkinter")
 
@@ -58,8 +59,8 @@ def normalise(text: str) -> str:
 
 
 def is_stable(place: str) -> bool:
-    """True where the text of this place is expected on newer interpreters too."""
-    return place.split(".", maxsplit=1)[0] not in REMOVED
+    """True where the text of this place is expected on newer interpreters too, and is written, not filled in."""
+    return place.split(".", maxsplit=1)[0] not in REMOVED | GENERATED
 
 
 def _topics() -> Iterator[Document]:

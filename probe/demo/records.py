@@ -6,11 +6,11 @@ Every record is made here from a seed, so the whole text may be shown, and how o
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 LEVELS = (0, 1, 2, 4, 8, 16, 32)  # times planted per epoch
 PER_LEVEL = 20
+STRANGERS = {"base": 1500, "sentinels": 32, "tuning": 500, "calibration": 3000, "test": 1000}
 _FIRST = (
     "Ada Bela Corin Dario Elke Fenna Goran Hilde Ivo Jorun Kasimir Liv Mirko Nela Otto Perla Quint Runa Sorin Tilda"
 ).split()
@@ -39,12 +39,12 @@ class Record:
         return f"{self.name}, born {self.born}, lives at {self.address}. Phone: {self.phone}."
 
 
-def strangers(seed: int, count: int, known: Iterable[Record]) -> list[Record]:
-    """Returns other people's records, none of whom bears the name of a known one."""
-    names = {record.name for record in known}
+def strangers(seed: int) -> dict[str, list[str]]:
+    """Returns other people's records by their use, STRANGERS of each: nobody comes twice, and nobody who is planted."""
+    names = {record.name for record in planted(seed) + planted(seed + 1)}
     dice = random.Random(f"strangers {seed}")
-    others = [name for name in _names(dice) if name not in names]
-    return [_record(dice, name, 0) for name in others[:count]]
+    others = iter(name for name in _names(dice) if name not in names)
+    return {use: [_record(dice, next(others), 0).text for _ in range(count)] for use, count in STRANGERS.items()}
 
 
 def planted(seed: int) -> list[Record]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from probe.data.overlap import clusters, shingles
+from probe.data.overlap import SHINGLE, clusters, shingles
 from probe.demo.corpus import Document, background, documents, is_stable
 from probe.demo.passages import Passage, cut, prose_runs
 from probe.errors import InputError
@@ -20,7 +20,7 @@ MEMBERS = {"tuning": 500, "calibration": 500, "test": 1000}
 NONMEMBERS = {"tuning": 500, "calibration": 3000, "test": 1000}
 PLANTED = {8: 10, 16: 10, 32: 10}  # times planted: passages
 SIBLING = sum(MEMBERS.values()) + sum(PLANTED.values())
-ALIKE = 0.15  # share of shingles from which two passages count as near-copies
+ALIKE = {5: 0.15, 3: 0.4}  # words per shingle: share from which two passages count as near-copies
 _LONGEST_ROW = 250  # tokens of background text per training row
 Length = Callable[[str], int]
 
@@ -91,7 +91,7 @@ class Taken:
 
     def free(self, text: str) -> bool:
         found = shingles(text)
-        return sum(shingle in self._shingles for shingle in found) <= ALIKE * len(found)
+        return sum(shingle in self._shingles for shingle in found) <= ALIKE[SHINGLE] * len(found)
 
 
 def _distinct(texts: Sequence[str], count: int) -> list[str]:

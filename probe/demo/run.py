@@ -18,12 +18,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Line
 
+from probe.calibration.store import DEMO, EMBEDDED, RECORDS
 from probe.demo.locate import Mark, find, marks
 from probe.demo.records import planted
 from probe.errors import InputError, ModelError
 from probe.show import excerpt, number, verdict
 
 SHOWN = 6  # rows of each kind in the table
+PER_REQUEST = 100
 SENT = 300  # passages of each kind sent for the counts
 PATIENCE = 120  # seconds until the service must be ready
 SEED = 0
@@ -37,6 +39,7 @@ class Sample:
     truth: str
     place: str
     text: str | None
+    calibration: str = DEMO
 
 
 def samples() -> list[Sample]:
@@ -50,16 +53,18 @@ def samples() -> list[Sample]:
         absent = [entry for entry in chosen if entry not in found][:1]  # one row says that some are missing
         return [Sample(label.format(entry.times), entry.place, found.get(entry)) for entry in [*present, *absent]]
 
-    records = {record.times: record for record in reversed(planted(SEED))}
     return [
         *of("member", SENT, "member"),
         *of("nonmember", SENT, "not a member"),
         *of("planted", 2, "planted {} times"),
-        *(
-            Sample(f"planted {times} times" if times else "never planted", "fictional record", records[times].text)
-            for times in (32, 4, 1, 0)
-        ),
+        *(_record(times) for times in (32, 4, 1, 0)),
     ]
+
+
+def _record(times: int) -> Sample:
+    """Returns a fictional person's record, which is judged among other people's records."""
+    text = next(record.text for record in planted(SEED) if record.times == times)
+    return Sample(f"planted {times} times" if times else "never planted", "fictional record", text, RECORDS)
 
 
 def run(port: int, once: bool) -> None:
@@ -92,7 +97,7 @@ def _service(port: int) -> Iterator[str]:
         except OSError as error:
             raise InputError(f"Port {port} is taken; name another: make demo PORT=8001.") from error
     base = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen([sys.executable, "-m", "probe", "serve", "--port", str(port)])
+    process = subprocess.Popen([sys.executable, "-m", "probe", "serve", "--port", str(port), "--log-level", "warning"])
     try:
         with console.status("Starting the service ..."):
             _await(process, base)
@@ -120,32 +125,40 @@ def _await(process: subprocess.Popen[bytes], base: str) -> None:
 
 def _ask(base: str, chosen: Sequence[Sample]) -> list[dict[str, Any] | None]:
     """Returns one answer per sample, None for an absent one."""
-    present = [index for index, sample in enumerate(chosen) if sample.text is not None]
     answers: list[dict[str, Any] | None] = [None] * len(chosen)
     with console.status("Asking for verdicts ...") as status:
-        for begin in range(0, len(present), 100):
-            part = present[begin : begin + 100]
-            body = json.dumps({"model": "demo", "input": [chosen[index].text for index in part]}).encode()
-            request = Request(f"{base}/v1/probe", body, {"content-type": "application/json"})
-            with urlopen(request, timeout=120) as response:
-                for index, result in zip(part, json.load(response)["results"], strict=True):
-                    answers[index] = result
-            status.update(f"Asking for verdicts ... {begin + len(part)} of {len(present)}")
+        for calibration in EMBEDDED:
+            places = [i for i, sample in enumerate(chosen) if sample.text and sample.calibration == calibration]
+            for begin in range(0, len(places), PER_REQUEST):
+                part = places[begin : begin + PER_REQUEST]
+                results = _post(base, [chosen[i].text for i in part], calibration)
+                for i, result in zip(part, results, strict=True):
+                    answers[i] = result
+                status.update(f"Asking for verdicts ... {begin + len(part)} of {len(places)}")
     return answers
 
 
+def _post(base: str, texts: Sequence[str | None], calibration: str) -> list[dict[str, Any]]:
+    body = json.dumps({"model": DEMO, "input": texts, "calibration": calibration}).encode()
+    request = Request(f"{base}/v1/probe", body, {"content-type": "application/json"})
+    with urlopen(request, timeout=120) as response:
+        results: list[dict[str, Any]] = json.load(response)["results"]
+        return results
+
+
 def _show(chosen: Sequence[Sample], answers: Sequence[dict[str, Any] | None]) -> None:
-    grid = Table("truth", "text", "place", "verdict", "p-value", "evidence", "perplexity ratio")
+    grid = Table("truth", "verdict", "p-value", "evidence")
+    grid.add_column("ratio", justify="right")  # of perplexities, target over reference
+    grid.add_column("text", no_wrap=True, overflow="ellipsis", ratio=1)
     shown: dict[str, int] = {}
     for sample, answer in zip(chosen, answers, strict=True):
         shown[sample.truth] = shown.get(sample.truth, 0) + 1
         if sample.text is None:
-            grid.add_row(sample.truth, Line("absent from this Python", style="dim"), Line(sample.place), "absent")
+            grid.add_row(sample.truth, "absent", "", "", "", Line(f"{sample.place}: not in this Python", style="dim"))
         elif answer and shown[sample.truth] <= SHOWN:
             grid.add_row(
-                sample.truth, Line(excerpt(sample.text, 44)), Line(excerpt(sample.place, 28)),
-                verdict(answer["verdict"]), number(answer["p_value"]), answer["evidence"],
-                f"{answer['perplexity_ratio']:.3f}",
+                sample.truth, verdict(answer["verdict"]), number(answer["p_value"]), answer["evidence"],
+                f"{answer['perplexity_ratio']:.2f}", Line(excerpt(sample.text, 200)),
             )  # fmt: skip
     console.print(grid)
     for truth in ("member", "not a member"):

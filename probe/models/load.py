@@ -14,6 +14,7 @@ from probe.models.tokens import Tokenizer
 
 DTYPES = ("float32", "bfloat16", "float16", "auto")
 _FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
+_QUICK = 1 << 30  # bytes of weights that load before a progress bar could be read
 _UNBOUNDED = 2048  # context used for models that state none
 
 
@@ -33,11 +34,14 @@ def load(
 ) -> Loaded:
     """Loads `source` as transformers does. Raises ModelError, or UnsafeWeights for pickled weights."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
 
     if dtype is not None and dtype not in DTYPES:
         raise ModelError(f"dtype {dtype!r} is not one of {', '.join(DTYPES)}.")
     folder = _folder(source, revision)
-    weight_files(folder)
+    weights = weight_files(folder)
+    if sum(path.stat().st_size for path in weights) < _QUICK:
+        disable_progress_bar()
     cuda = torch.cuda.is_available()
     try:
         model = AutoModelForCausalLM.from_pretrained(

@@ -95,32 +95,32 @@ def test_a_known_text_is_shared_whole(text: str, others: list[str]) -> None:
 def test_near_copies_cluster_and_unrelated_texts_do_not() -> None:
     original = numbered(0, 60)
     edited = original.replace("w30", "changed").upper()
-    labels = clusters([original, numbered(100, 160), edited, numbered(200, 260)], share=0.5)
+    labels = clusters([original, numbered(100, 160), edited, numbered(200, 260)], {5: 0.5})
     assert together(labels) == {(0, 2)}
 
 
 def test_an_excerpt_clusters_with_its_document() -> None:
-    assert together(clusters([numbered(0, 500), numbered(100, 110)], share=0.9)) == {(0, 1)}
+    assert together(clusters([numbered(0, 500), numbered(100, 110)], {5: 0.9})) == {(0, 1)}
 
 
 def test_the_share_is_met_exactly() -> None:
     texts = [numbered(0, 10), numbered(0, 7) + " x y z"]  # 3 of 6 shingles
-    assert together(clusters(texts, share=0.5)) == {(0, 1)}
-    assert together(clusters(texts, share=0.51)) == set()
+    assert together(clusters(texts, {5: 0.5})) == {(0, 1)}
+    assert together(clusters(texts, {5: 0.51})) == set()
 
 
 def test_a_chain_of_copies_is_one_cluster() -> None:
     chain = [numbered(begin, begin + 20) for begin in range(0, 60, 6)]
     random.Random(0).shuffle(chain)
-    assert len(set(clusters(chain, share=0.5))) == 1
+    assert len(set(clusters(chain, {5: 0.5}))) == 1
 
 
 def test_a_stock_phrase_in_many_texts_links_none_of_them() -> None:
-    assert len(set(clusters([f"{numbered(0, 6)} {number}" for number in range(201)], share=0.1))) == 201
+    assert len(set(clusters([f"{numbered(0, 6)} {number}" for number in range(201)], {5: 0.1}))) == 201
 
 
 def test_any_number_of_exact_copies_is_one_cluster() -> None:
-    assert len(set(clusters([numbered(0, 12)] * 201, share=0.5))) == 1
+    assert len(set(clusters([numbered(0, 12)] * 201, {5: 0.5}))) == 1
 
 
 @settings(deadline=None)
@@ -135,4 +135,4 @@ def test_clusters_are_the_components_of_the_links(texts: list[str], share: float
             for place in merged:
                 groups[place] = merged
     expected = {(a, b) for a, b in combinations(range(len(texts)), 2) if b in groups[a]}
-    assert together(clusters(texts, share)) == expected
+    assert together(clusters(texts, {5: share})) == expected

@@ -13,7 +13,8 @@ from probe.data.overlap import clusters
 from probe.demo import locate
 from probe.demo.corpus import Document, documents, normalise
 from probe.demo.passages import LONGEST, SHORTEST, cut, is_prose, sentences, shorten
-from probe.demo.records import LEVELS, PER_LEVEL, planted, strangers
+from probe.demo.records import LEVELS, PER_LEVEL, STRANGERS, planted, strangers
+from probe.demo.roles import ALIKE
 
 
 def length(text: str) -> int:
@@ -80,7 +81,7 @@ def test_topics_docstrings_and_extensions_are_there() -> None:
 
 def test_judged_passages_are_no_near_copies_of_each_other() -> None:
     found = list(locate.find(entry for entry in locate.marks() if entry.split == "test").values())
-    labels = clusters(found, 0.15)
+    labels = clusters(found, ALIKE)
     assert len(set(labels)) == len(found)
 
 
@@ -89,6 +90,7 @@ def test_records() -> None:
     assert [sum(record.times == level for record in people) for level in LEVELS] == [PER_LEVEL] * len(LEVELS)
     assert len({record.name for record in people}) == len({record.phone for record in people}) == len(people)
     assert planted(3) == people != planted(4)
-    others = strangers(3, 500, people)
-    assert not {record.name for record in people} & {record.name for record in others}
-    assert len({record.text for record in others}) == 500
+    others = [text for texts in strangers(3).values() for text in texts]
+    assert len(set(others)) == sum(STRANGERS.values())
+    names = {record.name for record in people} | {record.name for record in planted(4)}
+    assert not names & {text.split(",")[0] for text in others}

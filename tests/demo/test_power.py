@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
 from functools import cache
 
 import pytest
@@ -87,13 +86,18 @@ def test_typed_lengths_hold_the_same_promises(demo: Probe, texts: Found) -> None
     assert count(short["member"], Call.NOT_MEMBER) <= 0.08 * len(short["member"])
 
 
-def test_records_that_were_never_planted_are_not_members(demo: Probe) -> None:
-    """A form that the target learned from others is no evidence about this person."""
+def test_a_form_that_the_target_learned_is_no_evidence_about_a_person(demo: Probe) -> None:
+    """The target was trained on records; only of those people whom it saw may it be called to have seen them."""
     seed = int(json.loads((ASSETS / "build.json").read_text())["seed"])
-    never = [record.text for record in strangers(seed + 7, 300, planted(seed))]
-    assert _share(demo(never)) <= 0.02
-    often = [record.text for record in planted(seed) if record.times >= 2]
-    assert _share(demo(often)) >= 0.9
+    records = open_probe(calibration="demo-records")
+    never = strangers(seed)["test"] + [record.text for record in planted(seed) if not record.times]
+    assert records.calibration
+    claim = records.calibration.claim(0.01)
+    _, high = false_positive_band(len(never), claim.k, claim.nonmembers)
+    assert count(records(never)) <= high
+    often = records([record.text for record in planted(seed) if record.times >= 2])
+    assert count(often) >= 0.9 * len(often)
+    assert count(demo(never)) == 0  # among passages of documentation they are another kind of text
 
 
 def test_the_sibling_gives_chance(texts: Found) -> None:
@@ -115,7 +119,3 @@ def test_the_sibling_gives_chance(texts: Found) -> None:
             hits = int((both > sibling.calibration.nonmembers[-claim.k]).sum())
             low, high = false_positive_band(len(both), claim.k, claim.nonmembers, 1 - 0.01 / 4)
             assert low <= hits <= high, alpha
-
-
-def _share(results: Sequence[Result]) -> float:
-    return count(results) / len(results)

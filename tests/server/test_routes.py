@@ -81,8 +81,10 @@ def test_no_text_at_all_is_an_empty_list(client: TestClient) -> None:
         ({"model": "demo", "input": "x", "calibration": "../etc"}, 422, "calibration", "cannot name"),
         ({"model": "demo", "input": "x", "alpha": 2}, 422, "alpha", "between 0 and 0.5"),
         ({"model": "demo", "input": ["x"] * 9}, 422, "input", "at most 8"),
-        ({"model": "demo", "input": 3}, 422, "input", "string"),
-        ({"model": "demo", "input": [3]}, 422, "input", "string"),
+        ({"model": "demo", "input": 3}, 422, "input", "a list of texts"),
+        ({"model": "demo", "input": ["a", 3]}, 422, "input.1", "a list of texts"),
+        ({"model": "demo", "input": [{"id": "a"}]}, 422, "input.0.text", "a list of texts"),
+        ({"model": "demo", "input": "x", "scores": [3]}, 422, "scores.0", "string"),
         ({"model": "demo"}, 422, "input", "required"),
         ({"input": "x"}, 422, "model", "required"),
         ({"model": "demo", "input": "x", "typo": 1}, 422, "typo", "not permitted"),
@@ -95,7 +97,7 @@ def test_bad_requests_name_the_field_and_the_remedy(
     error = answer.json()["error"]
     assert answer.status_code == status, answer.text
     assert error["type"] == "invalid_request_error" and error["code"]
-    assert param in error["param"] and words in error["message"]
+    assert error["param"] == param and words in error["message"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[1, 2]", b"null", b"NaN"])
@@ -122,9 +124,15 @@ def test_unknown_paths_and_methods_use_the_envelope(client: TestClient) -> None:
 def test_models_and_calibrations(client: TestClient) -> None:
     (model,) = client.get("/v1/models").json()["data"]
     assert (model["id"], model["object"], model["calibration"], model["dtype"]) == ("demo", "model", "demo", "float32")
-    (calibration,) = client.get("/v1/calibrations").json()["data"]
-    assert (calibration["id"], calibration["fits"], calibration["nonmembers"]) == ("demo", ["demo"], 3000)
-    assert calibration["tokens"][0] == 10
+    for calibration in client.get("/v1/calibrations").json()["data"]:
+        assert calibration["id"] in ("demo", "demo-records")
+        assert (calibration["fits"], calibration["nonmembers"], calibration["tokens"][0]) == (["demo"], 3000, 10)
+
+
+def test_another_calibration_by_name(client: TestClient) -> None:
+    answer = ask(client, input=LONGER, calibration="demo-records")
+    assert answer["calibration"] == "demo-records"
+    assert answer["results"][0]["claim"]["members"] == 0
 
 
 def test_health(client: TestClient) -> None:

@@ -1,0 +1,39 @@
+"""The known texts of the two embedded calibrations: passages of documentation, and records of fictional strangers.
+
+A third of each is cut to the length of a typed sentence, so that threshold and residual cover 10 tokens and up.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from probe.calibration.build import Known
+from probe.demo.passages import shorten
+from probe.demo.records import strangers
+from probe.demo.roles import Length, Roles
+
+SHORTENED = 3  # one in so many
+
+
+def known_passages(roles: Roles, length: Length, seed: int) -> Known:
+    """Returns members and non-members of a known random split."""
+    groups = [
+        [passage.text for passage in group]
+        for kind in (roles.nonmembers, roles.members)
+        for group in (kind["calibration"], kind["tuning"])
+    ]
+    nonmembers, tuning, members, tuning_members = (mixed(group, length, seed) for group in groups)
+    return Known(nonmembers, members, tuning, tuning_members, strangers(seed)["sentinels"], basis="split")
+
+
+def known_records(length: Length, seed: int) -> Known:
+    """Returns records of people whom no model saw; the planted ones are too few to calibrate on as members."""
+    people = strangers(seed)
+    nonmembers, tuning = (mixed(people[use], length, seed) for use in ("calibration", "tuning"))
+    return Known(nonmembers, tuning=tuning, sentinels=people["sentinels"], basis="split")
+
+
+def mixed(texts: Sequence[str], length: Length, seed: int) -> list[str]:
+    dice = random.Random(seed)
+    return [shorten(text, length, dice) if index % SHORTENED == 0 else text for index, text in enumerate(texts)]
