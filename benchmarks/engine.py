@@ -15,14 +15,14 @@ TEXTS = 64
 
 
 def row(shape: str, dtype: torch.dtype, rounds: int) -> Row:
-    loaded = build(shape, dtype)
-    sample = texts(TEXTS, loaded.model.config.vocab_size)
-    engine = LocalEngine(loaded)
+    source, model = build(shape, dtype)
+    sample = texts(TEXTS, source.vocabulary)
+    engine = LocalEngine(source, model=model)
 
     def ours() -> int:
         return sum(len(stats.logprob) for stats in engine.score(sample))  # type: ignore[union-attr]
 
-    sides = {"peers": lambda: peers.one_pass(loaded.model, sample), "memprobe": ours}
+    sides = {"peers": lambda: peers.one_pass(model, sample), "memprobe": ours}
     return compare(f"{shape} {str(dtype).removeprefix('torch.')}, one target pass", sides, rounds)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from probe.models.load import Loaded
+from probe.models.load import Source
 from probe.types import Tokens
 
 SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -43,14 +44,17 @@ class _Tokenizer:
     hash, vocabulary, warnings = "sha256:random", {}, ()  # type: ignore[var-annotated]
 
 
-def build(shape: str, dtype: torch.dtype) -> Loaded:
+def build(shape: str, dtype: torch.dtype) -> tuple[Source, Any]:
+    """Returns a source without files and its model."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     kind, options = SHAPES[shape]
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **options), dtype=dtype).eval()
     context = model.config.max_position_embeddings
-    return Loaded(model, _Tokenizer(), context, "sha256:random", shape)  # type: ignore[arg-type]
+    name = str(dtype).removeprefix("torch.")
+    source = Source(Path(), shape, _Tokenizer(), context, model.config.vocab_size, "sha256:random", name)  # type: ignore[arg-type]
+    return source, model
 
 
 def texts(count: int, vocabulary: int, seed: int = 0, length: int | None = None) -> list[Tokens]:

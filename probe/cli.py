@@ -139,11 +139,14 @@ def main() -> None:
 
 
 def _open(*names: str | None) -> Probe:
-    from probe.opening import open_probe
+    from rich.console import Console
 
     target, reference, calibration, dtype, device_map, revision = names
     target = target or Settings().target or "demo"
-    return open_probe(target, reference, calibration, dtype=dtype, device_map=device_map, revision=revision)
+    with Console(stderr=True).status("Loading the models ..."):
+        from probe.opening import open_probe
+
+        return open_probe(target, reference, calibration, dtype=dtype, device_map=device_map, revision=revision)
 
 
 def _texts(inputs: list[str], text_column: str, id_column: str) -> tuple[list[Text], list[str]]:

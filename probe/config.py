@@ -13,7 +13,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MEMPROBE_", env_file=".env", extra="ignore")
 
-    home: Path = Field(default=Path.home() / ".memprobe", description="where calibrations are kept")
+    home: Path = Field(
+        default=Path.home() / ".memprobe", description="where calibrations and cached statistics are kept"
+    )
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     target: str | None = Field(default=None, description="hub id or folder; the embedded pair where none is named")
@@ -23,6 +25,7 @@ class Settings(BaseSettings):
     dtype: str | None = None
     device_map: str | None = None
     batch_tokens: int | None = Field(default=None, gt=0, description="padded tokens per forward pass")
+    cache_bytes: int = Field(default=1 << 30, ge=0, description="disk for token statistics; 0 keeps none")
     max_body_bytes: int = Field(default=8_000_000, gt=0)
     max_texts: int = Field(default=256, gt=0)
     max_tokens: int = Field(default=16_384, gt=1, description="tokens per text")

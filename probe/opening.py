@@ -8,6 +8,8 @@ from pathlib import Path
 from probe.calibration.store import DEMO, find
 from probe.config import Settings
 from probe.errors import InputError
+from probe.models.base import Engine
+from probe.models.cache import Cache, CachedEngine
 from probe.models.local import LocalEngine
 from probe.pipeline import Probe
 
@@ -17,14 +19,16 @@ _ASSETS = Path(str(files("probe.demo") / "assets"))
 def open_probe(
     target: str = DEMO, reference: str | None = None, calibration: str | None = None, *, dtype: str | None = None,
     device_map: str | None = None, revision: str | None = None, batch_tokens: int | None = None,
-    home: Path | None = None,
+    settings: Settings | None = None,
 ) -> Probe:  # fmt: skip
     """Opens a target by hub id or folder; with no arguments the embedded pair and its calibration.
 
-    dtype, device_map and revision are those of transformers' from_pretrained (revision is the target's). Raises
-    ModelError, UnknownName, and FingerprintMismatch where the calibration is not for these models.
+    dtype, device_map and revision are those of transformers' from_pretrained (revision is the target's). settings say
+    where calibrations and cached statistics are kept, the environment's where none are given. Raises ModelError,
+    UnknownName, and FingerprintMismatch where the calibration is not for these models.
     """
-    found = find(calibration, home or Settings().calibrations) if calibration else None
+    settings = settings or Settings()
+    found = find(calibration, settings.calibrations) if calibration else None
     if target == DEMO:
         if reference:
             raise InputError(
@@ -33,9 +37,12 @@ def open_probe(
         target, reference = str(_ASSETS / "target"), str(_ASSETS / "reference")
         found = found or find(DEMO, Path())
     dtype = dtype or (found.fingerprint.dtype if found else None)
-    engines = [
+    engines: list[Engine] = [
         LocalEngine.open(source, dtype=dtype, device_map=device_map, revision=pinned, batch_tokens=batch_tokens)
         for source, pinned in ((target, revision), (reference, None))
         if source
     ]
+    if settings.cache_bytes:
+        cache = Cache(settings.home / "cache.sqlite", settings.cache_bytes)
+        engines = [CachedEngine(engine, cache) for engine in engines]
     return Probe(engines[0], engines[1] if len(engines) > 1 else None, found)

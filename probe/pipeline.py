@@ -90,6 +90,12 @@ class Probe:
         prepared = self.prepare([entry if isinstance(entry, Text) else Text(entry) for entry in entries], options)
         return self.judge(prepared, self.measure([prepared], progress)[0])
 
+    def load(self) -> None:
+        """Reads the weights now; else the first text that no cache holds does. Raises ModelError."""
+        self.target.load()
+        if self.reference:
+            self.reference.load()
+
     def prepare(self, texts: Sequence[Text], options: Options) -> Prepared:
         """Tokenises; safe beside `measure` in another thread."""
         plain = [entry.text for entry in texts]

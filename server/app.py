@@ -27,8 +27,9 @@ def open_models(settings: Settings) -> dict[str, Probe]:
     target = settings.target or DEMO
     opened = open_probe(
         target, settings.reference, settings.calibration, dtype=settings.dtype, device_map=settings.device_map,
-        batch_tokens=settings.batch_tokens, home=settings.calibrations,
+        batch_tokens=settings.batch_tokens, settings=settings,
     )  # fmt: skip
+    opened.load()  # ready means that a verdict can be given
     return {settings.name or (DEMO if target == DEMO else opened.target.identity.name): opened}
 
 

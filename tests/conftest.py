@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from probe.pipeline import Probe
 
+os.environ["MEMPROBE_CACHE_BYTES"] = "0"  # a test must not pass on what an earlier engine computed
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 

@@ -10,7 +10,7 @@ ASSETS = Path(str(files("probe.demo") / "assets"))
 
 
 def save(shape: str, folder: Path) -> Path:
-    """Writes a model of this shape: llama, gpt2, neox, gemma2 (caps its logits) or granite (scales them)."""
+    """Writes a model of this shape: llama, gpt2, neox, gemma2 (caps its logits), granite (scales them) or bert."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
@@ -26,6 +26,7 @@ def save(shape: str, folder: Path) -> Path:
         "neox": ("gpt_neox", {k: v for k, v in modern.items() if k != "num_key_value_heads"}),
         "gemma2": ("gemma2", {**modern, "head_dim": 16, "final_logit_softcapping": 2.0, "sliding_window": 64}),
         "granite": ("granite", {**modern, "logits_scaling": 4.0}),
+        "bert": ("bert", {k: v for k, v in modern.items() if k != "num_key_value_heads"}),
     }
     kind, options = configs[shape]
     torch.manual_seed(0)

@@ -26,13 +26,18 @@ FEWEST_NONMEMBERS = 20
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Texts whose membership is known. The tuning ones do not calibrate; without any, a share is split off."""
+    """Texts whose membership is known.
+
+    The tuning ones do not calibrate; without any, a share is split off. sources: whole texts that known ones were cut
+    from, so that a query which shares the rest of one fails the overlap gate too.
+    """
 
     nonmembers: Sequence[str]
     members: Sequence[str] = ()
     tuning: Sequence[str] = ()
     tuning_members: Sequence[str] = ()
     sentinels: Sequence[str] = ()
+    sources: Sequence[str] = ()
     basis: str = "post-hoc"
 
 
@@ -51,10 +56,11 @@ def calibrate(probe: Probe, known: Known, name: str, seed: int = 0, progress: Pr
         )
     residual = fit(*tuned.T)
     member_residual = fit(*tuned_members.T) if len(tuned_members) >= FEWEST else residual
+    texts = [text for group in (*groups, known.sources) for text in group]
     return Calibration(
         name=name, score=score, fingerprint=probe.fingerprint, residual=residual, member_residual=member_residual,
         nonmembers=np.sort(residual(*negative.T)), members=np.sort(member_residual(*positive.T)),
-        tokens=negative[:, 1], difficulty=negative[:, 2], shingles=index([text for group in groups for text in group]),
+        tokens=negative[:, 1], difficulty=negative[:, 2], shingles=index(texts),
         sentinels=_sentinels(probe, known.sentinels or groups[1], score), smoothing=smoothing, basis=known.basis,
         created=datetime.now(UTC).isoformat(timespec="seconds"), notes=tuple(notes),
     )  # fmt: skip

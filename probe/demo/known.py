@@ -24,14 +24,18 @@ def known_passages(roles: Roles, length: Length, seed: int) -> Known:
         for group in (kind["calibration"], kind["tuning"])
     ]
     nonmembers, tuning, members, tuning_members = (mixed(group, length, seed) for group in groups)
-    return Known(nonmembers, members, tuning, tuning_members, strangers(seed)["sentinels"], basis="split")
+    return Known(
+        nonmembers, members, tuning, tuning_members, strangers(seed)["sentinels"],
+        sources=[text for group in groups for text in group], basis="split",
+    )  # fmt: skip
 
 
 def known_records(length: Length, seed: int) -> Known:
     """Returns records of people whom no model saw; the planted ones are too few to calibrate on as members."""
     people = strangers(seed)
     nonmembers, tuning = (mixed(people[use], length, seed) for use in ("calibration", "tuning"))
-    return Known(nonmembers, tuning=tuning, sentinels=people["sentinels"], basis="split")
+    sources = people["calibration"] + people["tuning"]
+    return Known(nonmembers, tuning=tuning, sentinels=people["sentinels"], sources=sources, basis="split")
 
 
 def mixed(texts: Sequence[str], length: Length, seed: int) -> list[str]:

@@ -38,9 +38,20 @@ NO_EXTRAS = Extras()
 class Engine(Protocol):
     """A causal language model that scores tokens. Safe to call from one thread at a time."""
 
-    identity: Identity
-    context: int
-    warnings: tuple[str, ...]
+    @property
+    def identity(self) -> Identity:
+        """What decides and accompanies its figures."""
+
+    @property
+    def context(self) -> int:
+        """Tokens that one window may hold."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong with it for every text."""
+
+    def load(self) -> None:
+        """Gets ready to score; else the first text does. Raises ModelError."""
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
         """Returns one entry per text, in order."""

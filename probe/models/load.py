@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,42 +21,71 @@ _UNBOUNDED = 2048  # context used for models that state none
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A model in evaluation mode with what is known of it."""
+class Source:
+    """What is known of a model before its weights are read: enough to look its statistics up in a cache."""
 
-    model: Any
+    folder: Path
+    name: str
     tokenizer: Tokenizer
     context: int
+    vocabulary: int
     hash: str
-    name: str
+    dtype: str
+    device_map: str | None = None
+    revision: str | None = None
 
 
-def load(
+def find(
     source: str, *, dtype: str | None = None, device_map: str | None = None, revision: str | None = None
-) -> Loaded:
-    """Loads `source` as transformers does. Raises ModelError, or UnsafeWeights for pickled weights."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils.logging import disable_progress_bar
+) -> Source:
+    """Finds a hub id or folder. Raises ModelError, or UnsafeWeights for pickled weights."""
+    from transformers import AutoConfig, AutoTokenizer
 
     if dtype is not None and dtype not in DTYPES:
         raise ModelError(f"dtype {dtype!r} is not one of {', '.join(DTYPES)}.")
     folder = _folder(source, revision)
-    weights = weight_files(folder)
-    if sum(path.stat().st_size for path in weights) < _QUICK:
-        disable_progress_bar()
-    cuda = torch.cuda.is_available()
-    try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype or ("auto" if cuda else "float32"), device_map=device_map or ("auto" if cuda else None),
-            use_safetensors=True, trust_remote_code=False,
-        )  # fmt: skip
+    digest = content_hash(folder)
+    with _explained(source):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False).get_text_config()
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise ModelError(f"{source} cannot be loaded as a causal language model: {error}") from error
-    plain = Tokenizer(tokenizer, folder / "tokenizer.json")
-    return Loaded(
-        model.eval(), plain, _context(model.config), content_hash(folder), folder.name if folder.exists() else source
-    )
+    cuda = torch.cuda.is_available()
+    chosen = dtype or ("auto" if cuda else "float32")
+    return Source(
+        folder=folder, name=folder.name if Path(source).is_dir() else source,
+        tokenizer=Tokenizer(tokenizer, folder / "tokenizer.json"),
+        context=int(getattr(config, "max_position_embeddings", None) or _UNBOUNDED), vocabulary=int(config.vocab_size),
+        hash=digest, dtype=_stored(config) if chosen == "auto" else chosen,
+        device_map=device_map or ("auto" if cuda else None), revision=revision,
+    )  # fmt: skip
+
+
+def load(source: Source) -> Any:
+    """Reads the weights; returns the transformers model in evaluation mode. Raises ModelError."""
+    from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
+
+    if sum(path.stat().st_size for path in weight_files(source.folder)) < _QUICK:
+        disable_progress_bar()
+    with _explained(source.name):
+        model = AutoModelForCausalLM.from_pretrained(
+            source.folder, dtype=source.dtype, device_map=source.device_map, use_safetensors=True,
+            trust_remote_code=False,
+        )  # fmt: skip
+    return model.eval()
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turns what transformers raises into one error that names the model."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError) as error:
+        raise ModelError(f"{name} cannot be loaded as a causal language model: {error}") from error
+
+
+def _stored(config: Any) -> str:
+    """Returns the dtype that the weights are stored in, as the configuration states it."""
+    return str(config.dtype or "float32").removeprefix("torch.")
 
 
 def _folder(source: str, revision: str | None) -> Path:
@@ -69,8 +100,3 @@ def _folder(source: str, revision: str | None) -> Path:
             f"{source} is neither a model folder nor a model that the hub could give now ({type(error).__name__}). "
             "Check the spelling, or download it where there is a network and name the folder."
         ) from error
-
-
-def _context(config: Any) -> int:
-    found = getattr(config.get_text_config(), "max_position_embeddings", None)
-    return int(found) if found else _UNBOUNDED

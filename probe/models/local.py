@@ -8,6 +8,7 @@ post: full-vocabulary statistics in chunks (statistics.py), put back in the orde
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +16,9 @@ import torch
 from torch import Tensor
 
 from probe.data.windows import POLICY, Window, cut
+from probe.errors import ModelError
 from probe.models.base import NO_EXTRAS, Engine, Extras, Identity
-from probe.models.load import Loaded, load
+from probe.models.load import Source, find, load
 from probe.models.statistics import Columns, reduce
 from probe.types import Floats, Tokens, TokenStats, Unscored
 
@@ -34,18 +36,15 @@ class Piece(NamedTuple):
 class LocalEngine:
     """Scores tokens with a transformers causal language model. Not safe for several threads at a time."""
 
-    def __init__(self, loaded: Loaded, batch_tokens: int | None = None, revision: str | None = None) -> None:
-        self._model, self._tokenizer = loaded.model, loaded.tokenizer
-        self._device = loaded.model.get_input_embeddings().weight.device
-        self._vocabulary = loaded.model.get_input_embeddings().weight.shape[0]
-        self._budget = batch_tokens or (CPU_TOKENS if self._device.type == "cpu" else CUDA_TOKENS)
-        self._head = _plain_head(loaded.model, self._device)
-        self.context = loaded.context
-        self.warnings = loaded.tokenizer.warnings
-        dtype = str(next(loaded.model.parameters()).dtype).removeprefix("torch.")
+    def __init__(self, source: Source, batch_tokens: int | None = None, model: Any = None) -> None:
+        """The weights are read when the first text needs them, unless a `model` is given."""
+        self._source, self._tokenizer, self._batch_tokens = source, source.tokenizer, batch_tokens
+        self._model = model
+        self.context, self.warnings = source.context, source.tokenizer.warnings
         self.identity = Identity(
-            name=loaded.name, model=loaded.hash, tokenizer=loaded.tokenizer.hash, dtype=dtype,
-            windows=f"{POLICY}/{loaded.context}", engine="local", device=str(self._device), revision=revision,
+            name=source.name, model=source.hash, tokenizer=source.tokenizer.hash, dtype=source.dtype,
+            windows=f"{POLICY}/{source.context}", engine="local", device=source.device_map or "cpu",
+            revision=source.revision,
         )  # fmt: skip
 
     @classmethod
@@ -53,8 +52,27 @@ class LocalEngine:
         cls, source: str, *, dtype: str | None = None, device_map: str | None = None, revision: str | None = None,
         batch_tokens: int | None = None,
     ) -> LocalEngine:  # fmt: skip
-        """Loads a hub id or folder. Raises ModelError."""
-        return cls(load(source, dtype=dtype, device_map=device_map, revision=revision), batch_tokens, revision)
+        """Finds a hub id or folder. Raises ModelError."""
+        return cls(find(source, dtype=dtype, device_map=device_map, revision=revision), batch_tokens)
+
+    def load(self) -> None:
+        """Reads the weights now. Raises ModelError."""
+        if self._model is None:
+            model = load(self._source)
+            _check_causal(model, self._source.name)
+            self._model = model
+
+    @cached_property
+    def _device(self) -> torch.device:
+        return torch.device(self._model.get_input_embeddings().weight.device)
+
+    @cached_property
+    def _head(self) -> Any:
+        return _plain_head(self._model, self._device)
+
+    @property
+    def _budget(self) -> int:
+        return self._batch_tokens or (CPU_TOKENS if self._device.type == "cpu" else CUDA_TOKENS)
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
         return self._tokenizer(texts)
@@ -65,11 +83,15 @@ class LocalEngine:
         return self._tokenizer.vocabulary == other._tokenizer.vocabulary
 
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
-        windows = [cut(tokens, self.context) if tokens.ids.max() < self._vocabulary else [] for tokens in texts]
+        if texts:
+            self.load()
+        known = self._source.vocabulary
+        windows = [cut(tokens, self.context) if tokens.ids.max() < known else [] for tokens in texts]
         pieces = [Piece(index, window) for index, group in enumerate(windows) for window in group]
         found: dict[int, list[tuple[int, Arrays | Unscored]]] = {index: [] for index in range(len(texts))}
         order = sorted(range(len(pieces)), key=lambda number: len(pieces[number].window.ids))
-        for batch in batches([len(pieces[number].window.ids) for number in order], self._budget):
+        lengths = [len(pieces[number].window.ids) for number in order]
+        for batch in batches(lengths, self._budget) if pieces else ():
             numbers = [order[place] for place in batch]
             for number, columns in zip(numbers, self._run([pieces[n].window for n in numbers], extras), strict=True):
                 found[pieces[number].text].append((number, columns))
@@ -122,6 +144,17 @@ def batches(lengths: Sequence[int], budget: int) -> Iterator[range]:
         if end == len(lengths) or (end + 1 - begin) * lengths[end] > budget:
             yield range(begin, end)
             begin = end
+
+
+@torch.inference_mode()
+def _check_causal(model: Any, name: str) -> None:
+    """Raises ModelError for a model whose predictions look ahead, as an encoder's do."""
+    device = model.get_input_embeddings().weight.device
+    ids = torch.arange(1, 9, device=device).repeat(2, 1) % model.get_input_embeddings().weight.shape[0]
+    ids[1, -1] = 0
+    one, other = model(input_ids=ids, use_cache=False).logits[:, :-1].float()
+    if not torch.allclose(one, other, rtol=1e-2, atol=1e-2):
+        raise ModelError(f"{name} is not causal: its predictions depend on later tokens. Name a causal language model.")
 
 
 @torch.inference_mode()

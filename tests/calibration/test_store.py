@@ -117,17 +117,17 @@ def test_saving_replaces_the_file_and_leaves_no_other(make: Make, tmp_path: Path
 
 
 def test_find_and_names(make: Make, tmp_path: Path) -> None:
-    assert names(tmp_path) == names(tmp_path / "missing") == ["demo"]
+    assert names(tmp_path) == names(tmp_path / "missing") == ["demo", "demo-records"]
     for name in ("zebra", "a.b-c_1", "demo"):
         save(make(name=name, notes=("mine",)), tmp_path)
-    assert names(tmp_path) == ["demo", "a.b-c_1", "zebra"]
+    assert names(tmp_path) == ["demo", "demo-records", "a.b-c_1", "zebra"]
     assert find("a.b-c_1", tmp_path).name == "a.b-c_1"
     assert find("demo", tmp_path).notes == ("mine",)  # before the embedded one
 
 
 def test_a_name_that_is_not_there_is_answered_with_those_that_are(make: Make, tmp_path: Path) -> None:
     save(make(), tmp_path)
-    with pytest.raises(UnknownName, match="demo, known") as caught:
+    with pytest.raises(UnknownName, match="demo, demo-records, known") as caught:
         find("unknown", tmp_path)
     assert caught.value.param == "calibration"
 

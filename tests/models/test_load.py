@@ -11,7 +11,7 @@ import torch
 
 from probe.errors import ModelError, UnsafeWeights
 from probe.models.content import content_hash
-from probe.models.load import load
+from probe.models.load import find, load
 
 
 def test_pickled_weights_are_refused(make_model: Callable[[str], Path], tmp_path: Path) -> None:
@@ -19,31 +19,35 @@ def test_pickled_weights_are_refused(make_model: Callable[[str], Path], tmp_path
     (folder / "model.safetensors").unlink()
     torch.save({}, folder / "pytorch_model.bin")
     with pytest.raises(UnsafeWeights, match=r"pytorch_model\.bin.*safetensors only"):
-        load(str(folder))
+        find(str(folder))
 
 
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no weights"):
-        load(str(tmp_path))
+        find(str(tmp_path))
 
 
 def test_a_broken_configuration_says_which_model(make_model: Callable[[str], Path], tmp_path: Path) -> None:
     folder = shutil.copytree(make_model("llama"), tmp_path / "broken")
     (folder / "config.json").write_text("{}")
     with pytest.raises(ModelError, match="cannot be loaded as a causal language model"):
-        load(str(folder))
+        find(str(folder))
 
 
 def test_an_unknown_id_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ModelError, match="neither a model folder nor a model that the hub could give"):
-        load("nobody/has-this-model")
+        find("nobody/has-this-model")
 
 
 def test_dtype(make_model: Callable[[str], Path]) -> None:
-    assert next(load(str(make_model("llama")), dtype="bfloat16").model.parameters()).dtype is torch.bfloat16
+    folder = str(make_model("llama"))
+    for dtype, expected in (("bfloat16", torch.bfloat16), ("auto", torch.float32), (None, torch.float32)):
+        source = find(folder, dtype=dtype)
+        assert next(load(source).parameters()).dtype is expected
+        assert source.dtype == str(expected).removeprefix("torch.")
     with pytest.raises(ModelError, match="not one of float32"):
-        load(str(make_model("llama")), dtype="int3")
+        find(folder, dtype="int3")
 
 
 def test_hash_follows_content_not_name(make_model: Callable[[str], Path], tmp_path: Path) -> None:

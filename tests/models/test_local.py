@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from probe.errors import ModelError
 from probe.models.base import Extras
-from probe.models.load import Loaded, load
+from probe.models.load import find, load
 from probe.models.local import LocalEngine, batches
 from probe.types import Tokens, TokenStats, Unscored
 
@@ -31,11 +32,11 @@ def scored(engine: LocalEngine, texts: list[str]) -> list[TokenStats]:
     return found
 
 
-def alone(loaded: Loaded, tokens: Tokens) -> dict[str, np.ndarray]:
+def alone(engine: LocalEngine, tokens: Tokens) -> dict[str, np.ndarray]:
     """The plain way: one text, the whole log-softmax, float64."""
     ids = torch.from_numpy(tokens.ids.astype(np.int64))
     with torch.no_grad():
-        logp = loaded.model(input_ids=ids[None]).logits[0, :-1].double().log_softmax(-1)
+        logp = engine._model(input_ids=ids[None]).logits[0, :-1].double().log_softmax(-1)
     own = logp.gather(1, ids[1:, None])
     mu = (logp.exp() * logp).sum(1)
     sigma = ((logp.exp() * logp**2).sum(1) - mu**2).clamp_min(0).sqrt()
@@ -45,9 +46,9 @@ def alone(loaded: Loaded, tokens: Tokens) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_equals_one_text_at_a_time(make_model: Callable[[str], Path], shape: str) -> None:
-    loaded = load(str(make_model(shape)), dtype="float32")
-    for text, found in zip(TEXTS, scored(LocalEngine(loaded), TEXTS), strict=True):
-        expected = alone(loaded, found.tokens)
+    engine = LocalEngine.open(str(make_model(shape)), dtype="float32")
+    for text, found in zip(TEXTS, scored(engine, TEXTS), strict=True):
+        expected = alone(engine, found.tokens)
         for name in ("logprob", "mu", "sigma"):
             np.testing.assert_allclose(
                 getattr(found, name), expected[name], atol=2e-4, err_msg=f"{shape} {name} {text}"
@@ -56,30 +57,34 @@ def test_equals_one_text_at_a_time(make_model: Callable[[str], Path], shape: str
 
 
 def test_transformed_logits_are_left_to_the_model(make_model: Callable[[str], Path]) -> None:
-    plain = {shape: LocalEngine.open(str(make_model(shape)))._head is not None for shape in SHAPES}
+    plain = {}
+    for shape in SHAPES:
+        engine = LocalEngine.open(str(make_model(shape)))
+        engine.load()
+        plain[shape] = engine._head is not None
     assert plain == {"llama": True, "gpt2": True, "neox": True, "gemma2": False, "granite": False}
 
 
 @pytest.mark.parametrize("budget", [1, 40, 200, 100_000])
 def test_batch_and_order_do_not_matter(make_model: Callable[[str], Path], budget: int) -> None:
-    loaded = load(str(make_model("llama")), dtype="float32")
-    together = scored(LocalEngine(loaded, budget), TEXTS)
-    backwards = scored(LocalEngine(loaded), TEXTS[::-1])[::-1]
+    folder = str(make_model("llama"))
+    together = scored(LocalEngine.open(folder, batch_tokens=budget), TEXTS)
+    backwards = scored(LocalEngine.open(folder), TEXTS[::-1])[::-1]
     for one, other in zip(together, backwards, strict=True):
         np.testing.assert_allclose(one.logprob, other.logprob, atol=1e-4)
         np.testing.assert_allclose(one.sigma, other.sigma, atol=1e-4)  # type: ignore[arg-type]
 
 
 def test_a_text_longer_than_the_context_has_every_token_scored_once(make_model: Callable[[str], Path]) -> None:
-    loaded = load(str(make_model("llama")), dtype="float32")
-    (found,) = scored(LocalEngine(loaded), ["The quick brown fox jumps over the lazy dog and then sleeps. " * 12])
-    assert loaded.context == 64 and found.windows > 2
+    engine = LocalEngine.open(str(make_model("llama")))
+    (found,) = scored(engine, ["The quick brown fox jumps over the lazy dog and then sleeps. " * 12])
+    assert engine.context == 64 and found.windows > 2
     assert len(found.logprob) == len(found.tokens.ids) - 1
     head = Tokens(found.tokens.ids[:64], found.tokens.start[:63], found.tokens.end[:63], has_bos=True)
-    np.testing.assert_allclose(found.logprob[:63], alone(loaded, head)["logprob"], atol=1e-4)
+    np.testing.assert_allclose(found.logprob[:63], alone(engine, head)["logprob"], atol=1e-4)
     last = np.concatenate([found.tokens.ids[:1], found.tokens.ids[-63:]])
     tail = Tokens(last, found.tokens.start[-63:], found.tokens.end[-63:], has_bos=True)
-    np.testing.assert_allclose(found.logprob[-1], alone(loaded, tail)["logprob"][-1], atol=1e-4)
+    np.testing.assert_allclose(found.logprob[-1], alone(engine, tail)["logprob"][-1], atol=1e-4)
 
 
 def test_optional_columns_come_through(make_model: Callable[[str], Path]) -> None:
@@ -140,11 +145,17 @@ def test_batches_keep_to_the_budget() -> None:
 
 
 def test_an_infinite_loss_is_a_reason(make_model: Callable[[str], Path]) -> None:
-    loaded = load(str(make_model("llama")), dtype="float32")
+    source = find(str(make_model("llama")))
+    model = load(source)
     with torch.no_grad():
-        loaded.model.model.norm.weight.fill_(float("nan"))
-    engine = LocalEngine(loaded)
+        model.model.norm.weight.fill_(float("nan"))
+    engine = LocalEngine(source, model=model)
     (tokens,) = engine.tokenize(["some text"])
     assert isinstance(tokens, Tokens)
     (found,) = engine.score([tokens])
     assert isinstance(found, Unscored) and "no finite probability" in found.reason
+
+
+def test_a_model_that_looks_ahead_is_refused(make_model: Callable[[str], Path]) -> None:
+    with pytest.raises(ModelError, match="is not causal"):
+        LocalEngine.open(str(make_model("bert"))).load()

@@ -25,6 +25,9 @@ class Gated:
         self.identity, self.context, self.warnings = engine.identity, engine.context, engine.warnings
         self.gate, self.sizes = threading.Event(), []  # type: ignore[var-annotated]
 
+    def load(self) -> None:
+        self._engine.load()
+
     def tokenize(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
         return self._engine.tokenize(texts)
 

@@ -1,0 +1,153 @@
+"""Token statistics on disk: a score added later, or a scan taken up again, costs no model time.
+
+One SQLite file, safe for several processes. A row is the statistics of one text under one engine, keyed by everything
+that decides them: model content, tokenizer, dtype, window policy, engine, optional columns and the token ids. No text
+is stored. Bounded: the rows used longest ago go first.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from probe.models.base import NO_EXTRAS, Engine, Extras, Identity
+from probe.types import Tokens, TokenStats, Unscored
+
+LAYOUT = 1  # of the packed columns: another layout has other keys
+_COLUMNS = ("logprob", "rank", "mu", "sigma", "top", "sampled")
+_AT_ONCE = 500  # keys in one SELECT
+_FRESH = 3600  # seconds within which a further use is not recorded: reads stay reads
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS stats (key BLOB PRIMARY KEY, windows INTEGER, used REAL, value BLOB);
+CREATE INDEX IF NOT EXISTS stats_used ON stats (used);
+"""
+
+
+class Cache:
+    """A bounded store of packed statistics. Threads share one connection, processes share the file."""
+
+    def __init__(self, path: Path, limit: int) -> None:
+        """limit: bytes that the file's rows may take."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
+        self._limit, self._lock = limit, threading.Lock()
+        self._database = sqlite3.connect(path, timeout=60, check_same_thread=False)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=NORMAL")
+        self._database.executescript(_SCHEMA)
+
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, tuple[int, bytes]]:
+        """Returns windows and packed columns of those keys that are stored."""
+        found: dict[bytes, tuple[int, bytes]] = {}
+        now, old = time.time(), []
+        with self._lock, self._database:
+            for begin in range(0, len(keys), _AT_ONCE):
+                part = keys[begin : begin + _AT_ONCE]
+                places = ",".join("?" * len(part))
+                query = f"SELECT key, windows, used, value FROM stats WHERE key IN ({places})"  # noqa: S608 - marks only
+                for key, windows, used, value in self._database.execute(query, part):
+                    found[key] = (windows, value)
+                    if now - used > _FRESH:
+                        old.append((now, key))
+            if old:
+                self._database.executemany("UPDATE stats SET used = ? WHERE key = ?", old)
+        return found
+
+    def put(self, rows: Iterable[tuple[bytes, int, bytes]]) -> None:
+        """Stores (key, windows, packed columns), then drops the rows used longest ago until the limit holds."""
+        now = time.time()
+        with self._lock:
+            with self._database:
+                values = [(key, windows, now, value) for key, windows, value in rows]
+                self._database.executemany("INSERT OR REPLACE INTO stats VALUES (?, ?, ?, ?)", values)
+            while self._size() > self._limit and self._drop():
+                pass
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _size(self) -> int:
+        pages, free, size = (
+            self._database.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+    def _drop(self) -> bool:
+        """Drops a tenth of the rows; False where there are none."""
+        with self._database:
+            (count,) = self._database.execute("SELECT count(*) FROM stats").fetchone()
+            oldest = "DELETE FROM stats WHERE key IN (SELECT key FROM stats ORDER BY used LIMIT ?)"
+            return self._database.execute(oldest, (max(1, count // 10),)).rowcount > 0
+
+
+class CachedEngine:
+    """An engine that asks the cache first. Only texts that it does not hold reach the model."""
+
+    def __init__(self, engine: Engine, cache: Cache) -> None:
+        self._engine, self._cache = engine, cache
+
+    @property
+    def identity(self) -> Identity:
+        return self._engine.identity
+
+    @property
+    def context(self) -> int:
+        return self._engine.context
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self._engine.warnings
+
+    def load(self) -> None:
+        self._engine.load()
+
+    def tokenize(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
+        return self._engine.tokenize(texts)
+
+    def same_tokenizer(self, other: Engine) -> bool:
+        return self._engine.same_tokenizer(other._engine if isinstance(other, CachedEngine) else other)
+
+    def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
+        keys = [_key(self.identity, extras, tokens) for tokens in texts]
+        stored = self._cache.get(keys)
+        missing = [i for i, key in enumerate(keys) if key not in stored]
+        fresh = (
+            dict(zip(missing, self._engine.score([texts[i] for i in missing], extras), strict=True)) if missing else {}
+        )
+        self._cache.put((keys[i], s.windows, _pack(s)) for i, s in fresh.items() if isinstance(s, TokenStats))
+        return [fresh[i] if i in fresh else _unpack(tokens, *stored[keys[i]]) for i, tokens in enumerate(texts)]
+
+
+def _key(identity: Identity, extras: Extras, tokens: Tokens) -> bytes:
+    facts = (LAYOUT, identity.model, identity.tokenizer, identity.dtype, identity.windows, identity.engine, extras)
+    digest = blake2b(repr((*facts, tokens.has_bos)).encode(), digest_size=20)
+    digest.update(np.ascontiguousarray(tokens.ids, dtype=np.int32).tobytes())
+    return digest.digest()
+
+
+def _pack(stats: TokenStats) -> bytes:
+    """Four bytes that say which columns there are, then each as float32 (rank as int32)."""
+    columns = [getattr(stats, name) for name in _COLUMNS]
+    present = sum(1 << bit for bit, column in enumerate(columns) if column is not None)
+    return present.to_bytes(4, "little") + b"".join(np.ascontiguousarray(c).tobytes() for c in columns if c is not None)
+
+
+def _unpack(tokens: Tokens, windows: int, value: bytes) -> TokenStats:
+    present, n = int.from_bytes(value[:4], "little"), len(tokens.ids) - 1
+    names = [name for bit, name in enumerate(_COLUMNS) if present >> bit & 1]
+    words = np.frombuffer(value, np.float32, offset=4)
+    width = (len(words) // n - len(names) + 1) if "top" in names else 1
+    columns, begin = {}, 0
+    for name in names:
+        size = n * (width if name == "top" else 1)
+        part = words[begin : begin + size]
+        columns[name] = part.view(np.int32) if name == "rank" else part.reshape(n, width) if name == "top" else part
+        begin += size
+    return TokenStats(tokens=tokens, windows=windows, **columns)  # type: ignore[arg-type]
