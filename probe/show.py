@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text as Line
@@ -16,7 +17,6 @@ from probe.types import Result
 
 console = Console()
 _COLOURS = {"member": "red", "not_member": "green", "inconclusive": "yellow", "out_of_distribution": "magenta"}
-_EXCERPT = 48  # characters
 
 
 @contextmanager
@@ -34,16 +34,21 @@ def verdict(call: str | None) -> Line:
 
 
 def table(results: Sequence[Result], texts: Sequence[str]) -> None:
-    """Prints a row per text, then the reasons."""
-    grid = Table("", "text", "verdict", "p-value", "q-value", "evidence", "score", "reason", expand=False)
+    """Prints the verdict on each text with its figures, its first words and its reason."""
     for result, text in zip(results, texts, strict=True):
         found, score = result.verdict, result.score
-        grid.add_row(
-            Line(result.id or str(result.index)), Line(excerpt(text)), verdict(str(found.call) if found else None),
-            number(found.p_value if found else None), number(result.q_value), (found and found.evidence) or "",
-            f"{score.name} {score.value:.3f}" if score else "", Line((found.reason if found else result.error) or ""),
-        )  # fmt: skip
-    console.print(grid)
+        figures = {
+            "p-value": number(found.p_value if found else None),
+            "q-value": number(result.q_value),
+            "evidence": found.evidence if found else None,
+        }
+        if score:
+            figures[score.name] = f"{score.value:.3f}"
+        head = verdict(str(found.call) if found else None)
+        head.append("".join(f"  {name} {value}" for name, value in figures.items() if value), style="default")
+        console.print(Line(f"{result.id or result.index}  ", style="bold").append(head))
+        for line in (excerpt(text, console.width - 4), (found.reason if found else result.error) or ""):
+            console.print(Padding(Line(line), (0, 0, 0, 4)))
     for warning in dict.fromkeys(warning for result in results for warning in result.warnings):
         console.print(Line(f"Warning: {warning}.", style="yellow"))
 
@@ -71,7 +76,7 @@ def claims(found: Calibration) -> None:
         console.print(f"Note: {note}.")
 
 
-def excerpt(text: str, width: int = _EXCERPT) -> str:
+def excerpt(text: str, width: int) -> str:
     flat = "".join(character if character.isprintable() else " " for character in text)  # no terminal codes
     flat = " ".join(flat.split())
     return flat if len(flat) <= width else flat[: width - 3] + "..."

@@ -29,7 +29,8 @@ PER_REQUEST = 100
 SENT = 300  # passages of each kind sent for the counts
 PATIENCE = 120  # seconds until the service must be ready
 SEED = 0
-console = Console()
+_OTHER_COLUMNS = 66  # characters of the table that are not text
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,11 @@ def samples() -> list[Sample]:
 def _record(times: int) -> Sample:
     """Returns a fictional person's record, which is judged among other people's records."""
     text = next(record.text for record in planted(SEED) if record.times == times)
-    return Sample(f"planted {times} times" if times else "never planted", "fictional record", text, RECORDS)
+    return Sample(_often(times), "fictional record", text, RECORDS)
+
+
+def _often(times: int) -> str:
+    return {0: "never planted", 1: "planted once"}.get(times, f"planted {times} times")
 
 
 def run(port: int, once: bool) -> None:
@@ -147,18 +152,19 @@ def _post(base: str, texts: Sequence[str | None], calibration: str) -> list[dict
 
 
 def _show(chosen: Sequence[Sample], answers: Sequence[dict[str, Any] | None]) -> None:
-    grid = Table("truth", "verdict", "p-value", "evidence")
-    grid.add_column("ratio", justify="right")  # of perplexities, target over reference
-    grid.add_column("text", no_wrap=True, overflow="ellipsis", ratio=1)
+    grid = Table()
+    for name in ("truth", "verdict", "p-value", "ratio", "text"):  # ratio: of the perplexities, target over reference
+        grid.add_column(name, no_wrap=True)
+    width = max(12, console.width - _OTHER_COLUMNS)
     shown: dict[str, int] = {}
     for sample, answer in zip(chosen, answers, strict=True):
         shown[sample.truth] = shown.get(sample.truth, 0) + 1
         if sample.text is None:
-            grid.add_row(sample.truth, "absent", "", "", "", Line(f"{sample.place}: not in this Python", style="dim"))
+            grid.add_row(sample.truth, "absent", "", "", Line(excerpt(sample.place, width), style="dim"))
         elif answer and shown[sample.truth] <= SHOWN:
             grid.add_row(
-                sample.truth, verdict(answer["verdict"]), number(answer["p_value"]), answer["evidence"],
-                f"{answer['perplexity_ratio']:.2f}", Line(excerpt(sample.text, 200)),
+                sample.truth, verdict(answer["verdict"]), number(answer["p_value"]),
+                f"{answer['perplexity_ratio']:.2f}", Line(excerpt(sample.text, width)),
             )  # fmt: skip
     console.print(grid)
     for truth in ("member", "not a member"):
