@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     dtype: str | None = None
     device_map: str | None = None
     batch_tokens: int | None = Field(default=None, gt=0, description="padded tokens per forward pass")
+    tokenizer: str | None = Field(default=None, description="of a remote target, where its own id does not name it")
+    remote_key: SecretStr | None = Field(default=None, description="bearer key of remote servers")
+    remote_concurrency: int = Field(default=16, gt=0, description="requests to a remote server at once")
     cache_bytes: int = Field(default=1 << 30, ge=0, description="disk for token statistics; 0 keeps none")
     max_body_bytes: int = Field(default=8_000_000, gt=0)
     max_texts: int = Field(default=256, gt=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from probe.calibration.store import DEMO, find
 from probe.config import Settings
@@ -21,7 +22,7 @@ def open_probe(
     device_map: str | None = None, revision: str | None = None, batch_tokens: int | None = None,
     settings: Settings | None = None,
 ) -> Probe:  # fmt: skip
-    """Opens a target by hub id or folder; with no arguments the embedded pair and its calibration.
+    """Opens a target by hub id, folder or server address; with no arguments the embedded pair and its calibration.
 
     dtype, device_map and revision are those of transformers' from_pretrained (revision is the target's). settings say
     where calibrations and cached statistics are kept, the environment's where none are given. Raises ModelError,
@@ -37,8 +38,8 @@ def open_probe(
         target, reference = str(_ASSETS / "target"), str(_ASSETS / "reference")
         found = found or find(DEMO, Path())
     dtype = dtype or (found.fingerprint.dtype if found else None)
-    engines: list[Engine] = [
-        LocalEngine.open(source, dtype=dtype, device_map=device_map, revision=pinned, batch_tokens=batch_tokens)
+    engines = [
+        _engine(source, settings, dtype=dtype, device_map=device_map, revision=pinned, batch_tokens=batch_tokens)
         for source, pinned in ((target, revision), (reference, None))
         if source
     ]
@@ -46,3 +47,13 @@ def open_probe(
         cache = Cache(settings.home / "cache.sqlite", settings.cache_bytes)
         engines = [CachedEngine(engine, cache) for engine in engines]
     return Probe(engines[0], engines[1] if len(engines) > 1 else None, found)
+
+
+def _engine(source: str, settings: Settings, **options: Any) -> Engine:
+    """Opens a server by its address, anything else as a local model."""
+    if source.startswith(("http://", "https://")):
+        from probe.models.remote import RemoteEngine
+
+        key = settings.remote_key.get_secret_value() if settings.remote_key else None
+        return RemoteEngine(source, settings.tokenizer, key=key, concurrency=settings.remote_concurrency)
+    return LocalEngine.open(source, **options)

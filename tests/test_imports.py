@@ -16,7 +16,9 @@ OWNERS = {  # the files that may name a heavy library
     "torch": {
         "probe/models/load.py", "probe/models/local.py", "probe/models/statistics.py", "probe/demo/train.py",
     },
-    "transformers": {"probe/models/load.py", "probe/demo/train.py", "probe/demo/build.py"},
+    "transformers": {
+        "probe/models/load.py", "probe/models/tokens.py", "probe/demo/train.py", "probe/demo/build.py",
+    },
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from probe.errors import ModelError
+from probe.models.hub import explained, folder_of
 from probe.types import Ints, Tokens, Unscored
 
 # Characters that careless tokenizer settings drop or map differently.
@@ -82,6 +83,16 @@ class Tokenizer:
         if specials:
             found.append(f"{specials} of {len(ids)} tokens are unknown or read as special tokens")
         return found
+
+
+def open_tokenizer(source: str, revision: str | None = None) -> Tokenizer:
+    """Opens a hub id's or folder's tokenizer. Raises ModelError."""
+    from transformers import AutoTokenizer
+
+    folder = folder_of(source, revision)
+    with explained(source):
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    return Tokenizer(tokenizer, folder / "tokenizer.json")
 
 
 def _refusal(text: str) -> Unscored | None:

@@ -1,0 +1,35 @@
+"""From a hub id or a folder to a folder, and one clear error where that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from probe.errors import ModelError
+
+_FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]  # never pickled weights, never code
+
+
+def folder_of(source: str, revision: str | None = None) -> Path:
+    """Returns the folder itself, or the hub's files in its cache. Raises ModelError."""
+    if Path(source).is_dir():
+        return Path(source)
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(source, revision=revision, allow_patterns=_FILES))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{source} is neither a model folder nor a model that the hub could give now ({type(error).__name__}). "
+            "Check the spelling, or download it where there is a network and name the folder."
+        ) from error
+
+
+@contextmanager
+def explained(name: str) -> Iterator[None]:
+    """Turns what transformers raises into one error that names the model."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError) as error:
+        raise ModelError(f"{name} cannot be loaded as a causal language model: {error}") from error
