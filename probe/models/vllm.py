@@ -1,0 +1,157 @@
+"""The vLLM engine, in process: every statistic is computed inside the worker (vllm_plugin.py).
+
+At start one text is compared with transformers. Where vLLM's pooling route disagrees, its prompt log-probabilities are
+tried, which give no moments, and a warning says so; where these disagree too, the model is refused: vLLM loads some
+checkpoints wrongly without an error.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from probe.data.windows import POLICY, Window, cut
+from probe.errors import ModelError
+from probe.models.base import NO_EXTRAS, Engine, Extras, Identity
+from probe.models.load import Source, find
+from probe.models.local import LocalEngine
+from probe.models.vllm_plugin import ACTIVE, COLUMNS
+from probe.types import Tokens, TokenStats, Unscored
+
+SELF_TEST = "The test compares the mean loss of this sentence, and 3 numbers: 17, 29 and 4096."
+TOLERANCE = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}  # nats, of the text's loss
+_LEAST_HEAD = 32  # its CPU attention takes no smaller heads
+_CPU = {"VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+Rows = list[np.ndarray[Any, Any]]
+
+
+class VllmEngine:
+    """Scores tokens with vLLM. `options` go to vllm.LLM: tensor_parallel_size, data_parallel_size, quantization ..."""
+
+    def __init__(self, source: Source, **options: Any) -> None:
+        self._source, self._options, self._tokenizer = source, options, source.tokenizer
+        self._llm: Any = None
+        self._route = "pooling"
+        self.context = source.context - 1  # the fall-back generates one token
+        self.warnings: tuple[str, ...] = source.tokenizer.warnings
+
+    @classmethod
+    def open(cls, source: str, *, dtype: str | None = None, revision: str | None = None, **options: Any) -> VllmEngine:
+        """Finds a hub id or folder. Raises ModelError."""
+        return cls(find(source, dtype=dtype, revision=revision), **options)
+
+    @property
+    def identity(self) -> Identity:
+        source = self._source
+        return Identity(
+            name=source.name, model=source.hash, tokenizer=source.tokenizer.hash, dtype=source.dtype,
+            windows=f"{POLICY}/{self.context}", engine=f"vllm/{self._route}", device="vllm", revision=source.revision,
+        )  # fmt: skip
+
+    def load(self) -> None:
+        """Starts vLLM and tests it. Raises ModelError."""
+        if self._llm is not None:
+            return
+        reference = LocalEngine(self._source)
+        (tokens,) = self.tokenize([SELF_TEST])
+        assert isinstance(tokens, Tokens)
+        (expected,) = reference.score([tokens])
+        if isinstance(expected, Unscored):
+            raise ModelError(f"{self._source.name} cannot be tested: {expected.reason}.")
+        for route in ("pooling", "prompt_logprobs"):
+            self._route, self._llm = route, self._start(route)
+            (found,) = self._score([tokens])
+            if abs(found.loss - expected.loss) <= TOLERANCE[self._source.dtype]:
+                break
+            self.close()
+        else:
+            raise ModelError(
+                f"vLLM scores {self._source.name} wrongly: a loss of {found.loss:.3f} instead of {expected.loss:.3f} "
+                "nats. Use the local engine for it."
+            )
+        if self._route != "pooling":
+            self.warnings += ("vLLM gives log-probabilities only here, so scores that need moments are missing",)
+
+    def close(self) -> None:
+        """Ends vLLM's processes."""
+        if self._llm is not None:
+            self._llm.llm_engine.engine_core.shutdown()
+            self._llm = None
+
+    def tokenize(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
+        return self._tokenizer(texts)
+
+    def same_tokenizer(self, other: Engine) -> bool:
+        return self.identity.tokenizer == other.identity.tokenizer
+
+    def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
+        if extras != NO_EXTRAS:
+            return [Unscored("the vLLM engine gives no further columns")] * len(texts)
+        if not texts:
+            return []
+        self.load()
+        return list(self._score(texts))
+
+    def _score(self, texts: Sequence[Tokens]) -> list[TokenStats]:
+        windows = [cut(tokens, self.context) for tokens in texts]
+        rows = iter(self._run([window for group in windows for window in group]))
+        return [
+            _stats(tokens, [next(rows)[-window.scored :] for window in group])
+            for tokens, group in zip(texts, windows, strict=True)
+        ]
+
+    def _run(self, windows: Sequence[Window]) -> Rows:
+        """Returns [tokens - 1, 4] per window, or [tokens - 1, 2] (logprob, rank) on the fall-back."""
+        prompts = [{"prompt_token_ids": window.ids.tolist()} for window in windows]
+        if self._route == "pooling":
+            from vllm import PoolingParams
+
+            options = PoolingParams(use_activation=False)
+            outputs = self._llm.encode(prompts, options, pooling_task="token_classify", use_tqdm=False)
+            return [output.outputs.data.numpy() for output in outputs]
+        from vllm import SamplingParams
+
+        outputs = self._llm.generate(prompts, SamplingParams(max_tokens=1, prompt_logprobs=0), use_tqdm=False)
+        return [_logprobs(output.prompt_logprobs, window) for output, window in zip(outputs, windows, strict=True)]
+
+    def _start(self, route: str) -> Any:
+        config = _config(self._source)
+        heads = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        for name, value in _CPU.items():
+            os.environ.setdefault(name, value)
+        os.environ[ACTIVE] = str(int(route == "pooling"))
+        try:
+            from vllm import LLM
+            from vllm.platforms import current_platform
+        except ImportError as error:
+            raise ModelError("vLLM is not installed here: pip install memprobe[vllm].") from error
+        if current_platform.is_cpu() and heads < _LEAST_HEAD:
+            raise ModelError(f"vLLM on a CPU takes heads of {_LEAST_HEAD} or more, not {heads}: use the local engine.")
+        pooling: dict[str, Any] = {"runner": "pooling", "hf_overrides": {"head_dtype": "model"}}
+        return LLM(
+            model=str(self._source.folder), dtype=self._source.dtype, load_format="safetensors",
+            max_model_len=self.context + 1,
+            enforce_eager=bool(current_platform.is_cpu()), **(pooling if route == "pooling" else {}), **self._options,
+        )  # fmt: skip
+
+
+def _config(source: Source) -> Any:
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(source.folder, trust_remote_code=False).get_text_config()
+
+
+def _logprobs(found: Sequence[Any], window: Window) -> np.ndarray[Any, Any]:
+    own = [row[token] for row, token in zip(found[1:], window.ids[1:].tolist(), strict=True)]
+    return np.array([[entry.logprob, entry.rank - 1] for entry in own], dtype=np.float32)
+
+
+def _stats(tokens: Tokens, rows: Rows) -> TokenStats:
+    table = np.concatenate(rows)
+    names = COLUMNS if table.shape[1] == len(COLUMNS) else ("logprob", "rank")
+    columns = {name: np.ascontiguousarray(table[:, place]) for place, name in enumerate(names)}
+    rank = columns.pop("rank").astype(np.int32)
+    return TokenStats(tokens, rank=rank, windows=len(rows), **columns)
