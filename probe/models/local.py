@@ -1,7 +1,8 @@
 """The local engine: transformers models on this machine's CPU or CUDA devices.
 
 pre: windows of all texts, sorted by length, into batches under a token budget.
-forward: the body once per batch. Right padding without an attention mask: causal attention never looks there.
+forward: the body once per batch: texts packed without padding where the model allows it (packed.py), else padded on the
+right without an attention mask, because causal attention never looks there.
 post: full-vocabulary statistics in chunks (statistics.py), put back in the order of the texts.
 """
 
@@ -19,11 +20,13 @@ from probe.data.windows import POLICY, Window, cut
 from probe.errors import ModelError
 from probe.models.base import NO_EXTRAS, Engine, Extras, Identity
 from probe.models.load import Source, find, load
+from probe.models.packed import enable, run
 from probe.models.statistics import Columns, reduce
 from probe.types import Floats, Tokens, TokenStats, Unscored
 
 CPU_TOKENS, CUDA_TOKENS = 2048, 16384  # padded tokens per batch
 Arrays = dict[str, Any]
+Rows = list[np.ndarray[Any, Any]]
 
 
 class Piece(NamedTuple):
@@ -70,6 +73,10 @@ class LocalEngine:
     def _head(self) -> Any:
         return _plain_head(self._model, self._device)
 
+    @cached_property
+    def _packs(self) -> bool:
+        return self._head is not None and enable(self._model)
+
     @property
     def _budget(self) -> int:
         return self._batch_tokens or (CPU_TOKENS if self._device.type == "cpu" else CUDA_TOKENS)
@@ -91,7 +98,7 @@ class LocalEngine:
         found: dict[int, list[tuple[int, Arrays | Unscored]]] = {index: [] for index in range(len(texts))}
         order = sorted(range(len(pieces)), key=lambda number: len(pieces[number].window.ids))
         lengths = [len(pieces[number].window.ids) for number in order]
-        for batch in batches(lengths, self._budget) if pieces else ():
+        for batch in batches(lengths, self._budget, self._packs) if pieces else ():
             numbers = [order[place] for place in batch]
             for number, columns in zip(numbers, self._run([pieces[n].window for n in numbers], extras), strict=True):
                 found[pieces[number].text].append((number, columns))
@@ -116,34 +123,54 @@ class LocalEngine:
 
     @torch.inference_mode()
     def _forward(self, windows: Sequence[Window], extras: Extras) -> Iterator[Arrays]:
-        ids = np.zeros((len(windows), max(len(window.ids) for window in windows)), dtype=np.int64)
-        predicts = np.zeros(ids.shape, dtype=bool)
-        for row, (tokens, scored) in enumerate(windows):
-            ids[row, : len(tokens)] = tokens
-            predicts[row, len(tokens) - scored - 1 : len(tokens) - 1] = True
-        targets = torch.from_numpy(np.roll(ids, -1, axis=1)[predicts])
-        columns = self._columns(torch.from_numpy(ids).to(self._device), torch.from_numpy(predicts), targets, extras)
+        predicts = [np.arange(len(ids) - scored - 1, len(ids) - 1) for ids, scored in windows]  # rows with a next token
+        targets = torch.from_numpy(np.concatenate([ids[-scored:] for ids, scored in windows]))
+        columns = self._columns(windows, predicts, targets, extras)
         arrays = {name: column.cpu().numpy() for name, column in _present(columns)}
         bounds = np.cumsum([window.scored for window in windows])[:-1]
         split = {name: np.split(column, bounds) for name, column in arrays.items()}
         for row in range(len(windows)):
             yield {name: parts[row] for name, parts in split.items()}
 
-    def _columns(self, ids: Tensor, predicts: Tensor, targets: Tensor, extras: Extras) -> Columns:
-        if self._head is None:  # logits are transformed after the head, so the model itself must make them
-            logits = self._model(input_ids=ids, use_cache=False).logits
-            return reduce(lambda rows: rows, logits[predicts.to(logits.device)], targets.to(logits.device), extras)
-        hidden = self._model.base_model(input_ids=ids, use_cache=False).last_hidden_state
-        return reduce(self._head, hidden[predicts.to(hidden.device)], targets.to(hidden.device), extras)
+    def _columns(self, windows: Sequence[Window], predicts: Rows, targets: Tensor, extras: Extras) -> Columns:
+        hidden, begins = self._packed(windows) if self._packs else self._padded(windows)
+        places = np.concatenate([begin + rows for begin, rows in zip(begins, predicts, strict=True)])
+        chosen = hidden[torch.from_numpy(places).to(hidden.device)]
+        return reduce(self._head or _as_it_is, chosen, targets.to(hidden.device), extras)
+
+    def _packed(self, windows: Sequence[Window]) -> tuple[Tensor, Sequence[int]]:
+        """Returns hidden states [tokens, width] and where each window begins in them."""
+        lengths = [len(window.ids) for window in windows]
+        ids = torch.from_numpy(np.concatenate([window.ids for window in windows])).long()
+        return run(self._model, ids[None].to(self._device), lengths), np.cumsum([0, *lengths[:-1]]).tolist()
+
+    def _padded(self, windows: Sequence[Window]) -> tuple[Tensor, Sequence[int]]:
+        """The same with padding between the windows; logits [tokens, vocabulary] where the head cannot stand alone."""
+        width = max(len(window.ids) for window in windows)
+        rows = np.stack([np.pad(window.ids, (0, width - len(window.ids))) for window in windows])
+        ids = torch.from_numpy(rows).long().to(self._device)
+        if self._head is None:
+            found = self._model(input_ids=ids, use_cache=False).logits
+        else:
+            found = self._model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        return found.flatten(0, 1), range(0, ids.numel(), width)
 
 
-def batches(lengths: Sequence[int], budget: int) -> Iterator[range]:
-    """Yields ranges over ascending `lengths` whose padded size stays within `budget` tokens (one text at least)."""
-    begin = 0
-    for end in range(1, len(lengths) + 1):
-        if end == len(lengths) or (end + 1 - begin) * lengths[end] > budget:
+def _as_it_is(logits: Tensor) -> Tensor:
+    """The head of models that scale or cap their logits after it: they make them themselves."""
+    return logits
+
+
+def batches(lengths: Sequence[int], budget: int, packs: bool = False) -> Iterator[range]:
+    """Yields ranges over ascending `lengths` of at most `budget` tokens, padding counted, but one text at least."""
+    begin = total = 0
+    for end, length in enumerate(lengths):
+        total = total + length if packs else (end + 1 - begin) * length
+        if total > budget and end > begin:
             yield range(begin, end)
-            begin = end
+            begin, total = end, length
+    if len(lengths):
+        yield range(begin, len(lengths))
 
 
 @torch.inference_mode()
