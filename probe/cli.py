@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from probe.config import Settings
 from probe.errors import InputError, MemprobeError
@@ -16,6 +20,7 @@ from probe.types import Text
 if TYPE_CHECKING:
     from probe.pipeline import Probe
 
+_PATH = re.compile(r"/|\.(jsonl|ndjson|csv|tsv|txt|md|parquet)$")
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 Target = Annotated[str | None, typer.Option(help="hub id or folder; the embedded pair where none is named")]
 Reference = Annotated[str | None, typer.Option(help="hub id or folder of the reference model")]
@@ -36,14 +41,22 @@ def serve(
     """Starts the HTTP service."""
     import uvicorn
 
-    from server.app import create_app
+    settings = _settings(
+        target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map, name=name,
+        host=host, port=port,
+    )  # fmt: skip
+    _check_port(settings)
+    with _waiting():
+        from server.app import create_app, open_models
 
-    chosen = {
-        "target": target, "reference": reference, "calibration": calibration, "dtype": dtype, "device_map": device_map,
-        "name": name, "host": host, "port": port,
-    }  # fmt: skip
-    settings = Settings(**{key: value for key, value in chosen.items() if value is not None})  # type: ignore[arg-type]
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level=log_level, access_log=False)
+        opened = open_models(settings)
+    uvicorn.run(
+        create_app(settings, lambda _: opened),
+        host=settings.host,
+        port=settings.port,
+        log_level=log_level,
+        access_log=False,
+    )
 
 
 @app.command()
@@ -58,12 +71,20 @@ def probe(
     tokens: Annotated[bool, typer.Option(help="with --json: every token's log-probability, rank and place")] = False,
 ) -> None:  # fmt: skip
     """Judges texts without a server."""
+    from probe.pipeline import Options
+    from probe.scores import choose
     from probe.show import progress, table
 
+    names = None if scores is None else [name.strip() for name in scores.split(",")]
+    Options(alpha=alpha, scores=choose(names))  # a wrong option is named before anything is loaded
     texts, broken = _texts(inputs, text_column, id_column)
-    opened = _open(target, reference, calibration, dtype, device_map, revision)
+    if not texts and not broken:
+        raise InputError("There is no text in what was named.")
+    settings = _settings(
+        target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map
+    )
+    opened = _open(settings, revision)
     with progress("Measuring") as advance:
-        names = None if scores is None else [name.strip() for name in scores.split(",")]
         results = opened(texts, scores=names, alpha=alpha, progress=advance)
     if as_json:
         from probe.response import result_dict
@@ -86,19 +107,24 @@ def calibrate(
     tuning: Annotated[list[Path] | None, typer.Option(help="more non-members; else a seventh is split off")] = None,
     target: Target = None, reference: Reference = None, dtype: Dtype = None, device_map: DeviceMap = None,
     revision: Revision = None, text_column: TextColumn = "text", id_column: IdColumn = "id", seed: int = 0,
+    force: Annotated[bool, typer.Option(help="replace a calibration of this name")] = False,
 ) -> None:  # fmt: skip
     """Scores known texts once, so that verdicts on others can name a false-positive rate."""
     from probe.calibration.build import Known
     from probe.calibration.build import calibrate as build
-    from probe.calibration.store import save
+    from probe.calibration.store import EMBEDDED, names, save
     from probe.show import claims, progress
 
+    settings = _settings(target=target, reference=reference, dtype=dtype, device_map=device_map)
+    settings.calibration = None
+    if name in EMBEDDED or (name in names(settings.calibrations) and not force):
+        raise InputError(f"There is a calibration {name} already; choose another name, or --force to replace your own.")
     texts = [_known(group or [], text_column, id_column) for group in (nonmembers, members, tuning)]
     known = Known(texts[0], members=texts[1], tuning=texts[2])
-    opened = _open(target, reference, None, dtype, device_map, revision)
+    opened = _open(settings, revision)
     with progress("Measuring the known texts") as advance:
         found = build(opened, known, name, seed, advance)
-    path = save(found, Settings().calibrations)
+    path = save(found, settings.calibrations)
     claims(found)
     typer.echo(
         f"Stored as {name} ({path}). It holds its texts' scores and hashes, and {len(found.sentinels)} whole texts."
@@ -133,20 +159,46 @@ def main() -> None:
     """Entry point: an error of ours is one line on stderr and exit code 2."""
     try:
         app()
+    except ValidationError as error:
+        for one in error.errors():
+            typer.echo(f"memprobe: {'.'.join(map(str, one['loc']))}: {one['msg']}.", err=True)
+        sys.exit(2)
     except MemprobeError as error:
         typer.echo(f"memprobe: {error}", err=True)
         sys.exit(2)
 
 
-def _open(*names: str | None) -> Probe:
-    from rich.console import Console
+def _settings(**chosen: Any) -> Settings:
+    """Returns the environment's settings with the options that were given over them."""
+    return Settings(**{name: value for name, value in chosen.items() if value is not None})
 
-    target, reference, calibration, dtype, device_map, revision = names
-    target = target or Settings().target or "demo"
-    with Console(stderr=True).status("Loading the models ..."):
+
+def _open(settings: Settings, revision: str | None) -> Probe:
+    with _waiting():
         from probe.opening import open_probe
 
-        return open_probe(target, reference, calibration, dtype=dtype, device_map=device_map, revision=revision)
+        return open_probe(
+            settings.target or "demo", settings.reference, settings.calibration, dtype=settings.dtype,
+            device_map=settings.device_map, revision=revision, batch_tokens=settings.batch_tokens, settings=settings,
+        )  # fmt: skip
+
+
+def _waiting() -> AbstractContextManager[object]:
+    from rich.console import Console
+
+    return Console(stderr=True).status("Loading the models ...")
+
+
+def _check_port(settings: Settings) -> None:
+    """Raises InputError for a port that is taken, before models are loaded for it."""
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((settings.host, settings.port))
+        except OSError as error:
+            raise InputError(
+                f"{settings.host}:{settings.port} cannot be had: {error.strerror}. Name another port."
+            ) from error
 
 
 def _texts(inputs: list[str], text_column: str, id_column: str) -> tuple[list[Text], list[str]]:
@@ -157,7 +209,7 @@ def _texts(inputs: list[str], text_column: str, id_column: str) -> tuple[list[Te
     broken: list[str] = []
     for entry in inputs:
         if not _is_file(entry):
-            texts.append(Text(sys.stdin.read() if entry == "-" else entry))
+            texts.append(Text(_standard_input() if entry == "-" else entry))
             continue
         for row in read(Path(entry), text_column, id_column):
             if isinstance(row, Unreadable):
@@ -168,10 +220,23 @@ def _texts(inputs: list[str], text_column: str, id_column: str) -> tuple[list[Te
 
 
 def _is_file(entry: str) -> bool:
+    """Raises InputError for what looks like a path and is no file."""
     try:
-        return Path(entry).is_file()
+        if Path(entry).is_file():
+            return True
+        lost = Path(entry).is_dir() or (not any(map(str.isspace, entry)) and _PATH.search(entry))
     except (OSError, ValueError):  # too long, or holding NUL, for a name
         return False
+    if lost:
+        raise InputError(f"{entry} is no file; for a text that looks like a path, send it on standard input (-).")
+    return False
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"Standard input is not UTF-8: invalid at byte {error.start}.") from error
 
 
 def _known(paths: list[Path], text_column: str, id_column: str) -> list[str]:

@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=8_000_000, gt=0)
     max_texts: int = Field(default=256, gt=0)
     max_tokens: int = Field(default=16_384, gt=1, description="tokens per text")
+    max_request_tokens: int = Field(default=65_536, gt=1, description="tokens of all texts of a request")
     queue_depth: int = Field(default=64, gt=0, description="requests that may wait")
 
     @property

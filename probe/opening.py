@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from probe.calibration.store import DEMO, find
+from probe.calibration.store import DEMO, embedded, find
 from probe.config import Settings
 from probe.errors import InputError
 from probe.models.base import Engine
@@ -36,7 +36,7 @@ def open_probe(
                 "The embedded target brings its own reference; name a --target to choose one.", "reference"
             )
         target, reference = str(_ASSETS / "target"), str(_ASSETS / "reference")
-        found = found or find(DEMO, Path())
+        found = found or embedded(DEMO)
     dtype = dtype or (found.fingerprint.dtype if found else None)
     engines = [
         _engine(source, settings, dtype=dtype, device_map=device_map, revision=pinned, batch_tokens=batch_tokens)

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import numpy as np
+
 from probe.calibration.calibration import Calibration
 from probe.calibration.conformal import q_values
 from probe.calibration.fingerprint import Fingerprint, take
-from probe.calibration.gates import check
+from probe.calibration.gates import Place, check
 from probe.calibration.verdict import decide, uncalibrated
 from probe.errors import FingerprintMismatch, InputError
 from probe.models.base import Engine
@@ -98,9 +100,10 @@ class Probe:
 
     def prepare(self, texts: Sequence[Text], options: Options) -> Prepared:
         """Tokenises; safe beside `measure` in another thread."""
-        plain = [entry.text for entry in texts]
+        plain = [entry.text.strip() or entry.text for entry in texts]  # a final newline is the file's, not the text's
         lower = [text.lower() for text in plain] if "lowercase" in choose(options.scores) else []
-        tokens = [_limited(entry, options.max_tokens) for entry in self.target.tokenize(plain)]
+        found = [_limited(entry, options.max_tokens) for entry in self.target.tokenize(plain)]
+        tokens = [_placed(entry, text.text) for entry, text in zip(found, texts, strict=True)]
         other = self.reference.tokenize(plain) if self.reference else [_NO_REFERENCE] * len(plain)
         copies = self.target.tokenize(lower) if lower else [_NO_LOWERCASE] * len(plain)
         keep = [isinstance(entry, Tokens) for entry in tokens]  # a text that is refused costs no other pass
@@ -137,7 +140,7 @@ class Probe:
         references = [request.reference[row] for request, row in places]
         reference_stats = _score(self.reference, references) if self.reference else [_NO_REFERENCE] * len(places)
         return [
-            Evidence(request.texts[row].text, stats[i], reference_stats[i], stats[len(places) + i], self._alike)
+            Evidence(request.texts[row].text.strip(), stats[i], reference_stats[i], stats[len(places) + i], self._alike)
             for i, (request, row) in enumerate(places)
         ]
 
@@ -167,7 +170,7 @@ class Probe:
         length, difficulty = len(target.logprob), difficulty_of(evidence)
         calibrated, as_member = self.calibration.calibrated(known.value, length, difficulty)
         claim = self.calibration.claim(alpha)
-        gates = check(self.calibration, claim, evidence.text, length, difficulty)
+        gates = check(self.calibration, claim, evidence.text, Place(length, difficulty, variety_of(target)))
         return Default(name, known.value, calibrated), decide(self.calibration, claim, calibrated, as_member, gates)
 
     def _verify(self, calibration: Calibration) -> None:
@@ -199,10 +202,24 @@ def difficulty_of(evidence: Evidence) -> float:
     return evidence.reference.loss if isinstance(evidence.reference, TokenStats) else 0.0
 
 
+def _placed(entry: Tokens | Unscored, text: str) -> Tokens | Unscored:
+    """Offsets count from the beginning of the caller's text, white space included."""
+    lead = len(text) - len(text.lstrip())
+    if not lead or isinstance(entry, Unscored):
+        return entry
+    return replace(entry, start=entry.start + lead, end=entry.end + lead)
+
+
 def _limited(entry: Tokens | Unscored, limit: int | None) -> Tokens | Unscored:
     if limit is None or isinstance(entry, Unscored) or len(entry.ids) <= limit:
         return entry
     return Unscored(f"it has {len(entry.ids):,} tokens and the limit is {limit:,}; send passages of it")
+
+
+def variety_of(stats: TokenStats) -> float:
+    """Returns the share of distinct tokens among those scored."""
+    ids = stats.tokens.ids[1:]
+    return len(np.unique(ids)) / len(ids)
 
 
 def _score(engine: Engine, tokens: Sequence[Tokens | Unscored]) -> list[Scored]:

@@ -55,12 +55,12 @@ def table(results: Sequence[Result], texts: Sequence[str]) -> None:
 
 def calibrations(found: Sequence[Calibration]) -> None:
     """Prints a row per calibration."""
-    grid = Table("calibration", "score", "non-members", "members", "smallest FPR", "tokens", "made", "target")
+    grid = Table("calibration", "score", "non-members", "members", "smallest FPR", "tokens", "made")
     for entry in found:
         claim = entry.claim(0.01)
         grid.add_row(
             entry.name, entry.score, f"{claim.nonmembers:,}", f"{claim.members:,}", f"{claim.smallest_alpha:.2%}",
-            "{} to {}".format(*entry.lengths), entry.created[:10], entry.fingerprint.target[:19],
+            "{} to {}".format(*entry.lengths), entry.created[:10],
         )  # fmt: skip
     console.print(grid)
 

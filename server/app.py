@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from probe.calibration.fingerprint import versions
 from probe.calibration.store import DEMO
 from probe.config import Settings
 from probe.pipeline import Probe
+from probe.versions import versions
 from server import errors
 from server.batcher import Batcher
 from server.limits import BodyLimit
@@ -46,10 +46,10 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
         await service.batcher.stop()
 
     app = FastAPI(
-        title="memprobe", version=versions()["memprobe"], lifespan=lifespan,
+        title="memprobe", version=versions().get("memprobe", "0"), lifespan=lifespan,
         description="Was this text in that language model's training data, how sure is that, and what in it shows it?",
     )  # fmt: skip
-    app.state.service = Service(settings, Batcher(settings.queue_depth))
+    app.state.service = Service(settings, Batcher(settings.queue_depth, settings.max_request_tokens))
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     errors.install(app)
     for route in (probe, models, health):

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from probe.errors import Busy
+from probe.errors import Busy, InputError
 from probe.pipeline import Options, Prepared, Probe
 from probe.types import Evidence, Result, Text
 
@@ -30,8 +30,9 @@ class _Waiting:
 class Batcher:
     """Runs the probes of one service. `depth` requests may wait; more are refused with Busy."""
 
-    def __init__(self, depth: int) -> None:
-        self._depth, self._pending = depth, 0
+    def __init__(self, depth: int, most_tokens: int) -> None:
+        """most_tokens: of one request, because its forward passes hold up those behind it."""
+        self._depth, self._most_tokens, self._pending = depth, most_tokens, 0
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._stages = {name: ThreadPoolExecutor(1, name) for name in ("pre", "forward", "post")}
         self._loop_task: asyncio.Task[None] | None = None
@@ -58,6 +59,10 @@ class Batcher:
         self._pending += 1
         try:
             prepared = await self.on("pre", lambda: probe.prepare(texts, options))
+            if (tokens := prepared.tokens) > self._most_tokens:
+                raise InputError(
+                    f"{tokens:,} tokens; a request takes at most {self._most_tokens:,}. Send several.", "input"
+                )
             waiting = _Waiting(probe, prepared, asyncio.get_running_loop().create_future())
             await self._queue.put(waiting)
             evidence = await waiting.answer

@@ -35,8 +35,13 @@ def envelope(
     status: int, message: str, code: str, param: str | None = None, headers: dict[str, str] | None = None
 ) -> JSONResponse:
     kind = "server_error" if status >= 500 else "rate_limit_error" if status == 429 else "invalid_request_error"
-    body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    body = {"error": {"message": _encodable(message), "type": kind, "param": param and _encodable(param), "code": code}}
     return JSONResponse(body, status, headers)
+
+
+def _encodable(text: str) -> str:
+    """An unknown name may hold an unpaired surrogate."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 async def _known(request: Request, error: Exception) -> JSONResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 EXAMPLE = "Return a new list containing all items from the iterable in ascending order."
 
@@ -19,11 +19,22 @@ def _string(value: object) -> str:
 AnyText = Annotated[str, PlainValidator(_string), WithJsonSchema({"type": "string"})]
 
 
+def _unicode(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("must be valid Unicode") from error
+    return value
+
+
+Name = Annotated[str, AfterValidator(_unicode)]
+
+
 class Entry(BaseModel):
     """A text with the caller's own id."""
 
     model_config = ConfigDict(extra="forbid")
-    id: str | None = None
+    id: Name | None = None
     text: AnyText
 
 

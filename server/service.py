@@ -31,12 +31,14 @@ class Service:
         own = self.models[model]
         if calibration is None or (own.calibration and own.calibration.name == calibration):
             return own
-        if (model, calibration) not in self.calibrated:
-            found = find(calibration, self.settings.calibrations)
-            # its sentinel texts may have to be scored, and models are touched in one thread only
-            probe = await self.batcher.on("forward", lambda: Probe(own.target, own.reference, found))
-            self.calibrated[model, calibration] = probe
-        return self.calibrated[model, calibration]
+        found = find(calibration, self.settings.calibrations)
+        known = self.calibrated.get((model, calibration))
+        if known and known.calibration and known.calibration.created == found.created:
+            return known
+        # its sentinel texts may have to be scored, and models are touched in one thread only
+        probe = await self.batcher.on("forward", lambda: Probe(own.target, own.reference, found))
+        self.calibrated[model, calibration] = probe
+        return probe
 
 
 def service_of(request: Request) -> Service:

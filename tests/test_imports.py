@@ -14,8 +14,22 @@ import probe
 ROOT = Path(probe.__file__).parents[1]
 HEAVY = ("torch", "transformers", "scipy", "sklearn", "datasets", "fastapi", "pydantic", "vllm", "ray")
 OWNERS = {  # the files that may name a heavy library
-    "torch": {"models/load.py", "models/local.py", "models/statistics.py", "models/vllm_plugin.py", "demo/train.py"},
-    "transformers": {"models/load.py", "models/tokens.py", "models/vllm.py", "demo/train.py", "demo/build.py"},
+    "torch": {
+        "models/load.py",
+        "models/local.py",
+        "models/packed.py",
+        "models/statistics.py",
+        "models/vllm_plugin.py",
+        "demo/train.py",
+    },
+    "transformers": {
+        "models/load.py",
+        "models/tokens.py",
+        "models/packed.py",
+        "models/vllm.py",
+        "demo/train.py",
+        "demo/build.py",
+    },
     "vllm": {"models/vllm.py", "models/vllm_plugin.py"},
 }
 

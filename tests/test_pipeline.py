@@ -148,3 +148,17 @@ def test_another_tokenizer_leaves_bits_per_byte(shared: Path) -> None:
     (result,) = mixed("Once upon a time there was a little girl who lived in a small house.")
     assert result.score and result.score.name == "ref_bytes"
     assert "another tokenizer" in str(result.scores["ref"].reason)
+
+
+def test_white_space_around_a_text_is_not_part_of_it(demo: Probe) -> None:
+    bare, framed = demo([SENTENCES[0], f"\n  {SENTENCES[0]} \n"])
+    assert bare.scores == framed.scores and bare.verdict == framed.verdict
+    assert bare.target and framed.target
+    assert list(framed.target.tokens.start) == [start + 3 for start in bare.target.tokens.start]
+
+
+@pytest.mark.parametrize("word", ["Python", "for", "response", "- -"])
+def test_a_text_that_repeats_itself_is_never_a_member(demo: Probe, word: str) -> None:
+    for times in (8, 11, 16, 25, 40, 50):
+        (result,) = demo(" ".join([word] * times))
+        assert result.verdict and result.verdict.call is Call.OUT_OF_DISTRIBUTION, times

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import combinations
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from probe.calibration.calibration import Calibration, Sentinel, Vector
 from probe.calibration.residual import FEWEST, fit
 from probe.data.overlap import index
 from probe.errors import CalibrationError
-from probe.pipeline import Options, Probe, Progress, default_score, difficulty_of
+from probe.pipeline import Options, Probe, Progress, default_score, difficulty_of, variety_of
 from probe.scores import TABLE
 from probe.scores.base import EZ_SMOOTHING, View
 from probe.scores.ez import parts
@@ -43,10 +44,12 @@ class Known:
 
 def calibrate(probe: Probe, known: Known, name: str, seed: int = 0, progress: Progress | None = None) -> Calibration:
     """Scores the known texts under `probe` and returns their calibration. Raises CalibrationError."""
+    notes = _check_groups(known)
     groups = [*_split(known.tuning, known.nonmembers, seed), *_split(known.tuning_members, known.members, seed)]
     prepared = [probe.prepare([Text(text) for text in group], Options(scores=frozenset())) for group in groups]
     measured = probe.measure(prepared, progress)
-    score, notes = _choose(measured)
+    score, left_out = _choose(measured)
+    notes += left_out
     smoothing = _smoothing(measured[0])
     tuned, negative, tuned_members, positive = (_table(group, score, smoothing) for group in measured)
     if len(negative) < FEWEST_NONMEMBERS:
@@ -54,13 +57,13 @@ def calibrate(probe: Probe, known: Known, name: str, seed: int = 0, progress: Pr
             f"{len(negative)} of {len(groups[1])} known non-members can be scored; bring at least {FEWEST_NONMEMBERS} "
             "(299 allow a claim of FPR 1%, 2,995 of .1%)."
         )
-    residual = fit(*tuned.T)
-    member_residual = fit(*tuned_members.T) if len(tuned_members) >= FEWEST else residual
+    residual = fit(*tuned.T[:3])
+    member_residual = fit(*tuned_members.T[:3]) if len(tuned_members) >= FEWEST else residual
     texts = [text for group in (*groups, known.sources) for text in group]
     return Calibration(
         name=name, score=score, fingerprint=probe.fingerprint, residual=residual, member_residual=member_residual,
-        nonmembers=np.sort(residual(*negative.T)), members=np.sort(member_residual(*positive.T)),
-        tokens=negative[:, 1], difficulty=negative[:, 2], shingles=index(texts),
+        nonmembers=np.sort(residual(*negative.T[:3])), members=np.sort(member_residual(*positive.T[:3])),
+        tokens=negative[:, 1], difficulty=negative[:, 2], variety=negative[:, 3], shingles=index(texts),
         sentinels=_sentinels(probe, known.sentinels or groups[1], score), smoothing=smoothing, basis=known.basis,
         created=datetime.now(UTC).isoformat(timespec="seconds"), notes=tuple(notes),
     )  # fmt: skip
@@ -74,6 +77,18 @@ def _split(tuning: Sequence[str], texts: Sequence[str], seed: int) -> tuple[list
     random.Random(seed).shuffle(rest)
     share = len(rest) // TUNING_SHARE
     return (rest[:share], rest[share:]) if share >= FEWEST else ([], rest)
+
+
+def _check_groups(known: Known) -> list[str]:
+    """Returns a note on repeated texts. Raises CalibrationError where a text is in two groups."""
+    named = {"non-members": known.nonmembers, "members": known.members, "tuning non-members": known.tuning}
+    named["tuning members"] = known.tuning_members
+    sets = {name: {" ".join(text.split()) for text in texts} for name, texts in named.items()}
+    for (one, mine), (other, theirs) in combinations(sets.items(), 2):
+        if both := len((mine & theirs) - {""}):
+            raise CalibrationError(f"{both} texts are among the {one} and the {other}; keep each in one group.")
+    repeated = sum(len(named[name]) - len(sets[name]) for name in named)
+    return [f"{repeated} repeated texts were left out"] if repeated else []
 
 
 def _unique(texts: Sequence[str]) -> list[str]:
@@ -103,13 +118,13 @@ def _smoothing(tuning: Sequence[Evidence]) -> float:
 
 
 def _table(group: Sequence[Evidence], score: str, smoothing: float) -> Vector:
-    """Returns [texts, 3]: raw score, tokens, difficulty, for the texts that have one."""
+    """Returns [texts, 4]: raw score, tokens, difficulty, variety, for the texts that have a score."""
     rows = [
-        (value, len(row.target.logprob), difficulty_of(row))
+        (value, len(row.target.logprob), difficulty_of(row), variety_of(row.target))
         for row in group
         if isinstance(row.target, TokenStats) and (value := TABLE[score](row, smoothing).value) is not None
     ]
-    return np.asarray(rows, dtype=np.float64).reshape(-1, 3)
+    return np.asarray(rows, dtype=np.float64).reshape(-1, 4)
 
 
 def _sentinels(probe: Probe, texts: Sequence[str], score: str) -> tuple[Sentinel, ...]:

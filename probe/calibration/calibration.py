@@ -26,7 +26,7 @@ class Sentinel:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """nonmembers, members: calibrated scores, ascending [texts]; tokens, difficulty: of the non-members [texts].
+    """nonmembers, members: calibrated scores, ascending; tokens, difficulty, variety: of the non-members [texts].
 
     residual frees scores of length and difficulty as non-members have them, member_residual as members have them: a
     short member scores lower than a long one, and would else be called unlike the members for being short.
@@ -43,6 +43,7 @@ class Calibration:
     members: Vector
     tokens: Vector
     difficulty: Vector
+    variety: Vector
     shingles: npt.NDArray[np.uint32]
     sentinels: tuple[Sentinel, ...] = ()
     smoothing: float = 1.0

@@ -5,15 +5,11 @@ These must match. Engine, device and library versions are recorded; where they d
 
 from __future__ import annotations
 
-import platform
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 
 from probe.models.base import Engine
 from probe.scores import VERSION as FORMULAS
-from probe.scores.zlib import RUNTIME
-
-_LIBRARIES = ("memprobe", "torch", "transformers", "tokenizers", "numpy")
+from probe.versions import versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +50,3 @@ def take(target: Engine, reference: Engine | None) -> Fingerprint:
         reference_dtype=other.dtype if other else None, reference_windows=other.windows if other else None,
         engine=mine.engine, device=mine.device, versions=versions(),
     )  # fmt: skip
-
-
-def versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), "zlib": RUNTIME}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    return found

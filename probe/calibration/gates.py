@@ -1,7 +1,7 @@
 """Gates: conditions without which a score above the threshold does not mean membership.
 
-pass / fail / untestable. Text level: support (length and reference loss within the calibration's) and overlap (no run
-of words shared with the known texts). Set level: size, decided here; blind, placebo and split, decided when the
+pass / fail / untestable. Text level: support (length, reference loss and variety within the calibration's) and overlap
+(no run of words shared with the known texts). Set level: size, decided here; blind, placebo and split, decided when the
 calibration was made, and untestable where it does not say.
 """
 
@@ -35,11 +35,20 @@ class Gates:
         return [name for name, result in self.results.items() if result == "fail"]
 
 
-def check(calibration: Calibration, claim: Claim, text: str, tokens: int, difficulty: float) -> Gates:
-    """Returns every gate of one text. difficulty: reference loss, nats per token."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a text stands. difficulty: reference loss, nats per token; variety: share of distinct tokens."""
+
+    tokens: int
+    difficulty: float
+    variety: float
+
+
+def check(calibration: Calibration, claim: Claim, text: str, place: Place) -> Gates:
+    """Returns every gate of one text."""
     why = {
         "size": _size(claim),
-        "support": _support(calibration, tokens, difficulty),
+        "support": _support(calibration, place),
         "overlap": _overlap(calibration.shingles, text),
     }
     results: dict[str, Gate] = {name: "fail" if reason else "pass" for name, reason in why.items()}
@@ -57,17 +66,20 @@ def _size(claim: Claim) -> str:
     )
 
 
-def _support(calibration: Calibration, tokens: int, difficulty: float) -> str:
+def _support(calibration: Calibration, place: Place) -> str:
     shortest, longest = calibration.lengths
-    if not shortest <= tokens <= longest:
-        remedy = "send a longer passage" if tokens < shortest else "send a passage of it"
-        return f"it has {tokens} tokens and the calibration covers {shortest} to {longest}; {remedy}"
+    if not shortest <= place.tokens <= longest:
+        remedy = "send a longer passage" if place.tokens < shortest else "send a passage of it"
+        return f"it has {place.tokens} tokens and the calibration covers {shortest} to {longest}; {remedy}"
     easiest, hardest = calibration.difficulties
-    if not easiest <= difficulty <= hardest:
+    if not easiest <= place.difficulty <= hardest:
         return (
-            f"its loss under the reference, {difficulty:.2f} nats per token, is outside the calibration's "
+            f"its loss under the reference, {place.difficulty:.2f} nats per token, is outside the calibration's "
             f"{easiest:.2f} to {hardest:.2f}: it is another kind of text; name or make a calibration of its kind"
         )
+    least = float(calibration.variety.min())
+    if place.variety < least:
+        return f"it repeats itself: {place.variety:.0%} of its tokens are distinct, the calibration has {least:.0%} up"
     return ""
 
 

@@ -21,7 +21,7 @@ from probe.calibration.residual import Residual
 from probe.errors import CalibrationError, InputError, UnknownName
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_ARRAYS = ("nonmembers", "members", "tokens", "difficulty", "shingles")
+_ARRAYS = ("nonmembers", "members", "tokens", "difficulty", "variety", "shingles")
 DEMO, RECORDS = "demo", "demo-records"
 EMBEDDED = (DEMO, RECORDS)
 # whatever numpy, zipfile and json raise on a truncated, corrupt or hostile file
@@ -66,13 +66,19 @@ def find(name: str, folder: Path) -> Calibration:
     if path.is_file():
         return load(path)
     if name in EMBEDDED:
-        return load(Path(str(files("probe.demo") / "assets" / f"{name}.npz")))
+        return embedded(name)
     raise UnknownName(f"No calibration named {name}. There are: {', '.join(names(folder))}.", "calibration")
+
+
+def embedded(name: str) -> Calibration:
+    """Returns a calibration of the embedded pair."""
+    return load(Path(str(files("probe.demo") / "assets" / f"{name}.npz")))
 
 
 def names(folder: Path) -> list[str]:
     """Returns the names at hand, the embedded ones first."""
-    return [*EMBEDDED, *sorted({path.stem for path in folder.glob("*.npz")} - set(EMBEDDED))]
+    own = {path.stem for path in folder.glob("*.npz") if _NAME.fullmatch(path.stem)}
+    return [*EMBEDDED, *sorted(own - set(EMBEDDED))]
 
 
 def stored(folder: Path) -> Iterator[Calibration | CalibrationError]:
@@ -90,7 +96,7 @@ def _checked(calibration: Calibration) -> Calibration:
         array = getattr(calibration, name)
         if array.ndim != 1 or (np.diff(array.astype(np.float64)) < 0).any():
             raise ValueError(f"{name} are not ascending")
-    sizes = {len(calibration.nonmembers), len(calibration.tokens), len(calibration.difficulty)}
+    sizes = {len(getattr(calibration, name)) for name in ("nonmembers", "tokens", "difficulty", "variety")}
     if len(sizes) != 1 or not len(calibration.nonmembers):
         raise ValueError("its arrays are empty or of different lengths")
     if not all(np.isfinite(getattr(calibration, name)).all() for name in _ARRAYS):

@@ -57,7 +57,8 @@ def _call(exceeds: bool, p_member: float | None, above: int, claim: Claim) -> tu
     if exceeds:
         return Call.MEMBER, f"Only {others} score as high ({rule})."
     if unlike:
-        return Call.NOT_MEMBER, f"{others} score as high, and nearly all of {claim.members:,} known members higher."
+        better = f"nearly all of {claim.members:,} known members higher"
+        return Call.NOT_MEMBER, f"{others} score as high, and {better} (this speaks of this very wording)."
     if p_member is None:
         return Call.INCONCLUSIVE, f"{others} score as high ({rule}); without known members this rules nothing out."
     return Call.INCONCLUSIVE, f"{others} score as high ({rule}), and so low a score is not rare among known members."

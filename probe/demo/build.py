@@ -18,7 +18,6 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from probe.calibration.build import calibrate
 from probe.calibration.calibration import Calibration
-from probe.calibration.fingerprint import versions
 from probe.calibration.store import DEMO, RECORDS, save
 from probe.demo.evaluate import evaluate
 from probe.demo.known import known_passages, known_records
@@ -28,6 +27,7 @@ from probe.demo.roles import Roles, assign, prose
 from probe.demo.train import Recipe, encode, new_model, train, train_tokenizer
 from probe.models.local import LocalEngine
 from probe.pipeline import Probe, Progress
+from probe.versions import versions
 
 VOCABULARY, WIDTH, LAYERS = 2048, 128, 4
 BASE = Recipe(epochs=10, rate=3e-3, tokens=4096)

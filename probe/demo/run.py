@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -74,6 +75,7 @@ def _often(times: int) -> str:
 
 def run(port: int, once: bool) -> None:
     """Starts the service, shows the table, and leaves the service running until Ctrl-C unless `once`."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the service is ended too
     with console.status("Finding the passages in this interpreter's documentation ..."):
         chosen = samples()
     with _service(port) as base:

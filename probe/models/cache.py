@@ -1,16 +1,19 @@
 """Token statistics on disk: a score added later, or a scan taken up again, costs no model time.
 
 One SQLite file, safe for several processes. A row is the statistics of one text under one engine, keyed by everything
-that decides them: model content, tokenizer, dtype, window policy, engine, optional columns and the token ids. No text
-is stored. Bounded: the rows used longest ago go first.
+that decides them: model content, tokenizer, dtype, window policy, engine, device, library versions, optional columns
+and the token ids. No text is stored. Bounded: the rows used longest ago go first. A cache that cannot be read or
+written never stops a verdict: it warns once and is left alone from then on.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
@@ -18,6 +21,7 @@ import numpy as np
 
 from probe.models.base import NO_EXTRAS, Engine, Extras, Identity
 from probe.types import Tokens, TokenStats, Unscored
+from probe.versions import versions
 
 LAYOUT = 1  # of the packed columns: another layout has other keys
 _COLUMNS = ("logprob", "rank", "mu", "sigma", "top", "sampled")
@@ -34,19 +38,31 @@ class Cache:
 
     def __init__(self, path: Path, limit: int) -> None:
         """limit: bytes that the file's rows may take."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600, exist_ok=True)
-        self._limit, self._lock = limit, threading.Lock()
-        self._database = sqlite3.connect(path, timeout=60, check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=NORMAL")
-        self._database.executescript(_SCHEMA)
+        self._path, self._limit, self._lock, self._broken = path, limit, threading.Lock(), False
+        with self._spared():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600, exist_ok=True)
+            self._database = sqlite3.connect(path, timeout=60, check_same_thread=False)
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=NORMAL")
+            self._database.executescript(_SCHEMA)
+
+    @contextmanager
+    def _spared(self) -> Iterator[None]:
+        """Leaves the cache alone after its first failure: a full disk, a corrupt or a foreign file."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            self._broken = True
+            logging.getLogger(__name__).warning("The cache %s is not used: %s. Delete or mend it.", self._path, error)
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, tuple[int, bytes]]:
         """Returns windows and packed columns of those keys that are stored."""
         found: dict[bytes, tuple[int, bytes]] = {}
+        if self._broken:
+            return found
         now, old = time.time(), []
-        with self._lock, self._database:
+        with self._lock, self._spared(), self._database:
             for begin in range(0, len(keys), _AT_ONCE):
                 part = keys[begin : begin + _AT_ONCE]
                 places = ",".join("?" * len(part))
@@ -61,8 +77,10 @@ class Cache:
 
     def put(self, rows: Iterable[tuple[bytes, int, bytes]]) -> None:
         """Stores (key, windows, packed columns), then drops the rows used longest ago until the limit holds."""
+        if self._broken:
+            return
         now = time.time()
-        with self._lock:
+        with self._lock, self._spared():
             with self._database:
                 values = [(key, windows, now, value) for key, windows, value in rows]
                 self._database.executemany("INSERT OR REPLACE INTO stats VALUES (?, ?, ?, ?)", values)
@@ -70,7 +88,8 @@ class Cache:
                 pass
 
     def close(self) -> None:
-        self._database.close()
+        if not self._broken:
+            self._database.close()
 
     def _size(self) -> int:
         pages, free, size = (
@@ -126,7 +145,10 @@ class CachedEngine:
 
 
 def _key(identity: Identity, extras: Extras, tokens: Tokens) -> bytes:
-    facts = (LAYOUT, identity.model, identity.tokenizer, identity.dtype, identity.windows, identity.engine, extras)
+    facts = (
+        LAYOUT, identity.model, identity.tokenizer, identity.dtype, identity.windows, identity.engine, identity.device,
+        sorted(versions().items()), extras,
+    )  # fmt: skip
     digest = blake2b(repr((*facts, tokens.has_bos)).encode(), digest_size=20)
     digest.update(np.ascontiguousarray(tokens.ids, dtype=np.int32).tobytes())
     return digest.digest()

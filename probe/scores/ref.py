@@ -25,7 +25,8 @@ def ref_bytes(view: View) -> float | Unscored:
 
 def bits_per_byte(text: str, stats: TokenStats) -> float | None:
     """Returns -sum l_t / (bytes scored * log 2), or None where no byte is scored."""
-    size = len(text[int(stats.tokens.start[0]) :].encode())
+    span = int(stats.tokens.end[-1] - stats.tokens.start[0])
+    size = len(text[len(text) - span :].encode()) if span else 0
     return -float(stats.logprob.sum()) / (size * math.log(2)) if size else None
 
 

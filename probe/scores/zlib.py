@@ -11,7 +11,6 @@ import zlib as deflate
 from probe.scores.base import Method, View
 
 LEVEL = 6
-RUNTIME = deflate.ZLIB_RUNTIME_VERSION
 
 
 def zlib(view: View) -> float:

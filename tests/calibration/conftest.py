@@ -32,6 +32,7 @@ def make() -> Make:
             "members": np.arange(901.0, 1000.0),
             "tokens": np.linspace(10, 100, 1000).round(),
             "difficulty": np.linspace(2.0, 5.0, 1000),
+            "variety": np.linspace(0.5, 1.0, 1000),
             "shingles": index([KNOWN_TEXT]),
             "basis": "split",
             "gates": {"blind": "pass", "placebo": "pass", "split": "pass"},

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from probe.calibration.calibration import Calibration
-from probe.calibration.gates import Gates, check
+from probe.calibration.gates import Gates, Place, check
 from probe.data.overlap import index
 from probe.types import Gate
 
@@ -17,9 +17,14 @@ FRESH = "Nothing in this sentence was ever seen by the people who gathered those
 
 
 def gates(
-    calibration: Calibration, text: str = FRESH, tokens: int = 50, difficulty: float = 3.0, alpha: float = 0.01
+    calibration: Calibration,
+    text: str = FRESH,
+    tokens: int = 50,
+    difficulty: float = 3.0,
+    variety: float = 0.9,
+    alpha: float = 0.01,
 ) -> Gates:
-    return check(calibration, calibration.claim(alpha), text, tokens, difficulty)
+    return check(calibration, calibration.claim(alpha), text, Place(tokens, difficulty, variety))
 
 
 def test_an_ordinary_text_passes_every_gate(make: Make) -> None:
@@ -101,3 +106,9 @@ def test_every_failed_gate_has_its_reason(make: Make, known_text: str) -> None:
     bad: dict[str, Gate] = {"blind": "fail", "placebo": "fail", "split": "fail"}
     found = gates(make(gates=bad), known_text, tokens=5, alpha=0.001)
     assert set(found.failed) == set(found.why) == NAMES
+
+
+def test_a_text_that_repeats_itself_is_out_of_support(make: Make) -> None:
+    found = gates(make(), variety=0.49)
+    assert found.results["support"] == "fail" and "it repeats itself" in found.why["support"]
+    assert gates(make(), variety=0.5).results["support"] == "pass"

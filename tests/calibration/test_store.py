@@ -90,6 +90,7 @@ def test_any_values_come_back(
         nonmembers=values,
         tokens=np.full(len(values), 20.0),
         difficulty=values,
+        variety=values,
         residual=Residual(coefficients, coefficients),
         sentinels=sentinels,
         notes=notes,
@@ -185,7 +186,7 @@ def test_a_bare_array_a_folder_and_a_missing_file_are_refused(tmp_path: Path) ->
             load(path)
 
 
-@pytest.mark.parametrize("name", ["header", "nonmembers", "members", "tokens", "difficulty", "shingles"])
+@pytest.mark.parametrize("name", ["header", "nonmembers", "members", "tokens", "difficulty", "variety", "shingles"])
 def test_a_file_that_lacks_a_part_is_refused(make: Make, tmp_path: Path, name: str) -> None:
     arrays = stored(make(), tmp_path)
     del arrays[name]

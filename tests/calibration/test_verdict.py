@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.calibration.calibration import Calibration
-from probe.calibration.gates import Gates, check
+from probe.calibration.gates import Gates, Place, check
 from probe.calibration.verdict import MEMBER_LEVEL, decide, grade, uncalibrated
 from probe.types import Call, Gate, Verdict
 
@@ -120,7 +120,7 @@ def test_every_failed_gate_is_named(make: Make) -> None:
 def test_too_few_nonmembers_for_the_level_make_no_member(make: Make) -> None:
     calibration, text = make(), "An ordinary text."
     claim = calibration.claim(0.001)
-    verdict = decide(calibration, claim, 5000.0, 5000.0, check(calibration, claim, text, 50, 3.0))
+    verdict = decide(calibration, claim, 5000.0, 5000.0, check(calibration, claim, text, Place(50, 3.0, 0.9)))
     assert claim.k == 0 and verdict.call == INCONCLUSIVE
     assert verdict.p_value == pytest.approx(1 / 1001)
 
@@ -129,7 +129,9 @@ def test_too_few_nonmembers_for_the_level_make_no_member(make: Make) -> None:
 def test_too_few_nonmembers_for_the_level_are_the_reason(make: Make, score: float) -> None:
     calibration = make()
     claim = calibration.claim(0.001)
-    verdict = decide(calibration, claim, score, score, check(calibration, claim, "An ordinary text.", 50, 3.0))
+    verdict = decide(
+        calibration, claim, score, score, check(calibration, claim, "An ordinary text.", Place(50, 3.0, 0.9))
+    )
     assert f"{claim.smallest_alpha:.2%}" in verdict.reason
 
 

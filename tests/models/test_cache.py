@@ -149,3 +149,17 @@ def test_what_is_packed_comes_back(n: int, moments: bool, width: int, sampled: b
         np.where(column() > 0, column(), -np.inf).astype(np.float32) if sampled else None, n,
     )  # fmt: skip
     assert same(_unpack(tokens, n, _pack(stats)), stats)
+
+
+def test_a_cache_that_cannot_be_used_stops_no_verdict(
+    make_model: Callable[[str], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = str(make_model("llama"))
+    expected = open_probe(folder)(TEXTS)
+    (tmp_path / "cache.sqlite").write_bytes(b"this is no database at all, but it has the name of one" * 100)
+    (tmp_path / "file").touch()
+    for home in (tmp_path, tmp_path / "file" / "below"):
+        caplog.clear()
+        found = open_probe(folder, settings=Settings(home=home, cache_bytes=1 << 24))(TEXTS)
+        assert [result.scores for result in found] == [result.scores for result in expected]
+        assert "is not used" in caplog.text

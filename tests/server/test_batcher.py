@@ -43,7 +43,7 @@ class Gated:
 
 
 async def running(depth: int = 64) -> Batcher:
-    batcher = Batcher(depth)
+    batcher = Batcher(depth, most_tokens=10_000)
     batcher.start()
     return batcher
 
@@ -95,7 +95,7 @@ def test_a_full_queue_is_refused_and_drains(demo: Probe) -> None:
 
 def test_one_failing_request_does_not_fail_its_neighbours(demo: Probe) -> None:
     async def scenario() -> None:
-        long = "word " * 100
+        long = "word" + " word" * 99
         (tokens,) = demo.target.tokenize([long])
         assert isinstance(tokens, Tokens)
         engine, batcher = Gated(demo.target, fails_on=len(tokens.ids)), await running()

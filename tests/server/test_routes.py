@@ -85,6 +85,7 @@ def test_no_text_at_all_is_an_empty_list(client: TestClient) -> None:
         ({"model": "demo", "input": ["a", 3]}, 422, "input.1", "a list of texts"),
         ({"model": "demo", "input": [{"id": "a"}]}, 422, "input.0.text", "a list of texts"),
         ({"model": "demo", "input": "x", "scores": [3]}, 422, "scores.0", "string"),
+        ({"model": "demo", "input": [LONGER * 5] * 4, "scores": ["loss"]}, 422, "input", "at most 400"),
         ({"model": "demo"}, 422, "input", "required"),
         ({"input": "x"}, 422, "model", "required"),
         ({"model": "demo", "input": "x", "typo": 1}, 422, "typo", "not permitted"),
@@ -98,6 +99,14 @@ def test_bad_requests_name_the_field_and_the_remedy(
     assert answer.status_code == status, answer.text
     assert error["type"] == "invalid_request_error" and error["code"]
     assert error["param"] == param and words in error["message"]
+
+
+@pytest.mark.parametrize("fields", ['"input": [{"id": "\\ud800", "text": "x"}]', '"input": "x", "scores": ["\\ud800"]'])
+def test_surrogates_in_names_are_the_caller_s_fault(client: TestClient, fields: str) -> None:
+    answer = client.post(
+        "/v1/probe", content=f'{{"model": "demo", {fields}}}', headers={"content-type": "application/json"}
+    )
+    assert answer.status_code in (404, 422) and answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[1, 2]", b"null", b"NaN"])

@@ -50,6 +50,12 @@ def test_errors_are_one_line_with_the_remedy(memprobe: Command, tmp_path: Path) 
         (("probe", SENTENCE, "--calibration", "typo"), "No calibration named typo. There are: demo"),
         (("probe", SENTENCE, "--scores", "typo"), "No score named typo"),
         (("probe", SENTENCE, "--reference", "x"), "brings its own reference"),
+        (("probe", str(tmp_path / "typo.jsonl")), "is no file"),
+        (("probe", str(tmp_path)), "is no file"),
+        (("probe", SENTENCE, "--alpha", "0"), "alpha must lie between"),
+        (("serve", "--port", "99999"), "port: Input should be less than or equal to 65535"),
+        (("serve", "--target", "/nowhere/model"), "neither a model folder nor"),
+        (("calibrate", "demo", "--nonmembers", "x"), "There is a calibration demo already"),
         (("calibrate", "mine", "--nonmembers", str(tmp_path / "none.jsonl")), "No file"),
     ):
         done = memprobe(*arguments)
@@ -73,6 +79,8 @@ def test_calibrate_then_probe_with_it(memprobe: Command, tmp_path: Path) -> None
     judged = json.loads(memprobe("probe", other, "--json", "--calibration", "mine", *pair).stdout)
     assert judged["claim"]["nonmembers"] == 600 and judged["claim"]["k"] == 2
     assert judged["verdict"] in ("inconclusive", "out_of_distribution", "member")
+    again = memprobe("calibrate", "mine", "--nonmembers", str(path), *pair)
+    assert again.returncode == 2 and "--force" in again.stderr
     refused = memprobe("probe", other, "--calibration", "mine")
     assert refused.returncode == 2 and "made for another target" in refused.stderr
 

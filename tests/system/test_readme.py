@@ -63,8 +63,14 @@ def test_the_http_example(service: Running) -> None:
         assert result[field] is not None, field
     assert answer["fingerprint"]["target"].startswith("sha256:")
     (shown,) = blocks("json")
-    for field in json.loads(shown)["results"][0]:
-        assert field in result, field
+    expected = json.loads(shown)
+    example = expected["results"][0]
+    assert set(example) == set(result)
+    for field in ("verdict", "reason", "gates", "evidence"):
+        assert example[field] == result[field], field
+    for field in ("p_value", "p_member", "perplexity", "perplexity_ratio"):
+        assert example[field] == pytest.approx(result[field], rel=0.01), field
+    assert expected["usage"] == answer["usage"]
 
 
 def test_the_figures_are_those_of_the_build() -> None:

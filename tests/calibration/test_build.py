@@ -1,0 +1,44 @@
+"""From known texts to a calibration: what is refused, what is left out and said."""
+
+from __future__ import annotations
+
+import pytest
+
+from probe import Known, calibrate
+from probe.errors import CalibrationError
+from probe.pipeline import Probe
+
+TEXTS = [f"The value number {i} of the table is kept in row {i * i} until the file is closed." for i in range(60)]
+
+
+@pytest.fixture(scope="module")
+def bare(demo: Probe) -> Probe:
+    return Probe(demo.target, demo.reference)
+
+
+def test_too_few_texts_say_how_many_it_takes(bare: Probe) -> None:
+    with pytest.raises(CalibrationError, match="19 of 19 known non-members can be scored; bring at least 20"):
+        calibrate(bare, Known(TEXTS[:19]), "few")
+
+
+def test_a_text_in_two_groups_is_refused(bare: Probe) -> None:
+    with pytest.raises(CalibrationError, match="2 texts are among the non-members and the members"):
+        calibrate(
+            bare, Known(TEXTS[:30], members=[TEXTS[0] + " ", TEXTS[1], "Another text that is long enough."]), "both"
+        )
+
+
+def test_what_is_left_out_is_said(bare: Probe) -> None:
+    found = calibrate(bare, Known([*TEXTS[:30], TEXTS[0], "", ""]), "noted")
+    assert len(found.nonmembers) == 30
+    assert found.notes == ("2 repeated texts were left out", "1 known texts could not be scored and were left out")
+
+
+def test_its_own_texts_would_pass_as_nonmembers(bare: Probe) -> None:
+    found = calibrate(bare, Known(TEXTS), "own", seed=3)
+    again = calibrate(bare, Known(TEXTS[::-1]), "own", seed=3)
+    assert found.score == "ref" and len(found.sentinels) == 32
+    assert list(found.nonmembers) == sorted(found.nonmembers)
+    assert found.nonmembers == pytest.approx(again.nonmembers, abs=1e-4)
+    judged = Probe(bare.target, bare.reference, found)(TEXTS[:5])
+    assert all(result.verdict and result.verdict.gates["overlap"] == "fail" for result in judged)
