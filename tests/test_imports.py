@@ -19,6 +19,7 @@ OWNERS = {  # the files that may name a heavy library
         "models/local.py",
         "models/packed.py",
         "models/statistics.py",
+        "models/streaming.py",
         "models/vllm_plugin.py",
         "demo/train.py",
     },

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from probe.models.base import NO_EXTRAS, Extras
+from probe.models.streaming import stream, streams
 
 TOP = 5
 MATMUL_ROWS = 512
@@ -37,6 +38,8 @@ class Columns:
 
 def reduce(head: Callable[[Tensor], Tensor], hidden: Tensor, targets: Tensor, extras: Extras = NO_EXTRAS) -> Columns:
     """Returns the columns for hidden [rows, width] (or logits, with an identity head) and target ids [rows]."""
+    if streams(head, hidden, extras):
+        return Columns(*stream(head.weight, head.bias, hidden, targets))  # type: ignore[attr-defined]
     parts = []
     for begin in range(0, len(hidden), MATMUL_ROWS):
         logits = head(hidden[begin : begin + MATMUL_ROWS])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from probe.models import statistics
 from probe.models.base import Extras
 from probe.models.statistics import reduce
+from probe.models.streaming import streams
 
 
 def brute(logits: torch.Tensor, targets: torch.Tensor) -> dict[str, np.ndarray]:
@@ -83,3 +84,37 @@ def test_optional_columns() -> None:
     torch.testing.assert_close(inside.top[0], logits.log_softmax(1)[0, :5])
     assert inside.sampled.item() == pytest.approx(6.0 - np.log(np.exp(8) + np.exp(6)), abs=1e-6)
     assert outside.sampled.item() == -np.inf
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    rows=st.integers(1, 300), vocabulary=st.integers(8192, 9300), scale=st.floats(0.05, 5), bias=st.booleans(),
+    seed=st.integers(0, 10**6),
+)  # fmt: skip
+def test_streamed_statistics_against_brute_force(
+    rows: int, vocabulary: int, scale: float, bias: bool, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    head, hidden = torch.nn.Linear(4, vocabulary, bias=bias), torch.randn(rows, 4) * scale
+    targets = torch.randint(vocabulary, (rows,))
+    with torch.inference_mode():
+        assert streams(head, hidden, Extras())
+        found, expected = reduce(head, hidden, targets), brute(head(hidden), targets)
+    for name in ("logprob", "mu", "sigma"):
+        np.testing.assert_allclose(getattr(found, name).numpy(), expected[name], rtol=2e-4, atol=2e-3)
+    assert (np.abs(found.rank.numpy() - expected["rank"]) <= 1).all()
+
+
+def test_the_likeliest_token_has_rank_0_whatever_the_rounding() -> None:
+    torch.manual_seed(0)
+    head, hidden = torch.nn.Linear(64, 9000, bias=False), torch.randn(500, 64)
+    with torch.inference_mode():
+        best = head(hidden).argmax(1)
+        assert reduce(head, hidden, best).rank.max() == 0
+
+
+def test_streaming_is_for_plain_linear_heads_of_large_vocabularies() -> None:
+    large, hidden = torch.nn.Linear(4, 9000), torch.randn(3, 4)
+    assert not streams(torch.nn.Linear(4, 500), hidden, Extras())
+    assert not streams(large, hidden, Extras(top=True))
+    assert not streams(torch.nn.Sequential(large), hidden, Extras())
