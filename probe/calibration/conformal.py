@@ -8,6 +8,7 @@ p <= alpha promises no such thing: at n = 3,000 and alpha .001 it is exceeded by
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ def at_most(known: npt.NDArray[np.float64], score: float) -> int:
     return int(np.searchsorted(known, score, side="right"))
 
 
+@cache
 def threshold_rank(n: int, alpha: float, confidence: float = CONFIDENCE) -> int:
     """Returns the largest k whose threshold keeps FPR <= alpha with this confidence; 0 where n is too small."""
     from scipy.stats import beta
