@@ -76,13 +76,7 @@ class Batcher:
 
     async def _loop(self) -> None:
         while True:
-            group = await self._gather()
-            try:
-                await self._forward(group)
-            except Exception as error:  # whatever it is belongs to these requests, and the next ones must go on
-                for waiting in group:
-                    if not waiting.answer.done():
-                        waiting.answer.set_exception(error)
+            await self._forward(await self._gather())
 
     async def _gather(self) -> list[_Waiting]:
         """Takes the first request and those behind it that share its probe and fit beside it."""
@@ -99,24 +93,19 @@ class Batcher:
         return [waiting for waiting in group if not waiting.answer.cancelled()]
 
     async def _forward(self, group: list[_Waiting]) -> None:
+        """Answers every request of the group; one request's failure is not its neighbours'."""
         if not group:
             return
         probe = group[0].probe
         try:
             measured = await self.on("forward", lambda: probe.measure([waiting.prepared for waiting in group]))
-        except Exception:
-            if len(group) == 1:
-                raise
-            for waiting in group:  # one request's failure is not its neighbours'
-                await self._alone(waiting)
+        except Exception as error:  # whatever it is belongs to a request, and the next ones must go on
+            if len(group) > 1:
+                for waiting in group:
+                    await self._forward([waiting])
+            elif not group[0].answer.done():
+                group[0].answer.set_exception(error)
             return
         for waiting, evidence in zip(group, measured, strict=True):
             if not waiting.answer.done():
                 waiting.answer.set_result(evidence)
-
-    async def _alone(self, waiting: _Waiting) -> None:
-        try:
-            await self._forward([waiting])
-        except Exception as error:
-            if not waiting.answer.done():
-                waiting.answer.set_exception(error)

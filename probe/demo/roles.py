@@ -58,11 +58,12 @@ def assign(length: Length, seed: int) -> Roles:
             f"this interpreter's documentation gives {len(deck)} distinct passages and {sum(counts)} are needed: build "
             "with a CPython that has its whole standard library"
         )
-    hands = iter(_deal(deck, counts))
+    dealt = _deal(deck, counts)
+    hands = iter(dealt)
     members = {split: next(hands) for split in MEMBERS}
     nonmembers = {split: next(hands) for split in NONMEMBERS}
     planted = {times: next(hands) for times in PLANTED}
-    judged = [passage.text for hand in _deal(deck, counts) for passage in hand]
+    judged = [passage.text for hand in dealt for passage in hand]
     sibling, base = _others(judged, length, seed)
     return Roles(members, nonmembers, planted, sibling, base)
 
