@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 
 from probe.config import Settings
 from probe.errors import InputError, MemprobeError
+from probe.ports import check_port
 from probe.types import Text
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def serve(
         target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map, name=name,
         host=host, port=port,
     )  # fmt: skip
-    _check_port(settings)
+    check_port(settings.host, settings.port, "--port 8001")
     with _waiting():
         from server.app import create_app, open_models
 
@@ -187,18 +187,6 @@ def _waiting() -> AbstractContextManager[object]:
     from rich.console import Console
 
     return Console(stderr=True).status("Loading the models ...")
-
-
-def _check_port(settings: Settings) -> None:
-    """Raises InputError for a port that is taken, before models are loaded for it."""
-    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((settings.host, settings.port))
-        except OSError as error:
-            raise InputError(
-                f"{settings.host}:{settings.port} cannot be had: {error.strerror}. Name another port."
-            ) from error
 
 
 def _texts(inputs: list[str], text_column: str, id_column: str) -> tuple[list[Text], list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,7 +21,8 @@ from rich.text import Text as Line
 from probe.calibration.store import DEMO, EMBEDDED, RECORDS
 from probe.demo.locate import Mark, find, marks
 from probe.demo.records import planted
-from probe.errors import InputError, ModelError
+from probe.errors import ModelError
+from probe.ports import check_port
 from probe.show import excerpt, number, verdict
 
 SHOWN = 6  # rows of each kind in the table
@@ -97,12 +97,7 @@ def run(port: int, once: bool) -> None:
 @contextmanager
 def _service(port: int) -> Iterator[str]:
     """Runs `memprobe serve` until the block ends; yields its address."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise InputError(f"Port {port} is taken; name another: make demo PORT=8001.") from error
+    check_port("127.0.0.1", port, "make demo PORT=8001")
     base = f"http://127.0.0.1:{port}"
     process = subprocess.Popen([sys.executable, "-m", "probe", "serve", "--port", str(port), "--log-level", "warning"])
     try:

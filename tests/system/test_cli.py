@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -89,3 +90,12 @@ def test_calibrate_then_probe_with_it(memprobe: Command, tmp_path: Path) -> None
 def test_help(memprobe: Command, command: tuple[str, ...]) -> None:
     done = memprobe(*command)
     assert "Usage" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_taken_port_is_named_with_the_remedy(memprobe: Command, command: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = memprobe(command, "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 2 and "cannot be had" in done.stderr and "8001" in done.stderr
