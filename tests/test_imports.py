@@ -15,6 +15,8 @@ ROOT = Path(probe.__file__).parents[1]
 HEAVY = ("torch", "transformers", "scipy", "sklearn", "datasets", "fastapi", "pydantic", "vllm", "ray")
 OWNERS = {  # the files that may name a heavy library
     "torch": {
+        "models/activation.py",
+        "models/kernel.py",
         "models/load.py",
         "models/local.py",
         "models/packed.py",
@@ -24,6 +26,7 @@ OWNERS = {  # the files that may name a heavy library
         "demo/train.py",
     },
     "transformers": {
+        "models/activation.py",
         "models/load.py",
         "models/tokens.py",
         "models/packed.py",

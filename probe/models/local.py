@@ -18,13 +18,15 @@ from torch import Tensor
 
 from probe.data.windows import POLICY, Window, cut
 from probe.errors import ModelError
+from probe.models.activation import fuse
 from probe.models.base import NO_EXTRAS, Engine, Extras, Identity
+from probe.models.kernel import keep_memory
 from probe.models.load import Source, find, load
 from probe.models.packed import enable, run
 from probe.models.statistics import Columns, reduce
 from probe.types import Floats, Tokens, TokenStats, Unscored
 
-CPU_TOKENS, CUDA_TOKENS = 2048, 16384  # padded tokens per batch
+CPU_TOKENS, CUDA_TOKENS = 1024, 16384  # padded tokens per batch
 Arrays = dict[str, Any]
 Rows = list[np.ndarray[Any, Any]]
 
@@ -64,6 +66,7 @@ class LocalEngine:
             model = load(self._source)
             _check_causal(model, self._source.name)
             self._model = model
+            keep_memory()
 
     @cached_property
     def _device(self) -> torch.device:
@@ -75,6 +78,7 @@ class LocalEngine:
 
     @cached_property
     def _packs(self) -> bool:
+        fuse(self._model)
         return self._head is not None and enable(self._model)
 
     @property

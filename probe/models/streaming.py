@@ -8,15 +8,19 @@ The target's own logit is one dot product; its rounding differs from the matmul'
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from probe.models.base import NO_EXTRAS, Extras
+from probe.models.kernel import kernel
 
-ROWS, TILE = 256, 1024  # a float32 tile of 1 MiB
-_LEAST = 8 * TILE  # smaller vocabularies stay in cache as they are
+ROWS, TILE = 1024, 512  # a float32 tile of 2 MiB, the second-level cache of a server's core
+_LEAST = 16 * TILE  # smaller vocabularies stay in cache as they are
+Fold = Callable[[Tensor, Tensor, Tensor, Tensor], None]
 
 
 def streams(head: Any, hidden: Tensor, extras: Extras) -> bool:
@@ -25,48 +29,76 @@ def streams(head: Any, hidden: Tensor, extras: Extras) -> bool:
     return plain and extras == NO_EXTRAS and hidden.device.type == "cpu" and head.out_features >= _LEAST
 
 
-def stream(weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+def stream(
+    weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor, fold: Fold | None = None
+) -> tuple[Tensor, ...]:
     """Returns logprob, mu, sigma (float32) and rank (int32) of hidden [rows, width]; weight [vocabulary, width]."""
+    fold = fold or _best_fold()
     parts = [
-        _block(weight, bias, hidden[row : row + ROWS], targets[row : row + ROWS]) for row in range(0, len(hidden), ROWS)
+        _block(weight, bias, hidden[row : row + ROWS], targets[row : row + ROWS], fold)
+        for row in range(0, len(hidden), ROWS)
     ]
     return tuple(torch.cat(columns) for columns in zip(*parts, strict=True))
 
 
-def _block(weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+def _block(weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor, fold: Fold) -> tuple[Tensor, ...]:
     own = (hidden.float() * weight[targets].float()).sum(1)
     if bias is not None:
         own += bias[targets].float()
-    rows = len(hidden)
-    highest = torch.full((rows,), -torch.inf)
-    s0, s1, s2 = torch.zeros(3, rows)
-    rank = torch.zeros(rows)
+    state = torch.zeros(len(hidden), 5)
+    state[:, 0] = -torch.inf
+    wide = hidden if _multiplies(hidden.dtype) else hidden.float()
     for begin in range(0, len(weight), TILE):
-        tile = torch.mm(hidden, weight[begin : begin + TILE].T).float()
+        tile = torch.mm(wide, weight[begin : begin + TILE].to(wide.dtype).T).float()
         if bias is not None:
             tile += bias[begin : begin + TILE]
-        scratch = torch.empty_like(tile)
-        # a comparison written as float32 is summed six times as fast as one of booleans, and exact up to 2^24
-        rank += torch.gt(tile, own.unsqueeze(1), out=scratch).sum(1) - _own_counted(tile, own, targets - begin)
-        raised = torch.maximum(highest, tile.amax(1))
-        shift = torch.where(highest == -torch.inf, 0.0, highest - raised)
-        scale = shift.exp() * (highest > -torch.inf)
-        s2 = scale * (s2 + 2 * shift * s1 + shift.square() * s0)
-        s1 = scale * (s1 + shift * s0)
-        s0 = scale * s0
-        highest = raised
-        tile -= highest.unsqueeze(1)
-        weights = torch.exp(tile, out=scratch)
-        s0 += weights.sum(1)
-        s1 += weights.mul_(tile).sum(1)
-        s2 += weights.mul_(tile).sum(1)
+        fold(tile, own, targets - begin, state)
+    highest, s0, s1, s2, rank = state.unbind(1)
     first, second, log_total = s1 / s0, s2 / s0, s0.log()
     sigma = (second - first.square()).clamp_min(0).sqrt()
     return own - highest - log_total, first - log_total, sigma, rank.int()
 
 
-def _own_counted(tile: Tensor, own: Tensor, places: Tensor) -> Tensor:
+@cache
+def _best_fold() -> Fold:
+    """Returns the compiled fold where there is one and it agrees with torch's."""
+    compiled = kernel()
+    if compiled is None:
+        return fold_plainly
+    tile, own, place = torch.linspace(-30, 30, 4 * TILE).sin().view(4, TILE) * 30, torch.zeros(4), torch.arange(4)
+    states = torch.zeros(2, 4, 5)
+    states[:, :, 0] = -torch.inf
+    for fold, state in zip((compiled.fold, fold_plainly), states, strict=True):
+        fold(tile.clone(), own, place, state)
+    return compiled.fold if torch.allclose(states[0], states[1], rtol=1e-4) else fold_plainly
+
+
+def _multiplies(dtype: torch.dtype) -> bool:
+    """True where the processor multiplies matrices of this dtype faster than those of float32."""
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and torch.cpu._is_amx_tile_supported())
+
+
+def fold_plainly(tile: Tensor, own: Tensor, place: Tensor, state: Tensor) -> None:
+    """Adds tile [rows, columns] to state [rows, 5]: highest, S0, S1, S2, rank. What kernel.c does, in torch."""
+    highest, s0, s1, s2, rank = state.unbind(1)
+    scratch = torch.empty_like(tile)
+    # a comparison written as float32 is summed six times as fast as one of booleans, and exact up to 2^24
+    rank += torch.gt(tile, own.unsqueeze(1), out=scratch).sum(1) - _own_counted(tile, own, place)
+    raised = torch.maximum(highest, tile.amax(1))
+    shift = torch.where(highest == -torch.inf, 0.0, highest - raised)
+    scale = shift.exp() * (highest > -torch.inf)
+    tile -= raised.unsqueeze(1)
+    weights = torch.exp(tile, out=scratch)
+    total = weights.sum(1)
+    first = weights.mul_(tile).sum(1)
+    s2.copy_(scale * (s2 + 2 * shift * s1 + shift.square() * s0) + weights.mul_(tile).sum(1))
+    s1.copy_(scale * (s1 + shift * s0) + first)
+    s0.copy_(scale * s0 + total)
+    highest.copy_(raised)
+
+
+def _own_counted(tile: Tensor, own: Tensor, place: Tensor) -> Tensor:
     """Returns 1 for each row whose own column is in this tile and came out above its dot product."""
-    inside = (places >= 0) & (places < tile.shape[1])
-    column = tile.gather(1, places.clamp(0, tile.shape[1] - 1).unsqueeze(1)).squeeze(1)
+    inside = (place >= 0) & (place < tile.shape[1])
+    column = tile.gather(1, place.clamp(0, tile.shape[1] - 1).unsqueeze(1)).squeeze(1)
     return (inside & (column > own)).long()

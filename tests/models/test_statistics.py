@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from probe.models import statistics
 from probe.models.base import Extras
+from probe.models.kernel import kernel
 from probe.models.statistics import reduce
-from probe.models.streaming import streams
+from probe.models.streaming import TILE, Fold, fold_plainly, stream, streams
 
 
 def brute(logits: torch.Tensor, targets: torch.Tensor) -> dict[str, np.ndarray]:
@@ -86,23 +87,71 @@ def test_optional_columns() -> None:
     assert outside.sampled.item() == -np.inf
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.fixture(params=["torch", "compiled"])
+def fold(request: pytest.FixtureRequest) -> Fold:
+    if request.param == "torch":
+        return fold_plainly
+    compiled = kernel()
+    if compiled is None:
+        pytest.skip("there is no C compiler here")
+    return compiled.fold
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.integers(1, 300), vocabulary=st.integers(8192, 9300), scale=st.floats(0.05, 5), bias=st.booleans(),
     seed=st.integers(0, 10**6),
 )  # fmt: skip
 def test_streamed_statistics_against_brute_force(
-    rows: int, vocabulary: int, scale: float, bias: bool, seed: int
+    fold: Fold, rows: int, vocabulary: int, scale: float, bias: bool, seed: int
 ) -> None:
     torch.manual_seed(seed)
     head, hidden = torch.nn.Linear(4, vocabulary, bias=bias), torch.randn(rows, 4) * scale
     targets = torch.randint(vocabulary, (rows,))
     with torch.inference_mode():
         assert streams(head, hidden, Extras())
-        found, expected = reduce(head, hidden, targets), brute(head(hidden), targets)
-    for name in ("logprob", "mu", "sigma"):
-        np.testing.assert_allclose(getattr(found, name).numpy(), expected[name], rtol=2e-4, atol=2e-3)
-    assert (np.abs(found.rank.numpy() - expected["rank"]) <= 1).all()
+        found = stream(head.weight, head.bias, hidden, targets, fold)
+        expected = brute(head(hidden), targets)
+    for name, column in zip(("logprob", "mu", "sigma"), found[:3], strict=True):
+        np.testing.assert_allclose(column.numpy(), expected[name], rtol=2e-4, atol=2e-3)
+    assert (np.abs(found[3].numpy() - expected["rank"]) <= 1).all()
+
+
+def test_both_forms_of_a_tile_agree_on_hard_numbers(fold: Fold) -> None:
+    """Nearly equal, far apart, and huge logits; the second tile raises the maximum, the third does not."""
+    torch.manual_seed(0)
+    tiles = [torch.randn(4, 100) * scale for scale in (1e-3, 40, 1)]
+    tiles[1][2] = 3e4
+    own, place = tiles[0][:, 7].clone(), torch.full((4,), 7)
+    state = torch.zeros(4, 5)
+    state[:, 0] = -torch.inf
+    for number, tile in enumerate(tiles):
+        fold(tile.clone(), own, place - 100 * number, state)
+    z = torch.cat(tiles, 1).double()
+    u = z - z.amax(1, keepdim=True)
+    expected = [z.amax(1), *((u.exp() * u**power).sum(1) for power in range(3)), (z > z[:, 7:8]).sum(1)]
+    torch.testing.assert_close(state.double(), torch.stack(expected, 1).double(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("tile", range(3))
+def test_a_logit_that_is_no_number_spoils_its_row_alone(fold: Fold, tile: int) -> None:
+    hidden, weight = torch.ones(3, 1), torch.ones(3 * TILE, 1)
+    hidden[1] = 0
+    weight[tile * TILE + 5] = torch.inf  # 0 * inf
+    found = stream(weight, None, hidden, torch.tensor([1, 2, 3]), fold)
+    assert not any(torch.isfinite(column[1]) for column in found[:3])
+    weight[tile * TILE + 5] = 1
+    assert all(torch.isfinite(column).all() for column in stream(weight, None, hidden, torch.tensor([1, 2, 3]), fold))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_narrow_weights_give_float32_logits(fold: Fold, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    weight, hidden = torch.randn(9000, 16).to(dtype), torch.randn(20, 16).to(dtype)
+    targets = torch.randint(9000, (20,))
+    found, expected = stream(weight, None, hidden, targets, fold), brute(hidden.float() @ weight.float().T, targets)
+    tolerance = 1e-4 if not (dtype == torch.bfloat16 and torch.cpu._is_amx_tile_supported()) else 3e-2
+    np.testing.assert_allclose(found[0].numpy(), expected["logprob"], atol=tolerance)
 
 
 def test_the_likeliest_token_has_rank_0_whatever_the_rounding() -> None:

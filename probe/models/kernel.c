@@ -1,0 +1,64 @@
+/* Two loops that torch would make of ten passes over memory each: kernel.py compiles and calls them.
+ *
+ * NaN must come out as NaN, so the compiler may reorder sums but not assume finite numbers (kernel.py's flags).
+ */
+#include <math.h>
+#include <stdint.h>
+
+/* e^x for x <= 88: split into 2^n and a remainder in [-ln 2 / 2, ln 2 / 2], Taylor series there; 2e-7 relative error. */
+static inline float exponential(float x) {
+    x = x < -87.0f ? -87.0f : x;
+    float n = rintf(x * 1.44269504f);
+    float r = x - n * 0.693359375f + n * 2.12194440e-4f;
+    float p = 1.0f / 5040.0f;
+    p = p * r + 1.0f / 720.0f;
+    p = p * r + 1.0f / 120.0f;
+    p = p * r + 1.0f / 24.0f;
+    p = p * r + 1.0f / 6.0f;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    union { int32_t bits; float value; } power = {.bits = ((int32_t)n + 127) << 23};
+    return p * power.value;
+}
+
+/* Folds a tile of logits [rows, columns] into each row's running highest, S0, S1, S2 and rank (streaming.py), [rows, 5].
+ * own: the target's logit; place: its column in this tile (any other number where it lies elsewhere). */
+void fold(const float *tile, int64_t rows, int64_t columns, const float *own, const int64_t *place, float *state,
+          int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t row = 0; row < rows; row++) {
+        const float *z = tile + row * columns, limit = own[row];
+        float *s = state + 5 * row, highest = s[0], above = 0;
+#pragma omp simd reduction(max : highest) reduction(+ : above)
+        for (int64_t c = 0; c < columns; c++) {
+            highest = z[c] > highest ? z[c] : highest;
+            above += z[c] > limit ? 1.0f : 0.0f;
+        }
+        if (place[row] >= 0 && place[row] < columns) above -= z[place[row]] > limit ? 1.0f : 0.0f;
+        float d = s[1] > 0 ? s[0] - highest : 0, scale = s[1] > 0 ? expf(d) : s[1];
+        float s0 = 0, s1 = 0, s2 = 0;
+#pragma omp simd reduction(+ : s0, s1, s2)
+        for (int64_t c = 0; c < columns; c++) {
+            float u = z[c] - highest, weight = exponential(u);
+            s0 += weight;
+            s1 += weight * u;
+            s2 += weight * u * u;
+        }
+        s[3] = scale * (s[3] + 2 * d * s[2] + d * d * s[1]) + s2;
+        s[2] = scale * (s[2] + d * s[1]) + s1;
+        s[1] = scale * s[1] + s0;
+        s[0] = highest;
+        s[4] += above;
+    }
+}
+
+/* GELU's tanh form (1606.08415), as x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3)). */
+void gelu(const float *x, float *y, int64_t count, int threads) {
+#pragma omp parallel for simd num_threads(threads) schedule(static)
+    for (int64_t i = 0; i < count; i++) {
+        float inner = -1.5957691216f * x[i] * (1.0f + 0.044715f * x[i] * x[i]);
+        inner = inner > 87.0f ? 87.0f : inner;
+        y[i] = x[i] / (1.0f + exponential(inner));
+    }
+}

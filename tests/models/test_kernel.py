@@ -1,0 +1,74 @@
+"""The compiled kernel: that it is compiled where a compiler is, equals torch, and is missed by nobody."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from probe.models.activation import TanhGelu, fuse
+from probe.models.kernel import kernel
+
+PROBE = "import sys; from probe.models.kernel import kernel; print(kernel() is not None)"
+
+
+def asked(**environment: str) -> str:
+    found = subprocess.run(
+        [sys.executable, "-c", PROBE], env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    )
+    return found.stdout.strip()
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler here")
+def test_it_is_compiled_once_and_kept(tmp_path: Path) -> None:
+    assert asked(XDG_CACHE_HOME=str(tmp_path)) == "True"
+    (file,) = (tmp_path / "memprobe").iterdir()
+    before = file.stat().st_mtime_ns
+    assert asked(XDG_CACHE_HOME=str(tmp_path)) == "True"
+    assert file.stat().st_mtime_ns == before
+
+
+def test_without_a_compiler_or_where_it_is_unwanted_there_is_none(tmp_path: Path) -> None:
+    assert asked(XDG_CACHE_HOME=str(tmp_path), PATH="/nowhere") == "False"
+    assert asked(MEMPROBE_KERNEL="off") == "False"
+
+
+def test_a_broken_library_is_left_alone(tmp_path: Path) -> None:
+    if not shutil.which("cc"):
+        pytest.skip("there is no C compiler here")
+    asked(XDG_CACHE_HOME=str(tmp_path))
+    (file,) = (tmp_path / "memprobe").iterdir()
+    file.write_bytes(b"not a library")
+    assert asked(XDG_CACHE_HOME=str(tmp_path)) == "False"
+
+
+@settings(max_examples=50, deadline=None)
+@given(values=st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=200))
+def test_gelu_is_torch_s(values: list[float]) -> None:
+    compiled = kernel()
+    if compiled is None:
+        pytest.skip("there is no C compiler here")
+    x = torch.tensor(values)
+    expected = torch.nn.functional.gelu(x.double(), approximate="tanh").float()
+    torch.testing.assert_close(compiled.gelu(x), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_fused_activations_say_the_same(dtype: torch.dtype) -> None:
+    from transformers.activations import NewGELUActivation
+
+    torch.manual_seed(0)
+    model = torch.nn.ModuleDict({"act": NewGELUActivation(), "deep": torch.nn.Sequential(NewGELUActivation())})
+    x = torch.randn(30, 40).to(dtype)
+    expected = NewGELUActivation()(x.float()).to(dtype)
+    fuse(model)
+    assert type(model["act"]) is type(model["deep"][0]) is TanhGelu  # type: ignore[index]
+    torch.testing.assert_close(model["act"](x), expected)
+    torch.testing.assert_close(model["act"](x.T), expected.T)
