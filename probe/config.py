@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     calibration: str | None = None
     name: str | None = Field(default=None, description="the id under which the service offers the model")
     engine: Literal["local", "vllm"] = Field(default="local", description="what runs the models")
+    vllm_options: dict[str, Any] = Field(
+        default={}, description="JSON for vllm.LLM: tensor_parallel_size, data_parallel_size, quantization ..."
+    )
     dtype: str | None = None
     device_map: str | None = None
     batch_tokens: int | None = Field(default=None, gt=0, description="padded tokens per forward pass")

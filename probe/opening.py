@@ -59,5 +59,5 @@ def _engine(source: str, settings: Settings, **options: Any) -> Engine:
     if settings.engine == "vllm":
         from probe.models.vllm import VllmEngine
 
-        return VllmEngine.open(source, dtype=options["dtype"], revision=options["revision"])
+        return VllmEngine.open(source, dtype=options["dtype"], revision=options["revision"], **settings.vllm_options)
     return LocalEngine.open(source, **options)

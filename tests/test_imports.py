@@ -16,7 +16,9 @@ HEAVY = ("torch", "transformers", "scipy", "sklearn", "datasets", "fastapi", "py
 OWNERS = {  # the files that may name a heavy library
     "torch": {
         "models/activation.py",
+        "models/checks.py",
         "models/kernel.py",
+        "models/prefix.py",
         "models/load.py",
         "models/local.py",
         "models/packed.py",

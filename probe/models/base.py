@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from probe.types import Tokens, TokenStats, Unscored
+
+if TYPE_CHECKING:
+    from probe.models.tokens import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +28,32 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """Optional columns of TokenStats."""
+    """What is asked beyond the plain statistics: optional columns of TokenStats, a prefix before every text."""
 
     top: bool = False
     temperature: float | None = None  # with top_k: adds the log-probability under that sampler
     top_k: int | None = None
+    prefix: tuple[int, ...] = ()  # token ids, BOS included; they are context and are not scored
+
+    @property
+    def columns(self) -> bool:
+        """True where optional columns are asked for."""
+        return self.top or self.temperature is not None or self.top_k is not None
 
 
 NO_EXTRAS = Extras()
+
+
+class Tokenizing:
+    """What engines share that make their tokens here."""
+
+    _tokenizer: Tokenizer
+
+    def tokenize(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
+        return self._tokenizer(texts)
+
+    def same_tokenizer(self, other: Engine) -> bool:
+        return isinstance(other, Tokenizing) and self._tokenizer.vocabulary == other._tokenizer.vocabulary
 
 
 class Engine(Protocol):

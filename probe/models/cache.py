@@ -140,7 +140,11 @@ class CachedEngine:
         fresh = (
             dict(zip(missing, self._engine.score([texts[i] for i in missing], extras), strict=True)) if missing else {}
         )
-        self._cache.put((keys[i], s.windows, _pack(s)) for i, s in fresh.items() if isinstance(s, TokenStats))
+        self._cache.put(  # under the identity after scoring: an engine may settle on another route when it starts
+            (_key(self.identity, extras, texts[i]), s.windows, _pack(s))
+            for i, s in fresh.items()
+            if isinstance(s, TokenStats)
+        )
         return [fresh[i] if i in fresh else _unpack(tokens, *stored[keys[i]]) for i, tokens in enumerate(texts)]
 
 

@@ -17,18 +17,18 @@ import torch
 from torch import Tensor
 
 from probe.data.windows import POLICY, Window, cut
-from probe.errors import ModelError
 from probe.models.activation import fuse
-from probe.models.base import NO_EXTRAS, Engine, Extras, Identity
+from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing
+from probe.models.checks import check_causal, plain_head
 from probe.models.kernel import keep_memory
 from probe.models.load import Source, find, load
-from probe.models.packed import enable, run
+from probe.models.packed import enable, keep, run, shares
+from probe.models.prefix import Prefix
 from probe.models.statistics import Columns, reduce
 from probe.types import Floats, Tokens, TokenStats, Unscored
 
 CPU_TOKENS, CUDA_TOKENS = 1024, 16384  # padded tokens per batch
 Arrays = dict[str, Any]
-Rows = list[np.ndarray[Any, Any]]
 
 
 class Piece(NamedTuple):
@@ -38,7 +38,7 @@ class Piece(NamedTuple):
     window: Window
 
 
-class LocalEngine:
+class LocalEngine(Tokenizing):
     """Scores tokens with a transformers causal language model. Not safe for several threads at a time."""
 
     def __init__(self, source: Source, batch_tokens: int | None = None, model: Any = None) -> None:
@@ -64,7 +64,7 @@ class LocalEngine:
         """Reads the weights now. Raises ModelError."""
         if self._model is None:
             model = load(self._source)
-            _check_causal(model, self._source.name)
+            check_causal(model, self._source.name)
             self._model = model
             keep_memory()
 
@@ -74,47 +74,54 @@ class LocalEngine:
 
     @cached_property
     def _head(self) -> Any:
-        return _plain_head(self._model, self._device)
+        return plain_head(self._model)
 
     @cached_property
     def _packs(self) -> bool:
         fuse(self._model)
         return self._head is not None and enable(self._model)
 
+    @cached_property
+    def _shares(self) -> bool:
+        return self._packs and shares(self._model)
+
     @property
     def _budget(self) -> int:
         return self._batch_tokens or (CPU_TOKENS if self._device.type == "cpu" else CUDA_TOKENS)
-
-    def tokenize(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
-        return self._tokenizer(texts)
-
-    def same_tokenizer(self, other: Engine) -> bool:
-        if not isinstance(other, LocalEngine):
-            return self.identity.tokenizer == other.identity.tokenizer
-        return self._tokenizer.vocabulary == other._tokenizer.vocabulary
 
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
         if texts:
             self.load()
         known = self._source.vocabulary
-        windows = [cut(tokens, self.context) if tokens.ids.max() < known else [] for tokens in texts]
+        windows = [cut(tokens, self.context, extras.prefix) if tokens.ids.max() < known else [] for tokens in texts]
+        prefix = self._keep(extras.prefix) if any(windows) else None
+        if prefix:
+            windows = [[Window(ids[prefix.tokens :], scored) for ids, scored in group] for group in windows]
         pieces = [Piece(index, window) for index, group in enumerate(windows) for window in group]
         found: dict[int, list[tuple[int, Arrays | Unscored]]] = {index: [] for index in range(len(texts))}
         order = sorted(range(len(pieces)), key=lambda number: len(pieces[number].window.ids))
         lengths = [len(pieces[number].window.ids) for number in order]
         for batch in batches(lengths, self._budget, self._packs) if pieces else ():
             numbers = [order[place] for place in batch]
-            for number, columns in zip(numbers, self._run([pieces[n].window for n in numbers], extras), strict=True):
+            group = [pieces[number].window for number in numbers]
+            for number, columns in zip(numbers, self._run(group, extras, prefix), strict=True):
                 found[pieces[number].text].append((number, columns))
         return [
             _join(tokens, [columns for _, columns in sorted(found[index], key=lambda item: item[0])])
             for index, tokens in enumerate(texts)
         ]
 
-    def _run(self, windows: Sequence[Window], extras: Extras) -> list[Arrays | Unscored]:
+    @torch.inference_mode()
+    def _keep(self, ids: Sequence[int]) -> Prefix | None:
+        """Runs a prefix but for its last token, which stays with the texts to predict their first."""
+        if len(ids) < 2 or not self._shares:
+            return None
+        return keep(self._model, torch.tensor([ids[:-1]], device=self._device))
+
+    def _run(self, windows: Sequence[Window], extras: Extras, prefix: Prefix | None) -> list[Arrays | Unscored]:
         """Runs one batch; halves it where memory does not suffice."""
         try:
-            return list(self._forward(windows, extras))
+            return list(self._forward(windows, extras, prefix))
         except (torch.OutOfMemoryError, RuntimeError) as error:
             if not _out_of_memory(error):
                 raise
@@ -123,30 +130,27 @@ class LocalEngine:
         if len(windows) == 1:
             return [Unscored(f"out of memory at {len(windows[0].ids)} tokens; use a smaller dtype or a larger device")]
         half = len(windows) // 2
-        return self._run(windows[:half], extras) + self._run(windows[half:], extras)
+        return self._run(windows[:half], extras, prefix) + self._run(windows[half:], extras, prefix)
 
     @torch.inference_mode()
-    def _forward(self, windows: Sequence[Window], extras: Extras) -> Iterator[Arrays]:
+    def _forward(self, windows: Sequence[Window], extras: Extras, prefix: Prefix | None) -> Iterator[Arrays]:
         predicts = [np.arange(len(ids) - scored - 1, len(ids) - 1) for ids, scored in windows]  # rows with a next token
         targets = torch.from_numpy(np.concatenate([ids[-scored:] for ids, scored in windows]))
-        columns = self._columns(windows, predicts, targets, extras)
+        hidden, begins = self._packed(windows, prefix) if self._packs else self._padded(windows)
+        places = np.concatenate([begin + rows for begin, rows in zip(begins, predicts, strict=True)])
+        chosen = hidden[torch.from_numpy(places).to(hidden.device)]
+        columns = reduce(self._head or _as_it_is, chosen, targets.to(hidden.device), extras)
         arrays = {name: column.cpu().numpy() for name, column in _present(columns)}
         bounds = np.cumsum([window.scored for window in windows])[:-1]
         split = {name: np.split(column, bounds) for name, column in arrays.items()}
         for row in range(len(windows)):
             yield {name: parts[row] for name, parts in split.items()}
 
-    def _columns(self, windows: Sequence[Window], predicts: Rows, targets: Tensor, extras: Extras) -> Columns:
-        hidden, begins = self._packed(windows) if self._packs else self._padded(windows)
-        places = np.concatenate([begin + rows for begin, rows in zip(begins, predicts, strict=True)])
-        chosen = hidden[torch.from_numpy(places).to(hidden.device)]
-        return reduce(self._head or _as_it_is, chosen, targets.to(hidden.device), extras)
-
-    def _packed(self, windows: Sequence[Window]) -> tuple[Tensor, Sequence[int]]:
+    def _packed(self, windows: Sequence[Window], prefix: Prefix | None) -> tuple[Tensor, Sequence[int]]:
         """Returns hidden states [tokens, width] and where each window begins in them."""
         lengths = [len(window.ids) for window in windows]
         ids = torch.from_numpy(np.concatenate([window.ids for window in windows])).long()
-        return run(self._model, ids[None].to(self._device), lengths), np.cumsum([0, *lengths[:-1]]).tolist()
+        return run(self._model, ids[None].to(self._device), lengths, prefix), np.cumsum([0, *lengths[:-1]]).tolist()
 
     def _padded(self, windows: Sequence[Window]) -> tuple[Tensor, Sequence[int]]:
         """The same with padding between the windows; logits [tokens, vocabulary] where the head cannot stand alone."""
@@ -175,29 +179,6 @@ def batches(lengths: Sequence[int], budget: int, packs: bool = False) -> Iterato
             begin, total = end, length
     if len(lengths):
         yield range(begin, len(lengths))
-
-
-@torch.inference_mode()
-def _check_causal(model: Any, name: str) -> None:
-    """Raises ModelError for a model whose predictions look ahead, as an encoder's do."""
-    device = model.get_input_embeddings().weight.device
-    ids = torch.arange(1, 9, device=device).repeat(2, 1) % model.get_input_embeddings().weight.shape[0]
-    ids[1, -1] = 0
-    one, other = model(input_ids=ids, use_cache=False).logits[:, :-1].float()
-    if not torch.allclose(one, other, rtol=1e-2, atol=1e-2):
-        raise ModelError(f"{name} is not causal: its predictions depend on later tokens. Name a causal language model.")
-
-
-@torch.inference_mode()
-def _plain_head(model: Any, device: torch.device) -> Any:
-    """Returns the output head, or None for models that scale or cap its logits (Gemma, Cohere, Granite)."""
-    head = model.get_output_embeddings()
-    if head is None or model.base_model is model:
-        return None
-    ids = torch.arange(1, 9, device=device).unsqueeze(0) % model.get_input_embeddings().weight.shape[0]
-    whole = model(input_ids=ids, use_cache=False).logits
-    parts = head(model.base_model(input_ids=ids, use_cache=False).last_hidden_state)
-    return head if whole.shape == parts.shape and torch.allclose(whole, parts, rtol=1e-3, atol=1e-3) else None
 
 
 def _join(tokens: Tokens, windows: Sequence[Arrays | Unscored]) -> TokenStats | Unscored:

@@ -2,8 +2,10 @@
 
 transformers would build a dense [tokens, tokens] mask for a packed row, and a padded batch computes what nobody reads.
 Here everything but attention sees one long row, and attention takes each group of equally long texts as a batch of its
-own. Registered with transformers as an attention function, so the models' code stays theirs; whether a model allows it
-(no sliding window, no position bias) is found out by comparing both ways when it is loaded.
+own. A prefix that stands before every text runs once: its keys and values are kept, all queries of a pack attend to
+them together, and prefix.py merges that with the attention of each text to itself. Registered with transformers as an
+attention function, so the models' code stays theirs; whether a model allows it (no sliding window, no position bias) is
+found out by comparing both ways when it is loaded.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -18,9 +21,22 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention as attention
 
+from probe.models.prefix import Prefix, merge, weighed
+
 NAME = "memprobe_packed"
 Groups = list[tuple[int, int]]  # texts, tokens of each
-_groups: ContextVar[Groups | None] = ContextVar("groups", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """What attention must know of the row it sees."""
+
+    groups: Groups
+    prefix: Prefix | None = None
+    records: Prefix | None = None  # takes the keys and values of this row
+
+
+_pack: ContextVar[Pack | None] = ContextVar("pack", default=None)
 
 
 def groups_of(lengths: Sequence[int]) -> Groups:
@@ -28,19 +44,19 @@ def groups_of(lengths: Sequence[int]) -> Groups:
     return [(len(list(run)), length) for length, run in groupby(lengths)]
 
 
-def positions(lengths: Sequence[int]) -> Tensor:
-    """Returns int64 [1, tokens]: each text's positions count from 0."""
-    return torch.cat([torch.arange(length) for length in lengths]).unsqueeze(0)
+def positions(lengths: Sequence[int], begin: int = 0) -> Tensor:
+    """Returns int64 [1, tokens]: each text's positions count from `begin`."""
+    return torch.cat([torch.arange(begin, begin + length) for length in lengths]).unsqueeze(0)
 
 
 @contextmanager
-def packed(lengths: Sequence[int]) -> Iterator[None]:
-    """Within the block the models' single row holds texts of these lengths."""
-    token = _groups.set(groups_of(lengths))
+def packed(pack: Pack) -> Iterator[None]:
+    """Within the block the models' single row is this pack."""
+    token = _pack.set(pack)
     try:
         yield
     finally:
-        _groups.reset(token)
+        _pack.reset(token)
 
 
 def attend(
@@ -48,18 +64,28 @@ def attend(
     **options: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
     """Causal attention; query [batch, heads, tokens, width] -> [batch, tokens, heads, width]."""
-    groups, shared = _groups.get(), query.shape[1] != key.shape[1]
-    if groups is None:
+    pack, shared = _pack.get(), query.shape[1] != key.shape[1]
+    if pack is None:
         found = attention(query, key, value, is_causal=True, scale=scaling, enable_gqa=shared)
         return found.transpose(1, 2).contiguous(), None
+    if pack.records is not None:
+        pack.records.layers[module.layer_idx] = (key, value)
+    before = pack.prefix.layers[module.layer_idx] if pack.prefix else None
     output = query.new_empty(query.shape[2], query.shape[1], value.shape[3])
+    weight = query.new_empty(query.shape[2], query.shape[1], dtype=torch.float32) if before else None
     begin = 0
-    for texts, length in groups:
+    for texts, length in pack.groups:
         end = begin + texts * length
         q, k, v = (_batch(part[0, :, begin:end], texts, length) for part in (query, key, value))
-        found = attention(q, k, v, is_causal=True, scale=scaling, enable_gqa=shared)
+        if weight is None:
+            found = attention(q, k, v, is_causal=True, scale=scaling, enable_gqa=shared)
+        else:
+            found, total = weighed(q, k, v, causal=True, scale=scaling)
+            weight[begin:end] = total.transpose(1, 2).reshape(end - begin, -1)
         output[begin:end] = found.transpose(1, 2).reshape(end - begin, *output.shape[1:])
         begin = end
+    if before is not None and weight is not None:
+        output = merge(output, weight, query, before, scaling)
     return output.unsqueeze(0), None
 
 
@@ -77,23 +103,61 @@ def enable(model: Any) -> bool:
     if getattr(config, "sliding_window", None) or not hasattr(config, "_attn_implementation"):
         return False
     before = config._attn_implementation
-    rows = [torch.arange(1, 1 + length, device=model.get_input_embeddings().weight.device) for length in (5, 5, 8)]
-    apart = torch.cat([model.base_model(input_ids=row[None], use_cache=False).last_hidden_state[0] for row in rows])
+    rows = _samples(model, (5, 5, 8))
+    apart = torch.cat([_alone(model, row) for row in rows])
     AttentionInterface.register(NAME, attend)
     try:
         model.set_attn_implementation(NAME)
         together = run(model, torch.cat(rows)[None], [len(row) for row in rows])
-    except (ValueError, TypeError, RuntimeError, KeyError, AttributeError):  # a model with attention of its own kind
+    except _REFUSALS:
         together = torch.full_like(apart, torch.nan)
-    if torch.allclose(apart, together, rtol=2e-2, atol=2e-2 * float(apart.abs().max())):
+    if _same(apart, together):
         return True
     model.set_attn_implementation(before)
     return False
 
 
-def run(model: Any, ids: Tensor, lengths: Sequence[int]) -> Tensor:
+@torch.inference_mode()
+def shares(model: Any) -> bool:
+    """True where a model with packed attention gives the same with a prefix kept as with one repeated."""
+    first, *rows = _samples(model, (6, 3, 3, 5))
+    apart = torch.cat([_alone(model, torch.cat([first, row]))[len(first) :] for row in rows])
+    try:
+        together = run(model, torch.cat(rows)[None], [len(row) for row in rows], keep(model, first[None]))
+    except _REFUSALS:
+        return False
+    return _same(apart, together)
+
+
+def keep(model: Any, ids: Tensor) -> Prefix:
+    """Runs a prefix, ids [1, tokens], and returns its keys and values."""
+    prefix = Prefix(ids.shape[1], {})
+    with packed(Pack([(1, ids.shape[1])], records=prefix)):
+        model.base_model(input_ids=ids, position_ids=positions([ids.shape[1]]).to(ids.device), use_cache=False)
+    return prefix
+
+
+def run(model: Any, ids: Tensor, lengths: Sequence[int], prefix: Prefix | None = None) -> Tensor:
     """Returns the hidden states [tokens, width] of texts of these lengths, one after the other in ids [1, tokens]."""
-    with packed(lengths):
-        places = positions(lengths).to(ids.device)
+    with packed(Pack(groups_of(lengths), prefix)):
+        places = positions(lengths, prefix.tokens if prefix else 0).to(ids.device)
         hidden: Tensor = model.base_model(input_ids=ids, position_ids=places, use_cache=False).last_hidden_state[0]
         return hidden
+
+
+_REFUSALS = (ValueError, TypeError, RuntimeError, KeyError, AttributeError)  # of a model with attention of its own kind
+
+
+def _samples(model: Any, lengths: Sequence[int]) -> list[Tensor]:
+    weight = model.get_input_embeddings().weight
+    numbers = [torch.arange(n, n * n + n, n, device=weight.device)[:n] for n in lengths]
+    return [row % len(weight) for row in numbers]
+
+
+def _alone(model: Any, ids: Tensor) -> Tensor:
+    hidden: Tensor = model.base_model(input_ids=ids[None], use_cache=False).last_hidden_state[0]
+    return hidden
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return torch.allclose(one, other, rtol=2e-2, atol=2e-2 * float(one.abs().max()))

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from probe.models.base import NO_EXTRAS, Extras
+from probe.models.base import Extras
 from probe.models.kernel import kernel
 
 ROWS, TILE = 1024, 512  # a float32 tile of 2 MiB, the second-level cache of a server's core
@@ -26,7 +26,7 @@ Fold = Callable[[Tensor, Tensor, Tensor, Tensor], None]
 def streams(head: Any, hidden: Tensor, extras: Extras) -> bool:
     """True where `stream` applies."""
     plain = type(head) is torch.nn.Linear and not head._forward_hooks and not head._forward_pre_hooks
-    return plain and extras == NO_EXTRAS and hidden.device.type == "cpu" and head.out_features >= _LEAST
+    return plain and not extras.columns and hidden.device.type == "cpu" and head.out_features >= _LEAST
 
 
 def stream(

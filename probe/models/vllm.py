@@ -15,7 +15,7 @@ import numpy as np
 
 from probe.data.windows import POLICY, Window, cut
 from probe.errors import ModelError
-from probe.models.base import NO_EXTRAS, Engine, Extras, Identity
+from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing
 from probe.models.load import Source, find
 from probe.models.local import LocalEngine
 from probe.models.vllm_plugin import ACTIVE, COLUMNS
@@ -28,7 +28,7 @@ _CPU = {"VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK
 Rows = list[np.ndarray[Any, Any]]
 
 
-class VllmEngine:
+class VllmEngine(Tokenizing):
     """Scores tokens with vLLM. `options` go to vllm.LLM: tensor_parallel_size, data_parallel_size, quantization ..."""
 
     def __init__(self, source: Source, **options: Any) -> None:
@@ -81,35 +81,42 @@ class VllmEngine:
             self._llm.llm_engine.engine_core.shutdown()
             self._llm = None
 
-    def tokenize(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
-        return self._tokenizer(texts)
-
-    def same_tokenizer(self, other: Engine) -> bool:
-        return self.identity.tokenizer == other.identity.tokenizer
-
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
-        if extras != NO_EXTRAS:
+        if extras.columns:
             return [Unscored("the vLLM engine gives no further columns")] * len(texts)
         if not texts:
             return []
         self.load()
-        return list(self._score(texts))
+        return list(self._score(texts, extras.prefix))
 
-    def _score(self, texts: Sequence[Tokens]) -> list[TokenStats]:
-        windows = [cut(tokens, self.context) for tokens in texts]
-        rows = iter(self._run([window for group in windows for window in group]))
+    def _score(self, texts: Sequence[Tokens], prefix: Sequence[int] = ()) -> list[TokenStats]:
+        windows = [cut(tokens, self.context, prefix) for tokens in texts]
+        flat = [window for group in windows for window in group]
+        rows = iter(self._behind(prefix, flat) if len(prefix) and self._route == "pooling" else self._run(flat))
         return [
             _stats(tokens, [next(rows)[-window.scored :] for window in group])
             for tokens, group in zip(texts, windows, strict=True)
         ]
 
-    def _run(self, windows: Sequence[Window]) -> Rows:
+    def _behind(self, prefix: Sequence[int], windows: Sequence[Window]) -> Rows:
+        """Runs windows behind a prefix that vLLM keeps; where it kept more than that, it answers too few rows."""
+        self._llm.reset_prefix_cache()
+        self._run([Window(np.asarray(prefix, dtype=np.int32), 0)], skip_reading_prefix_cache=False)
+        rows = self._run(windows, skip_reading_prefix_cache=False)
+        short = [n for n, window in enumerate(windows) if len(rows[n]) < window.scored]
+        for number, whole in zip(short, self._run([windows[n] for n in short]), strict=True):
+            rows[number] = whole
+        return rows
+
+    def _run(self, windows: Sequence[Window], **pooling: Any) -> Rows:
         """Returns [tokens - 1, 4] per window, or [tokens - 1, 2] (logprob, rank) on the fall-back."""
+        if not windows:
+            return []
         prompts = [{"prompt_token_ids": window.ids.tolist()} for window in windows]
         if self._route == "pooling":
             from vllm import PoolingParams
 
-            options = PoolingParams(use_activation=False)
+            options = PoolingParams(use_activation=False, **pooling)
             outputs = self._llm.encode(prompts, options, pooling_task="token_classify", use_tqdm=False)
             return [output.outputs.data.numpy() for output in outputs]
         from vllm import SamplingParams
