@@ -20,6 +20,7 @@ from probe.calibration.verdict import decide, uncalibrated
 from probe.errors import FingerprintMismatch, InputError
 from probe.models.base import Engine
 from probe.scores import TABLE, choose, score_all
+from probe.scores.base import View
 from probe.types import Default, Evidence, Result, Score, Text, Tokens, TokenStats, Unscored, Verdict
 
 ALPHA = 0.01
@@ -104,7 +105,7 @@ class Probe:
         lower = [text.lower() for text in plain] if "lowercase" in choose(options.scores) else []
         found = [_limited(entry, options.max_tokens) for entry in self.target.tokenize(plain)]
         tokens = [_placed(entry, text.text) for entry, text in zip(found, texts, strict=True)]
-        other = self.reference.tokenize(plain) if self.reference else [_NO_REFERENCE] * len(plain)
+        other = self._for_reference(plain, found)
         copies = self.target.tokenize(lower) if lower else [_NO_LOWERCASE] * len(plain)
         keep = [isinstance(entry, Tokens) for entry in tokens]  # a text that is refused costs no other pass
         return Prepared(
@@ -112,6 +113,14 @@ class Probe:
             [entry if kept else _NOT_SCORED for entry, kept in zip(other, keep, strict=True)],
             [entry if kept else _NOT_SCORED for entry, kept in zip(copies, keep, strict=True)],
         )  # fmt: skip
+
+    def _for_reference(self, texts: Sequence[str], found: list[Tokens | Unscored]) -> list[Tokens | Unscored]:
+        """Tokens of the reference: the target's where its tokenizer is the very same."""
+        if self.reference is None:
+            return [_NO_REFERENCE] * len(texts)
+        if self.reference.identity.tokenizer == self.target.identity.tokenizer:
+            return found
+        return self.reference.tokenize(texts)
 
     def measure(self, requests: Sequence[Prepared], progress: Progress | None = None) -> list[list[Evidence]]:
         """Runs target and reference over all texts of all requests together; one list of Evidence per request."""
@@ -194,7 +203,8 @@ class Probe:
 
 def default_score(evidence: Evidence) -> str:
     """Returns the score that a verdict rests on: ref, else bits per byte, else Min-K%++, else the loss."""
-    return next((name for name in _PREFERENCE if TABLE[name](evidence).value is not None), _PREFERENCE[-1])
+    view = View(evidence)
+    return next((name for name in _PREFERENCE if TABLE[name].of(view).value is not None), _PREFERENCE[-1])
 
 
 def difficulty_of(evidence: Evidence) -> float:

@@ -109,7 +109,7 @@ def _choose(measured: Sequence[Sequence[Evidence]]) -> tuple[str, list[str]]:
 def _smoothing(tuning: Sequence[Evidence]) -> float:
     """Returns a tenth of the median P + N over the tuning texts (see scores/ez.py)."""
     sums = [
-        sum(parts(View(row.text, row.target, None, row.reference)))
+        sum(parts(View(row)))
         for row in tuning
         if TABLE["ez"](row).value is not None
         and isinstance(row.target, TokenStats) and isinstance(row.reference, TokenStats)

@@ -134,26 +134,28 @@ class CachedEngine:
         return self._engine.same_tokenizer(other._engine if isinstance(other, CachedEngine) else other)
 
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
-        keys = [_key(self.identity, extras, tokens) for tokens in texts]
+        keys = _keys(self.identity, extras, texts)
         stored = self._cache.get(keys)
         missing = [i for i, key in enumerate(keys) if key not in stored]
         fresh = (
             dict(zip(missing, self._engine.score([texts[i] for i in missing], extras), strict=True)) if missing else {}
         )
-        self._cache.put(  # under the identity after scoring: an engine may settle on another route when it starts
-            (_key(self.identity, extras, texts[i]), s.windows, _pack(s))
-            for i, s in fresh.items()
-            if isinstance(s, TokenStats)
-        )
+        # under the identity after scoring: an engine may settle on another route when it starts
+        settled = dict(zip(fresh, _keys(self.identity, extras, [texts[i] for i in fresh]), strict=True))
+        self._cache.put((settled[i], s.windows, _pack(s)) for i, s in fresh.items() if isinstance(s, TokenStats))
         return [fresh[i] if i in fresh else _unpack(tokens, *stored[keys[i]]) for i, tokens in enumerate(texts)]
 
 
-def _key(identity: Identity, extras: Extras, tokens: Tokens) -> bytes:
+def _keys(identity: Identity, extras: Extras, texts: Sequence[Tokens]) -> list[bytes]:
     facts = (
         LAYOUT, identity.model, identity.tokenizer, identity.dtype, identity.windows, identity.engine, identity.device,
         sorted(versions().items()), extras,
     )  # fmt: skip
-    digest = blake2b(repr((*facts, tokens.has_bos)).encode(), digest_size=20)
+    begins = {bos: blake2b(repr((*facts, bos)).encode(), digest_size=20) for bos in (False, True)}
+    return [_key(begins[tokens.has_bos].copy(), tokens) for tokens in texts]
+
+
+def _key(digest: blake2b, tokens: Tokens) -> bytes:
     digest.update(np.ascontiguousarray(tokens.ids, dtype=np.int32).tobytes())
     return digest.digest()
 

@@ -7,7 +7,7 @@ Special tokens that the tokenizer appends are not text and are dropped.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -68,21 +68,26 @@ class Tokenizer:
             return Unscored("one token only: the first token is context, so nothing is left to score")
         chosen = np.asarray(ids, dtype=np.int32)[own]
         span = np.asarray(offsets, dtype=np.int32).reshape(-1, 2)[own]
-        warnings = tuple(self._losses(text, chosen[1:] if has_bos else chosen, span))
+        warnings = tuple(self._losses(text, chosen.tolist()[int(has_bos) :], span[int(has_bos) :]))
         return Tokens(chosen, span[1:, 0].copy(), span[1:, 1].copy(), bool(has_bos), warnings)
 
-    def _losses(self, text: str, ids: Ints, span: Ints) -> list[str]:
-        covered = np.zeros(len(text) + 1, dtype=np.int32)
-        np.add.at(covered, span[:, 0], 1)
-        np.add.at(covered, span[:, 1], -1)
-        lost = [text[i] for i in np.flatnonzero(np.cumsum(covered)[:-1] <= 0) if not text[i].isspace()]
+    def _losses(self, text: str, ids: list[int], span: Ints) -> list[str]:
+        lost = [character for gap in _gaps(span, len(text)) for character in text[gap] if not character.isspace()]
         found = []
         if lost:
             found.append(f"the tokenizer lost {len(lost)} of {len(text)} characters, so scores are of another text")
-        specials = sum(int(token) in self._specials for token in ids)
-        if specials:
+        if not self._specials.isdisjoint(ids):
+            specials = sum(token in self._specials for token in ids)
             found.append(f"{specials} of {len(ids)} tokens are unknown or read as special tokens")
         return found
+
+
+def _gaps(span: Ints, length: int) -> Iterator[slice]:
+    """Yields the parts of a text of this many characters that no token covers; span [tokens, 2]."""
+    reached = np.maximum.accumulate(np.concatenate([[0], span[:, 1]]))
+    begins = np.append(span[:, 0], length)
+    for place in np.flatnonzero(begins > reached):
+        yield slice(int(reached[place]), int(begins[place]))
 
 
 def open_tokenizer(source: str, revision: str | None = None) -> Tokenizer:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from probe.errors import UnknownName
 from probe.scores import ez, loss, lowercase, mink, minkpp, minkpp_diff, ref, surp, wbc, zlib
-from probe.scores.base import EZ_SMOOTHING, Method
+from probe.scores.base import EZ_SMOOTHING, Method, View
 from probe.types import Evidence, Score
 
 VERSION = "1"  # of the formulas: a calibration made under another is refused
@@ -28,4 +28,5 @@ def choose(names: Iterable[str] | None) -> frozenset[str]:
 
 def score_all(evidence: Evidence, chosen: frozenset[str], smoothing: float = EZ_SMOOTHING) -> dict[str, Score]:
     """Returns every row of the table; those not chosen say so."""
-    return {name: method(evidence, smoothing) if name in chosen else NOT_REQUESTED for name, method in TABLE.items()}
+    view = View(evidence, smoothing)
+    return {name: method.of(view) if name in chosen else NOT_REQUESTED for name, method in TABLE.items()}

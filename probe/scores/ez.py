@@ -21,10 +21,10 @@ def ez(view: View) -> float:
 
 def parts(view: View) -> tuple[float, float]:
     """Returns P and N in nats."""
-    difference = view.l - view.r
     wrong = view.target.rank > 0
-    chosen = difference[wrong] if int(wrong.sum()) >= FEWEST else difference
-    return float(np.maximum(chosen, 0).sum()), float(np.maximum(-chosen, 0).sum())
+    chosen = view.d[wrong] if np.count_nonzero(wrong) >= FEWEST else view.d
+    gained = float(np.maximum(chosen, 0).sum())
+    return gained, gained - float(chosen.sum())
 
 
 SCORE = Method("ez", ez, ("logprob", "same_tokenizer"), "arXiv:2601.12104")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from probe.scores.base import Method, View
+from probe.scores.base import Method, View, mean
 
 
 def loss(view: View) -> float:
-    return float(view.l.mean())
+    return mean(view.l)
 
 
 SCORE = Method("loss", loss, ("logprob",), "Yeom et al. 2018, arXiv:1709.01604")

@@ -7,7 +7,6 @@ from probe.types import Unscored
 
 
 def lowercase(view: View) -> float | Unscored:
-    assert view.lowercase is not None
     if view.target.loss <= 0:
         return Unscored("the loss is exactly 0, so the ratio has no bound")
     return view.lowercase.loss / view.target.loss

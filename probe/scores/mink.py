@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from probe.scores.base import Method, View, lowest
+from probe.scores.base import Method, View, lowest, mean
 
 SHARE = 0.2
 
 
 def mink(view: View) -> float:
-    return float(lowest(view.l, SHARE).mean())
+    return mean(lowest(view.l, SHARE))
 
 
 SCORE = Method("mink", mink, ("logprob",), "Shi et al. 2023, arXiv:2310.16789")

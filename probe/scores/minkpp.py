@@ -5,24 +5,11 @@ mu and sigma are moments of log p under p itself; an unweighted vocabulary mean 
 
 from __future__ import annotations
 
-import numpy as np
-
-from probe.scores.base import Method, View, lowest
-from probe.types import TokenStats
-
-SHARE = 0.2
-_FLAT = 1e-6  # a next-token distribution with one possible token has sigma 0
+from probe.scores.base import Method, View
 
 
 def minkpp(view: View) -> float:
-    return minkpp_of(view.target)
-
-
-def minkpp_of(stats: TokenStats) -> float:
-    """Returns the score of one model's statistics, which must hold moments."""
-    assert stats.mu is not None and stats.sigma is not None
-    distance = stats.logprob.astype(np.float64) - stats.mu
-    return float(lowest(distance / np.maximum(stats.sigma, _FLAT), SHARE).mean())
+    return view.minkpp
 
 
 SCORE = Method("minkpp", minkpp, ("logprob", "moments"), "Zhang et al. 2024, arXiv:2404.02936")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from probe.scores.base import Method, View
-from probe.scores.minkpp import minkpp_of
+from probe.scores.base import Method, View, minkpp_of
 
 
 def minkpp_diff(view: View) -> float:
-    return minkpp_of(view.target) - minkpp_of(view.reference)
+    return view.minkpp - minkpp_of(view.reference)
 
 
 SCORE = Method(

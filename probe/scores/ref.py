@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 
-from probe.scores.base import Method, View
+from probe.scores.base import Method, View, mean
 from probe.types import TokenStats, Unscored
 
 
 def ref(view: View) -> float:
-    return float((view.l - view.r).mean())
+    return mean(view.d)
 
 
 def ref_bytes(view: View) -> float | Unscored:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from probe.scores.base import Method, View, lowest
+from probe.scores.base import Method, View, lowest, mean
 from probe.types import Unscored
 
 SHARE, ENTROPY = 0.4, 2.0
@@ -12,11 +10,8 @@ SHARE, ENTROPY = 0.4, 2.0
 
 def surp(view: View) -> float | Unscored:
     assert view.target.mu is not None
-    logprob = view.l
-    chosen = (logprob <= lowest(logprob, SHARE).max()) & (-view.target.mu < ENTROPY)
-    if not chosen.any():
-        return Unscored("no token is both surprising and confidently predicted")
-    return float(np.mean(logprob[chosen]))
+    chosen = view.l[(view.l <= lowest(view.l, SHARE).max()) & (view.target.mu > -ENTROPY)]
+    return mean(chosen) if len(chosen) else Unscored("no token is both surprising and confidently predicted")
 
 
 SCORE = Method("surp", surp, ("logprob", "moments"), "Zhang & Wu 2024, arXiv:2407.21248")

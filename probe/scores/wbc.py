@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from probe.scores.base import Method, View
+from probe.scores.base import Method, View, mean
 
 WIDTHS = (2, 3, 4, 6, 9, 13, 18, 25, 32, 40)
 _STEP = 1e-6
 
 
 def wbc(view: View) -> float:
-    difference = view.l - view.r
-    total = np.concatenate([[0.0], np.cumsum(difference)])
-    widths = [width for width in WIDTHS if width <= len(difference)] or [1]
-    shares = [float(np.mean(total[width:] - total[:-width] > 0)) for width in widths]
-    tie = float(difference.mean())
-    return float(np.mean(shares)) + _STEP * tie / (1 + abs(tie))
+    total = np.concatenate([[0.0], np.cumsum(view.d)])
+    widths = [width for width in WIDTHS if width <= len(view.d)] or [1]
+    shares = [np.count_nonzero(total[width:] > total[:-width]) / (len(total) - width) for width in widths]
+    tie = mean(view.d)
+    return sum(shares) / len(shares) + _STEP * tie / (1 + abs(tie))
 
 
 SCORE = Method("wbc", wbc, ("logprob", "same_tokenizer"), "arXiv:2601.02751")

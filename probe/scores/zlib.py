@@ -6,24 +6,15 @@ compress to other sizes, so the runtime version is part of a result's provenance
 
 from __future__ import annotations
 
-import zlib as deflate
-
-from probe.scores.base import Method, View
-
-LEVEL = 6
+from probe.scores.base import Method, View, mean
 
 
 def zlib(view: View) -> float:
-    return float(view.l.mean()) / compressed(view.text)
+    return mean(view.l) / view.compressed
 
 
 def zlib_rate(view: View) -> float:
-    return float(view.l.sum()) / compressed(view.text)
-
-
-def compressed(text: str) -> int:
-    """Returns the compressed size of the UTF-8 text in bytes."""
-    return len(deflate.compress(text.encode(), LEVEL))
+    return float(view.l.sum()) / view.compressed
 
 
 SCORE = Method("zlib", zlib, ("logprob",), "Carlini et al. 2021, arXiv:2012.07805")
