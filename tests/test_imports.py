@@ -12,9 +12,11 @@ import pytest
 import probe
 
 ROOT = Path(probe.__file__).parents[1]
-HEAVY = ("torch", "transformers", "scipy", "sklearn", "datasets", "fastapi", "pydantic", "vllm", "ray")
+HEAVY = ("torch", "transformers", "scipy", "sklearn", "datasets", "fastapi", "pydantic", "vllm", "ray", "peft")
 OWNERS = {  # the files that may name a heavy library
+    "peft": {"models/adapters.py"},
     "torch": {
+        "models/adapters.py",
         "models/activation.py",
         "models/checks.py",
         "models/kernel.py",

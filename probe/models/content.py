@@ -1,13 +1,21 @@
-"""What a model is: the hash of its weight files and configuration, whatever its name or folder."""
+"""What a model is: the hash of its weight files and configuration, whatever its name or folder.
+
+An adapter counts with its base: the hash of both differs from the base's own. Where the adapter's configuration says
+that its base lies does not count, because the base's content does.
+"""
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
-from probe.errors import UnsafeWeights
+from probe.errors import ModelError, UnsafeWeights
 
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+_PLACES = ("base_model_name_or_path", "revision")
+_PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _CHUNK = 1 << 22
 
 
@@ -15,7 +23,7 @@ def weight_files(folder: Path) -> list[Path]:
     """Returns the safetensors files of a model folder. Raises UnsafeWeights where there are only pickled ones."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        pickled = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern))
+        pickled = sorted(path.name for pattern in _PICKLED for path in folder.glob(pattern))
         what = f"only pickled weights ({', '.join(pickled)})" if pickled else "no weights"
         raise UnsafeWeights(
             f"{folder.name} holds {what}; memprobe loads safetensors only, because unpickling runs code. "
@@ -24,11 +32,25 @@ def weight_files(folder: Path) -> list[Path]:
     return files
 
 
-def content_hash(folder: Path) -> str:
-    """Returns sha256:... over the configuration and every safetensors file, in name order."""
-    files = [folder / "config.json", *weight_files(folder)]
-    stamp = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
-    return _hash(stamp)
+def content_hash(folder: Path, adapter: Path | None = None) -> str:
+    """Returns sha256:... over the configuration and every safetensors file, in name order, and those of an adapter.
+
+    Raises ModelError, or UnsafeWeights for pickled weights.
+    """
+    files = weight_files(folder)
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder.name} holds weights and no config.json: name the folder that save_pretrained wrote.")
+    base = _hash(_stamp([folder / "config.json", *files]))
+    if adapter is None:
+        return base
+    settings = json.loads((adapter / ADAPTER_CONFIG).read_text())
+    kept = json.dumps({name: value for name, value in settings.items() if name not in _PLACES}, sort_keys=True)
+    parts = (base, _hash(_stamp([adapter / ADAPTER_WEIGHTS])), kept)
+    return "sha256:" + sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _stamp(files: list[Path]) -> tuple[tuple[str, int, int], ...]:
+    return tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
 
 
 @lru_cache(maxsize=64)

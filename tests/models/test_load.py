@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from probe.errors import ModelError, UnsafeWeights
 from probe.models.content import content_hash
 from probe.models.load import find, load
+from probe.models.local import LocalEngine
+from probe.types import Tokens, TokenStats
+from tests.tiny import ASSETS
+
+TEXT = "Return a list of the names in the directory. If the file does not exist, it is made; otherwise it is emptied."
+Tensors = dict[str, torch.Tensor]
 
 
 def test_pickled_weights_are_refused(make_model: Callable[[str], Path], tmp_path: Path) -> None:
@@ -58,3 +69,120 @@ def test_hash_follows_content_not_name(make_model: Callable[[str], Path], tmp_pa
     data[-1] ^= 1
     weights.write_bytes(data)
     assert content_hash(copy) != content_hash(make_model("llama"))
+
+
+def test_weights_without_a_configuration(make_model: Callable[[str], Path], tmp_path: Path) -> None:
+    shutil.copy(make_model("llama") / "model.safetensors", tmp_path)
+    with pytest.raises(ModelError, match=r"no config\.json"):
+        find(str(tmp_path))
+
+
+def test_missing_tensors_are_not_made_up(make_model: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(make_model("llama"), tmp_path / "part")
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=r"lack 1 of the model's tensors, model\.layers\.1\.mlp\.up_proj\.weight"):
+        load(find(str(folder)))
+
+
+def quantise(folder: Path, source: Path, config: dict[str, Any], change: Callable[[str, torch.Tensor], Tensors]) -> str:
+    """Writes a quantised copy of a model: its configuration says how, `change` makes each projection's tensors."""
+    shutil.copytree(source, folder)
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(settings | {"quantization_config": config}))
+    written: Tensors = {}
+    for name, part in load_file(folder / "model.safetensors").items():
+        written |= change(name, part.float()) if name.endswith("proj.weight") else {name: part}
+    save_file(written, folder / "model.safetensors", {"format": "pt"})
+    return str(folder)
+
+
+def unchanged(name: str, part: torch.Tensor) -> Tensors:
+    return {name: part}
+
+
+@pytest.mark.parametrize(
+    ("config", "module", "reason"),
+    [
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "bitsandbytes", "pip install bitsandbytes"),
+        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "bitsandbytes", "pip install bitsandbytes"),
+        ({"quant_method": "gptq", "bits": 4}, "gptqmodel", "pip install gptqmodel optimum"),
+        ({"quant_method": "awq", "bits": 4}, "gptqmodel", "pip install gptqmodel"),
+        ({"quant_method": "torchao", "quant_type": {"default": {}}}, "torchao", "pip install torchao"),
+        ({"quant_method": "quanto", "weights": "int8"}, "optimum", "pip install optimum-quanto"),
+        ({"quant_method": "compressed-tensors"}, "compressed_tensors", "pip install compressed-tensors"),
+        ({"quant_method": "modelopt"}, None, "quantised by modelopt, which transformers does not read"),
+        ({"bits": 4}, None, "quantised by an unstated method, which transformers does not read"),
+    ],
+)
+def test_quantised_weights_name_what_reads_them(
+    make_model: Callable[[str], Path], tmp_path: Path, config: dict[str, Any], module: str | None, reason: str
+) -> None:
+    if module and find_spec(module):
+        pytest.skip(f"{module} is installed here")
+    with pytest.raises(ModelError, match=reason):
+        load(find(quantise(tmp_path / "q", make_model("llama"), config, unchanged)))
+
+
+def losses(folder: str | Path) -> float:
+    engine = LocalEngine.open(str(folder), dtype="float32")
+    (found,) = engine.score([tokens for tokens in engine.tokenize([TEXT]) if isinstance(tokens, Tokens)])
+    assert isinstance(found, TokenStats)
+    return found.loss
+
+
+def fp8(name: str, part: torch.Tensor) -> Tensors:
+    """One scale per block of 64 by 64, as DeepSeek writes it."""
+    rows, columns = (size // 64 for size in part.shape)
+    blocks = part.reshape(rows, 64, columns, 64)
+    scale = blocks.abs().amax((1, 3)) / 448
+    values = (blocks / scale[:, None, :, None]).reshape(part.shape).to(torch.float8_e4m3fn)
+    return {name: values, f"{name}_scale_inv": scale}
+
+
+def test_fp8_is_read_without_further_libraries(tmp_path: Path) -> None:
+    config = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [64, 64]}
+    folder = quantise(tmp_path / "q", ASSETS / "target", config, fp8)
+    assert 1e-5 < abs(losses(folder) - losses(ASSETS / "target")) < 0.05
+
+
+def packed(name: str, part: torch.Tensor) -> Tensors:
+    """Eight bits, one scale per row, four values to an int32: compressed-tensors' pack-quantized."""
+    scale = part.abs().amax(1, keepdim=True) / 127
+    values = (part / scale).round().clamp(-128, 127).int().numpy() + 128
+    words = (values.astype(np.uint32).reshape(len(values), -1, 4) << np.array([0, 8, 16, 24], np.uint32)).sum(-1)
+    return {
+        f"{name}_packed": torch.from_numpy(words.astype(np.uint32).view(np.int32)),
+        f"{name}_shape": torch.tensor(part.shape), f"{name}_scale": scale,
+    }  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_compressed_tensors(tmp_path: Path) -> None:
+    pytest.importorskip("compressed_tensors", reason="compressed-tensors is not installed")
+    weights = {"num_bits": 8, "type": "int", "symmetric": True, "strategy": "channel"}
+    config = {
+        "quant_method": "compressed-tensors", "format": "pack-quantized", "quantization_status": "compressed",
+        "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}}, "ignore": ["lm_head"],
+    }  # fmt: skip
+    folder = quantise(tmp_path / "q", ASSETS / "target", config, packed)
+    assert 1e-5 < abs(losses(folder) - losses(ASSETS / "target")) < 0.05
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("library", ["torchao", "bitsandbytes"])
+def test_eight_bits(tmp_path: Path, library: str) -> None:
+    pytest.importorskip(library, reason=f"{library} is not installed")
+    from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, TorchAoConfig
+
+    if library == "torchao":
+        from torchao.quantization import Int8WeightOnlyConfig
+
+        config: Any = TorchAoConfig(Int8WeightOnlyConfig())
+    else:
+        config = BitsAndBytesConfig(load_in_8bit=True)
+    made = AutoModelForCausalLM.from_pretrained(ASSETS / "target", quantization_config=config, dtype=torch.float32)
+    made.save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(ASSETS / "target").save_pretrained(tmp_path)
+    assert 1e-5 < abs(losses(tmp_path) - losses(ASSETS / "target")) < 0.05
