@@ -1,8 +1,8 @@
 """The remote engine: any OpenAI-compatible server that returns the log-probabilities of a prompt's tokens.
 
-Two dialects are known: `prompt_logprobs` (vLLM: log-probability and rank) and `echo` with `logprobs` (SGLang, llama.cpp
-and others: log-probability, and whether the token was the likeliest). Neither gives full-vocabulary moments, so the
-scores that need them say so. Tokens are made here, by the model's own tokenizer, and sent as ids.
+How these are asked for differs between servers (dialects.py); the first dialect that a server answers is used. Only
+vLLM with memprobe's plugin gives full-vocabulary moments; elsewhere the scores that need them say so. Tokens are made
+here, by the model's own tokenizer, and sent as ids; a server that cuts text into others is refused.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urldefrag
@@ -20,32 +19,18 @@ import numpy as np
 
 from probe.data.windows import POLICY, Window, cut
 from probe.errors import ModelError
-from probe.models.base import NO_EXTRAS, Engine, Extras, Identity
-from probe.models.tokens import Tokenizer, open_tokenizer
-from probe.types import Tokens, TokenStats, Unscored
+from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing
+from probe.models.dialects import DIALECTS, Dialect
+from probe.models.tokens import CANARY, Tokenizer, open_tokenizer
+from probe.types import Floats, Tokens, TokenStats, Unscored
 
-TRIES = 4
+TRIES, GIVE_UP = 4, 32  # of one request; texts in a row after which the rest of a call is not asked any more
 _BACKOFF = 0.5  # seconds, doubled after each try
-_AGAIN = frozenset((408, 429, 500, 502, 503, 504))
+AGAIN = frozenset((408, 429, 500, 502, 503, 504))
 _CONTEXT = 2048  # where the server does not say
-Columns = tuple[list[float], list[int]]  # log-probabilities and ranks of all tokens of a window but the first
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How prompt log-probabilities are asked for."""
-
-    name: str
-    options: dict[str, Any]
-
-
-_DIALECTS = (
-    Dialect("prompt_logprobs", {"prompt_logprobs": 0, "max_tokens": 1, "temperature": 0}),
-    Dialect("echo", {"echo": True, "logprobs": 1, "max_tokens": 1, "temperature": 0}),
-)
-
-
-class RemoteEngine:
+class RemoteEngine(Tokenizing):
     """Scores tokens on a server; `address` is the base of its API, and #ID behind it picks one of several models."""
 
     def __init__(
@@ -57,6 +42,8 @@ class RemoteEngine:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._connect = partial(httpx2.Client, base_url=base.rstrip("/") + "/", headers=headers, timeout=timeout)
         self._address, self._concurrency = base, concurrency
+        self._root = base.rstrip("/").removesuffix("/v1")  # where a server keeps what is not OpenAI's
+        self._failed = 0  # texts in a row
         self._card = self._find_model()
         self._tokenizer: Tokenizer = open_tokenizer(tokenizer or self._card["id"])
         self.warnings = self._tokenizer.warnings
@@ -75,100 +62,97 @@ class RemoteEngine:
         """The first dialect that the server answers with log-probabilities."""
         refusals = []
         with self._connect() as client:
-            for dialect in _DIALECTS:
+            for dialect in DIALECTS:
                 try:
                     self._ask(client, dialect, Window(np.array([1, 2, 3], dtype=np.int32), 2))
-                    return dialect
                 except ModelError as error:
                     refusals.append(f"{dialect.name}: {error}")
+                    continue
+                self._compare_tokenizers(client)
+                return dialect
         raise ModelError(
             f"{self._address} gives no log-probabilities of prompts ({'; '.join(refusals)}). Serve the model with "
-            "vllm, or name a target that memprobe can load itself."
+            "vLLM or SGLang, or name a target that memprobe can load itself."
         )
 
     def load(self) -> None:
         """Finds out the dialect. Raises ModelError."""
         assert self._dialect
 
-    def tokenize(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
-        return self._tokenizer(texts)
-
-    def same_tokenizer(self, other: Engine) -> bool:
-        return self.identity.tokenizer == other.identity.tokenizer
-
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
-        if extras != NO_EXTRAS:
+        if extras.columns:
             return [Unscored("a remote server gives no further columns")] * len(texts)
         if not texts:
             return []
         self.load()
+        self._failed = 0
         with self._connect() as client, ThreadPoolExecutor(self._concurrency) as pool:
-            return list(pool.map(partial(self._text, client), texts))
+            return list(pool.map(partial(self._text, client, extras.prefix), texts))
 
-    def _text(self, client: httpx2.Client, tokens: Tokens) -> TokenStats | Unscored:
-        logprob: list[float] = []
-        rank: list[int] = []
-        windows = cut(tokens, self.context)
-        for window in windows:
-            try:
-                values, ranks = self._ask(client, self._dialect, window)
-            except ModelError as error:
-                return Unscored(str(error))
-            logprob += values[-window.scored :]
-            rank += ranks[-window.scored :]
-        values32 = np.asarray(logprob, dtype=np.float32)
-        if not np.isfinite(values32).all():
-            return Unscored("the server gives no finite probability for some token")
-        return TokenStats(tokens, values32, np.asarray(rank, dtype=np.int32), windows=len(windows))
-
-    def _ask(self, client: httpx2.Client, dialect: Dialect, window: Window) -> Columns:
-        body = {"model": self._card["id"], "prompt": window.ids.tolist(), **dialect.options}
-        choice = self._send(client, "POST", "completions", body)["choices"][0]
+    def _text(self, client: httpx2.Client, prefix: Sequence[int], tokens: Tokens) -> TokenStats | Unscored:
+        windows = cut(tokens, self.context, prefix)
+        if self._failed >= GIVE_UP:
+            return Unscored(f"not asked: the server failed {GIVE_UP} texts in a row")
         try:
-            columns = _prompt_logprobs(choice, window) if dialect.name == "prompt_logprobs" else _echo(choice, window)
-        except (KeyError, TypeError, IndexError, ValueError) as error:
-            raise ModelError(f"the server's answer holds no {dialect.name}") from error
-        if len(columns[0]) != len(window.ids) - 1:
-            raise ModelError(f"the server answered for {len(columns[0])} of {len(window.ids) - 1} tokens")
-        return columns
+            rows = [self._ask(client, self._dialect, window)[-window.scored :] for window in windows]
+        except ModelError as error:
+            self._failed += 1
+            return Unscored(str(error))
+        self._failed = 0
+        table = np.concatenate(rows)
+        columns = {name: table[:, place].copy() for place, name in enumerate(self._dialect.columns)}
+        return TokenStats(tokens, rank=columns.pop("rank").astype(np.int32), windows=len(windows), **columns)
+
+    def _ask(self, client: httpx2.Client, dialect: Dialect, window: Window) -> Floats:
+        """Returns [tokens - 1, columns of the dialect]. Raises ModelError."""
+        ids = window.ids.tolist()
+        return dialect.read(self._send(client, "POST", dialect.path, dialect.ask(self._card["id"], ids)), ids)
+
+    def _compare_tokenizers(self, client: httpx2.Client) -> None:
+        """Raises ModelError where the server says that its tokenizer is another; not every server says anything."""
+        (tokens,) = self._tokenizer([CANARY])
+        assert isinstance(tokens, Tokens)
+        body = {"model": self._card["id"], "prompt": CANARY, "add_special_tokens": False}
+        try:
+            theirs = self._send(client, "POST", "/tokenize", body)["tokens"]
+        except (ModelError, KeyError, TypeError):
+            return
+        if theirs and theirs != tokens.ids[int(tokens.has_bos) :].tolist():
+            raise ModelError(
+                f"{self._address} cuts text into other tokens than the tokenizer used here: name the served model's "
+                "own in MEMPROBE_TOKENIZER."
+            )
 
     def _send(self, client: httpx2.Client, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Sends with retries. Raises ModelError without any text of the caller's in it."""
+        address = self._root + path if path.startswith("/") else path
         reason = ""
         for attempt in range(TRIES):
             if attempt:
                 time.sleep(_BACKOFF * 2 ** (attempt - 1))
             try:
-                answer = client.request(method, path, json=body)
-            except httpx2.TransportError as error:
+                answer = client.request(method, address, json=body)
+            except httpx2.RequestError as error:
                 reason = type(error).__name__
                 continue
-            if answer.status_code < 400:
-                return answer.json()
             reason = f"status {answer.status_code}"
-            if answer.status_code not in _AGAIN:
+            if answer.status_code < 400:
+                try:
+                    return answer.json()
+                except ValueError:
+                    reason = "its answer is no JSON"
+            if answer.status_code not in AGAIN:
                 break
         raise ModelError(f"the server at {self._address} failed: {reason}; is it up, and is this its API's base?")
 
     def _find_model(self) -> dict[str, Any]:
         with self._connect() as client:
-            cards = self._send(client, "GET", "models")["data"]
-        names = [str(card["id"]) for card in cards]
-        if self._wanted and self._wanted not in names:
-            raise ModelError(f"{self._address} serves {', '.join(names)}, not {self._wanted}.")
-        found: dict[str, Any] = cards[names.index(self._wanted) if self._wanted else 0]
-        return found
-
-
-def _prompt_logprobs(choice: dict[str, Any], window: Window) -> Columns:
-    rows = choice["prompt_logprobs"][1 : len(window.ids)]
-    own = [row[str(token)] for row, token in zip(rows, window.ids[1:].tolist(), strict=True)]
-    return [float(entry["logprob"]) for entry in own], [int(entry["rank"]) - 1 for entry in own]
-
-
-def _echo(choice: dict[str, Any], window: Window) -> Columns:
-    """The rank is 0 for the likeliest token and 1, meaning at least 1, for any other."""
-    found = choice["logprobs"]
-    values = [float(value) for value in found["token_logprobs"][1 : len(window.ids)]]
-    best = [max(row.values()) for row in found["top_logprobs"][1 : len(window.ids)]]
-    return values, [int(value < top) for value, top in zip(values, best, strict=True)]
+            answer = self._send(client, "GET", "models")
+        try:
+            cards: dict[str, dict[str, Any]] = {str(card["id"]): card for card in answer["data"]}
+            wanted = self._wanted or next(iter(cards))
+        except (KeyError, TypeError, StopIteration):
+            raise ModelError(f"{self._address} lists no models: is this its API's base?") from None
+        if wanted not in cards:
+            raise ModelError(f"{self._address} serves {', '.join(cards)}, not {wanted}.")
+        return cards[wanted]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -17,9 +18,14 @@ from probe import open_probe
 from probe.config import Settings
 from probe.errors import ModelError
 from probe.models import remote
+from probe.models.base import Engine
+from probe.models.dialects import DIALECTS
 from probe.models.local import LocalEngine
 from probe.models.remote import RemoteEngine
+from probe.models.tokens import open_tokenizer
+from probe.models.vllm_plugin import COLUMNS
 from probe.types import Tokens, TokenStats, Unscored
+from tests.contract import MODEL, Contract
 from tests.system.conftest import free_port
 
 TEXTS = ["Return the list.", "The iterator yields each key once, and then it stops.", "If not, it is made. " * 30]
@@ -29,43 +35,89 @@ Start = Callable[..., Any]
 
 
 class Server:
-    """A completions endpoint over a real model; `fails` answers that many requests with 503, `speaks` one dialect."""
+    """Answers over a real model; `fails` requests get 503 first; `shift` makes its tokens others than ours."""
 
     def __init__(self, folder: Path, speaks: str) -> None:
         self.engine, self.folder, self.speaks = LocalEngine.open(str(folder)), folder, speaks
-        self.fails, self.asked, self.lock = 0, 0, threading.Lock()
+        self.tokenizer = open_tokenizer(str(folder))
+        self.fails, self.asked, self.shift, self.lock = 0, 0, 0, threading.Lock()
         self.app = FastAPI()
         self.app.get("/v1/models")(self.models)
         self.app.post("/v1/completions")(self.completions)
+        if speaks != "nothing beside":
+            self.app.post("/tokenize")(self.tokenize)
+        if speaks in ("pooling", "labels", "embedding"):
+            self.app.post("/pooling")(self.pooling)
+        if speaks == "generate":
+            self.app.post("/generate")(self.generate)
 
     def models(self) -> dict[str, Any]:
         return {"data": [{"id": str(self.folder), "max_model_len": self.engine.context}, {"id": "second"}]}
 
-    def completions(self, body: dict[str, Any]) -> dict[str, Any]:
+    def tokenize(self, body: dict[str, Any]) -> dict[str, Any]:
+        assert body["add_special_tokens"] is False
+        (tokens,) = self.tokenizer([body["prompt"]])
+        assert isinstance(tokens, Tokens)
+        return {"tokens": [token + self.shift for token in tokens.ids[int(tokens.has_bos) :].tolist()]}
+
+    def stats(self, ids: list[int]) -> TokenStats:
         with self.lock:
             self.asked += 1
             if self.fails:
                 self.fails -= 1
                 raise HTTPException(503)
-        assert len(body["prompt"]) < self.engine.context, "no room is left for the one token that must be generated"
-        ids = np.array(body["prompt"], dtype=np.int32)
-        span = np.arange(len(ids), dtype=np.int32)
-        with self.lock:
-            (found,) = self.engine.score([Tokens(ids, span[1:], span[1:], has_bos=False)])
+            assert len(ids) < self.engine.context, "no room is left for the one token that must be generated"
+            span = np.arange(len(ids), dtype=np.int32)
+            tokens = Tokens(np.array(ids, dtype=np.int32), span[1:], span[1:], has_bos=False)
+            (found,) = self.engine.score([tokens])
         assert isinstance(found, TokenStats)
+        return found
+
+    def pooling(self, body: dict[str, Any]) -> dict[str, Any]:
+        assert body["task"] == "token_classify" and body["use_activation"] is False
+        found = self.stats(body["input"])
+        table = np.stack([getattr(found, name) for name in COLUMNS], axis=1)
+        if self.speaks == "labels":  # a classifier of tokens, with as many labels as we have columns
+            table = np.concatenate([table[:1], table])
+        if self.speaks == "embedding":
+            table = np.abs(table)
+        assert (body["encoding_format"], body["embed_dtype"], body["endianness"]) == ("base64", "float32", "little")
+        return {"data": [{"index": 0, "data": base64.b64encode(table.astype("<f4").tobytes()).decode()}]}
+
+    def generate(self, body: dict[str, Any]) -> dict[str, Any]:
+        assert body["return_logprob"] and body["logprob_start_len"] == 0 and body["top_logprobs_num"] == 1
+        ids = body["input_ids"]
+        rows, top = pairs(self.stats(ids))
+        own = [[value, token, None] for value, token in zip(rows, ids[1:], strict=True)]
+        meta = {
+            "input_token_logprobs": [[None, ids[0], None], *own],
+            "input_top_logprobs": [None, *([[value, 5, None]] for value in top)],
+        }
+        return {"text": "", "meta_info": meta}
+
+    def completions(self, body: dict[str, Any]) -> dict[str, Any]:
+        found = self.stats(body["prompt"])
+        values, best = pairs(found)
         if self.speaks == "prompt_logprobs" and "prompt_logprobs" in body:
             rows = [
-                {str(token): {"logprob": float(value), "rank": int(rank) + 1}}
-                for token, value, rank in zip(ids[1:], found.logprob, found.rank, strict=True)
+                {str(token): {"logprob": value, "rank": int(rank) + 1}}
+                for token, value, rank in zip(body["prompt"][1:], values, found.rank, strict=True)
             ]
             return {"choices": [{"prompt_logprobs": [None, *rows]}]}
         if self.speaks == "echo" and "echo" in body:
-            values = [float(value) for value in found.logprob]
-            top = [{"best": value if rank == 0 else value + 1} for value, rank in zip(values, found.rank, strict=True)]
+            top = [{"best": value} for value in best]
             return {
                 "choices": [{"logprobs": {"token_logprobs": [None, *values, -1.0], "top_logprobs": [None, *top, {}]}}]
             }
+        if self.speaks == "the generated token only":  # an echo that is ignored
+            return {"choices": [{"logprobs": {"token_logprobs": [-1.0], "top_logprobs": [{"a": -1.0}]}}]}
         return {"choices": [{"text": "no log-probabilities here"}]}
+
+
+def pairs(found: TokenStats) -> tuple[list[float], list[float]]:
+    """Returns the log-probabilities of the tokens, and of tokens at least as likely."""
+    values = found.logprob.tolist()
+    return values, [value if rank == 0 else value + 1 for value, rank in zip(values, found.rank, strict=True)]
 
 
 class Running(uvicorn.Server):
@@ -109,18 +161,62 @@ def tokens_of(engine: RemoteEngine) -> list[Tokens]:
     return [entry for entry in engine.tokenize(TEXTS) if isinstance(entry, Tokens)]
 
 
-@pytest.mark.parametrize("speaks", ["prompt_logprobs", "echo"])
-def test_values_are_the_model_s_own(serve: Start, make_model: Callable[[str], Path], speaks: str) -> None:
+class Remote(Contract):
+    """The contract, in one dialect."""
+
+    speaks: ClassVar[str]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls) -> Iterator[Engine]:
+        port = free_port()
+        running = Running(Server(Path(MODEL), cls.speaks).app, port)
+        yield RemoteEngine(f"http://127.0.0.1:{port}/v1")
+        running.end()
+
+    def test_it_says_how_it_asks(self, engine: Engine) -> None:
+        assert engine.identity.engine == f"remote/{self.speaks}"
+
+
+class TestPooling(Remote):
+    speaks = "pooling"
+
+
+class TestPromptLogprobs(Remote):
+    speaks, moments = "prompt_logprobs", False
+
+
+class TestGenerate(Remote):
+    speaks, moments, ranks = "generate", False, False
+
+
+class TestEcho(Remote):
+    speaks, moments, ranks = "echo", False, False
+
+
+def test_a_server_with_our_plugin_gives_every_score(serve: Start, make_model: Callable[[str], Path]) -> None:
+    _, address, _ = serve("pooling")
+    settings = Settings(cache_bytes=0)
+    (remote_result,) = open_probe(address, settings=settings)("Return the list of all names.")
+    (local_result,) = open_probe(str(make_model("llama")), settings=settings)("Return the list of all names.")
+    for name in ("loss", "minkpp"):
+        expected = local_result.scores[name].value
+        assert expected is not None and remote_result.scores[name].value == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("speaks", ["labels", "embedding"])
+def test_a_foreign_pooling_server_is_not_misread(serve: Start, speaks: str) -> None:
     _, address, _ = serve(speaks)
-    engine = RemoteEngine(address)
-    local = LocalEngine.open(str(make_model("llama")))
-    local.context = engine.context  # one token less, because the server always generates one
-    for found, expected in zip(engine.score(tokens_of(engine)), local.score(tokens_of(engine)), strict=True):
-        assert isinstance(found, TokenStats) and isinstance(expected, TokenStats)
-        np.testing.assert_allclose(found.logprob, expected.logprob, atol=1e-4)
-        assert found.windows == expected.windows and found.mu is None
-        assert ((found.rank > 0) == (expected.rank > 0)).all()
-    assert engine.identity.engine == f"remote/{speaks}"
+    reason = "answered for 3 of 2 tokens" if speaks == "labels" else "is not what pooling means here"
+    with pytest.raises(ModelError, match=reason):
+        RemoteEngine(address).load()
+
+
+def test_a_server_with_another_tokenizer_is_refused(serve: Start) -> None:
+    server, address, _ = serve("prompt_logprobs")
+    server.shift = 1
+    with pytest.raises(ModelError, match=r"cuts text into other tokens .*MEMPROBE_TOKENIZER"):
+        RemoteEngine(address).load()
 
 
 def test_scores_that_need_moments_say_so(serve: Start, make_model: Callable[[str], Path]) -> None:
@@ -153,9 +249,25 @@ def test_a_dead_server_is_an_error_per_text_and_the_next_request_works(serve: St
     assert all(isinstance(found, TokenStats) for found in engine.score(tokens))
 
 
-def test_a_server_without_logprobs_is_refused_with_the_remedy(serve: Start) -> None:
-    _, address, _ = serve("neither")
-    with pytest.raises(ModelError, match=r"gives no log-probabilities of prompts .*Serve the model with vllm"):
+def test_after_many_failures_in_a_row_the_rest_of_a_call_is_not_asked(
+    serve: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "_BACKOFF", 0.001)
+    _, address, running = serve("prompt_logprobs")
+    engine = RemoteEngine(address, concurrency=2)
+    (tokens, *_) = tokens_of(engine)
+    engine.load()
+    running.end()
+    found = engine.score([tokens] * 60)
+    reasons = [entry.reason for entry in found if isinstance(entry, Unscored)]
+    assert len(reasons) == 60 and 20 < sum(reason.startswith("not asked") for reason in reasons) < 30
+    assert "ConnectError" in reasons[0]
+
+
+@pytest.mark.parametrize("speaks", ["nothing", "nothing beside", "the generated token only"])
+def test_a_server_without_logprobs_is_refused_with_the_remedy(serve: Start, speaks: str) -> None:
+    _, address, _ = serve(speaks)
+    with pytest.raises(ModelError, match=r"gives no log-probabilities of prompts .*Serve the model with vLLM"):
         RemoteEngine(address).load()
 
 
@@ -166,3 +278,10 @@ def test_a_wrong_name_or_address(serve: Start, make_model: Callable[[str], Path]
     assert RemoteEngine(f"{address}#second", str(make_model("llama"))).identity.name == "second"
     with pytest.raises(ModelError, match=r"failed: status 404; is it up, and is this its API's base"):
         RemoteEngine(address.removesuffix("/v1"))
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf, -9999.0])
+def test_no_value_without_a_finite_probability_is_believed(value: float) -> None:
+    table = np.array([[value, -1, 1, 0], [-1, -1, 1, 0]], dtype="<f4")
+    with pytest.raises(ModelError, match="no finite probability"):
+        DIALECTS[0].read({"data": [{"data": base64.b64encode(table.tobytes()).decode()}]}, [1, 2, 3])
