@@ -2,7 +2,8 @@
 
 MemprobeError
 +-- InputError              the caller's text or file
-|   `-- UnknownName         a model, score or calibration that does not exist
+|   +-- UnknownName         a model, score or calibration that does not exist
+|   `-- OverBudget          what is asked of a paid server may cost more than was allowed
 +-- ModelError              a model that cannot be loaded or run
 |   `-- UnsafeWeights       weights that are not safetensors
 +-- CalibrationError        known texts that cannot calibrate
@@ -27,6 +28,10 @@ class InputError(MemprobeError):
 
 class UnknownName(InputError):
     """No such model, score or calibration."""
+
+
+class OverBudget(InputError):
+    """What is asked for may cost more than the budget allows."""
 
 
 class ModelError(MemprobeError):

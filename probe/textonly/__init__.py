@@ -1,0 +1,1 @@
+"""Attacks on targets that give text and no log-probabilities."""
