@@ -18,7 +18,7 @@ from probe.errors import ModelError
 from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing
 from probe.models.load import Source, find
 from probe.models.local import LocalEngine
-from probe.models.vllm_plugin import ACTIVE, COLUMNS
+from probe.models.vllm_plugin import ACTIVE, COLUMNS, register
 from probe.types import Tokens, TokenStats, Unscored
 
 SELF_TEST = "The test compares the mean loss of this sentence, and 3 numbers: 17, 29 and 4096."
@@ -61,19 +61,26 @@ class VllmEngine(Tokenizing):
         (expected,) = reference.score([tokens])
         if isinstance(expected, Unscored):
             raise ModelError(f"{self._source.name} cannot be tested: {expected.reason}.")
-        for route in ("pooling", "prompt_logprobs"):
-            self._route, self._llm = route, self._start(route)
+        wrong = self._try("pooling", tokens, expected.loss)
+        if wrong is None:
+            return
+        if again := self._try("prompt_logprobs", tokens, expected.loss):
+            raise ModelError(f"vLLM scores {self._source.name} wrongly: {again}. Use the local engine for it.")
+        self.warnings += (f"vLLM gives log-probabilities only here ({wrong}), so scores that need moments are missing",)
+
+    def _try(self, route: str, tokens: Tokens, expected: float) -> str | None:
+        """Starts vLLM on a route; returns what is wrong with it, after ending it again. Raises ModelError."""
+        self._route, self._llm = route, self._start(route)
+        try:
             (found,) = self._score([tokens])
-            if abs(found.loss - expected.loss) <= TOLERANCE[self._source.dtype]:
-                break
-            self.close()
+        except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError, IndexError) as error:
+            wrong = f"the {route} route fails with {type(error).__name__}"
         else:
-            raise ModelError(
-                f"vLLM scores {self._source.name} wrongly: a loss of {found.loss:.3f} instead of {expected.loss:.3f} "
-                "nats. Use the local engine for it."
-            )
-        if self._route != "pooling":
-            self.warnings += ("vLLM gives log-probabilities only here, so scores that need moments are missing",)
+            if abs(found.loss - expected) <= TOLERANCE[self._source.dtype]:
+                return None
+            wrong = f"a loss of {found.loss:.3f} instead of {expected:.3f} nats"
+        self.close()
+        return wrong
 
     def close(self) -> None:
         """Ends vLLM's processes."""
@@ -125,6 +132,11 @@ class VllmEngine(Tokenizing):
         return [_logprobs(output.prompt_logprobs, window) for output, window in zip(outputs, windows, strict=True)]
 
     def _start(self, route: str) -> Any:
+        if self._source.adapter:
+            raise ModelError(
+                f"{self._source.name} is an adapter, of which vLLM drops a part without a word: merge it into its base "
+                "and name that folder, or use the local engine, which merges it."
+            )
         config = _config(self._source)
         heads = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         for name, value in _CPU.items():
@@ -137,6 +149,7 @@ class VllmEngine(Tokenizing):
             raise ModelError("vLLM is not installed here: pip install memprobe[vllm].") from error
         if current_platform.is_cpu() and heads < _LEAST_HEAD:
             raise ModelError(f"vLLM on a CPU takes heads of {_LEAST_HEAD} or more, not {heads}: use the local engine.")
+        register()  # vLLM asks its plugins once per process, and an earlier engine may have gone the other route
         pooling: dict[str, Any] = {"runner": "pooling", "hf_overrides": {"head_dtype": "model"}}
         return LLM(
             model=str(self._source.folder), dtype=self._source.dtype, load_format="safetensors",

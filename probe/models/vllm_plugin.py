@@ -17,15 +17,21 @@ COLUMNS = ("logprob", "mu", "sigma", "rank")
 _ENDINGS = ("ForCausalLM", "LMHeadModel")
 
 
+_originals: dict[str, Any] = {}
+
+
 def register() -> None:
-    """Entry point."""
-    if os.environ.get(ACTIVE) != "1":
-        return
+    """Entry point; where ACTIVE is not set it takes back what an earlier engine of this process registered."""
     from vllm import ModelRegistry, __version__
 
+    if os.environ.get(ACTIVE) != "1":
+        ModelRegistry.models.update(_originals)
+        _originals.clear()
+        return
     for name, model in list(ModelRegistry.models.items()):
         module = getattr(model, "module_name", "")
         if name.endswith(_ENDINGS) and module and module != __name__:
+            _originals[name] = model
             # the version is in the name because vLLM caches what it learns of a class under it
             ModelRegistry.register_model(name, f"{__name__}:{__version__}|{module}|{model.class_name}")
 

@@ -1,62 +1,73 @@
-"""The vLLM engine against transformers: make test-vllm, in an environment of its own."""
+"""The vLLM engine in process keeps the contract: make test-vllm, in an environment of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from probe.errors import ModelError
-from probe.models.local import LocalEngine
-from probe.types import Tokens, TokenStats
-from tests.tiny import ASSETS
+from probe.models.base import NO_EXTRAS, Engine, Extras
+from probe.models.cache import Cache, CachedEngine, _keys
+from probe.types import TokenStats
+from tests.contract import MODEL, PREFIX, TEXTS, Contract, expected, scored, tokens_of
 
 pytest.importorskip("vllm", reason="vLLM is not installed here: make test-vllm")
 from probe.models.vllm import VllmEngine
 
-TEXTS = [
-    "Return the number of items in the queue.",
-    "emoji 😀 and NUL \0 and naïve “quotes”",
-    "x",
-    "If the file does not exist, it is made; otherwise its content is lost. " * 20,
-]
+
+class TestVllm(Contract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls) -> Iterator[VllmEngine]:
+        found = VllmEngine.open(MODEL, dtype="float32")
+        yield found
+        found.close()
+
+    def test_all_statistics_come_from_the_worker(self, engine: VllmEngine) -> None:
+        engine.load()
+        assert engine.identity.engine == "vllm/pooling" and engine.warnings == ()
+
+    @pytest.mark.parametrize("length", [31, 32, 33, 64])
+    def test_a_prefix_of_whole_blocks_is_no_less_right(self, engine: VllmEngine, length: int) -> None:
+        """vLLM keeps whole blocks of 32 tokens: where the prefix fills them, the last row is not computed again."""
+        ids = tokens_of(engine, [PREFIX * 8])[0].ids[:length]
+        texts = tokens_of(engine, [*TEXTS[:2], *TEXTS[:2]])  # copies: the second finds the first one's blocks
+        for text, found in zip(texts, engine.score(texts, Extras(prefix=tuple(ids.tolist()))), strict=True):
+            assert isinstance(found, TokenStats)
+            self.agrees(found, expected(text, engine.context, tuple(ids.tolist())))
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[VllmEngine]:
-    found = VllmEngine.open(str(ASSETS / "target"), dtype="float32")
-    yield found
-    found.close()
+class TestFallback(Contract):
+    """What is left where the worker gives no statistics, here because vLLM is told to load no plugin."""
 
+    moments = False
 
-def scored(engine: VllmEngine | LocalEngine, texts: list[str]) -> list[TokenStats]:
-    tokens = [entry for entry in engine.tokenize(texts) if isinstance(entry, Tokens)]
-    found = [entry for entry in engine.score(tokens) if isinstance(entry, TokenStats)]
-    assert len(found) == len(texts)
-    return found
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+        cache = Cache(tmp_path_factory.mktemp("cache") / "cache.sqlite", 1 << 24)
+        inner = VllmEngine.open(MODEL, dtype="float32")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("VLLM_PLUGINS", "none_of_that_name")
+            (first,) = scored(CachedEngine(inner, cache), TEXTS[:1])  # asks the cache before the route is settled
+        assert first.mu is None
+        yield CachedEngine(inner, cache)
+        inner.close()
+        cache.close()
 
+    def test_it_says_so(self, engine: Engine) -> None:
+        assert engine.identity.engine == "vllm/prompt_logprobs"
+        assert "log-probabilities only" in engine.warnings[-1]
 
-def test_all_statistics_equal_the_local_engine_s(engine: VllmEngine) -> None:
-    local = LocalEngine.open(str(ASSETS / "target"), dtype="float32")
-    local.context = engine.context
-    for text, found, expected in zip(TEXTS, scored(engine, TEXTS), scored(local, TEXTS), strict=True):
-        for name in ("logprob", "mu", "sigma"):
-            np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-3, err_msg=text[:20])
-        assert (np.abs(found.rank - expected.rank) <= 2).all()
-        assert found.windows == expected.windows
-    assert engine.identity.engine == "vllm/pooling" and engine.warnings == ()
-
-
-def test_order_and_company_do_not_matter(engine: VllmEngine) -> None:
-    alone = [scored(engine, [text])[0] for text in TEXTS]
-    for one, other in zip(alone, scored(engine, TEXTS[::-1])[::-1], strict=True):
-        np.testing.assert_allclose(one.logprob, other.logprob, atol=1e-4)
-
-
-def test_nothing_to_score_is_nothing(engine: VllmEngine) -> None:
-    assert engine.score([]) == []
+    def test_its_rows_are_stored_under_its_own_name(self, engine: Engine) -> None:
+        assert isinstance(engine, CachedEngine)
+        tokens, cache = tokens_of(engine, TEXTS[:1]), engine._cache
+        pooling = replace(engine.identity, engine="vllm/pooling")
+        assert not cache.get(_keys(pooling, NO_EXTRAS, tokens))
+        assert cache.get(_keys(engine.identity, NO_EXTRAS, tokens))
 
 
 def test_heads_too_small_for_its_cpu_attention_are_refused(shared: Path) -> None:
