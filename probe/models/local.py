@@ -101,7 +101,8 @@ class LocalEngine(Tokenizing):
         found: dict[int, list[tuple[int, Arrays | Unscored]]] = {index: [] for index in range(len(texts))}
         order = sorted(range(len(pieces)), key=lambda number: len(pieces[number].window.ids))
         lengths = [len(pieces[number].window.ids) for number in order]
-        for batch in batches(lengths, self._budget, self._packs) if pieces else ():
+        plan = list(batches(lengths, self._budget, self._packs)) if pieces else []
+        for batch in reversed(plan):  # the largest first: what the allocator got for it serves all that follow
             numbers = [order[place] for place in batch]
             group = [pieces[number].window for number in numbers]
             for number, columns in zip(numbers, self._run(group, extras, prefix), strict=True):
