@@ -12,23 +12,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+_LOG = HERE / "LOG.md"
+Sides = Mapping[str, Callable[[], int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One comparison. `rates`: tokens per second of each side, median; ratio: second over first, per pair of runs."""
+    """One line of a table. `values` are medians per side in `unit`; ratio: last side over first, per pair of runs."""
 
     name: str
-    rates: dict[str, float]
-    ratio: float
-    low: float
-    high: float
-    of_limit: float | None = None
+    values: dict[str, float]
+    unit: str = "tokens/s"
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    of_limit: float | None = None  # the last side's share of the machine's matmul rate
+    bar: str = ""  # what was asked for, and whether it holds
 
 
-def compare(name: str, sides: Mapping[str, Callable[[], int]], rounds: int = 5) -> Row:
-    """Runs both sides in turn `rounds` times after one warm-up; each returns the tokens that it scored."""
+def compare(name: str, sides: Sides, rounds: int = 5, *, least: float | None = None, limit: float | None = None) -> Row:
+    """Runs the sides in turn `rounds` times after one warm-up; each returns the tokens that it scored.
+
+    least: the ratio that is asked for; limit: tokens/s at the machine's matmul rate.
+    """
     for side in sides.values():
         side()
     rates: dict[str, list[float]] = {label: [] for label in sides}
@@ -37,27 +45,46 @@ def compare(name: str, sides: Mapping[str, Callable[[], int]], rounds: int = 5) 
             begin = time.perf_counter()
             tokens = side()
             rates[label].append(tokens / (time.perf_counter() - begin))
-    first, second = rates.values()
-    ratios = sorted(b / a for a, b in zip(first, second, strict=True))
-    medians = {label: statistics.median(values) for label, values in rates.items()}
-    return Row(name, medians, statistics.median(ratios), ratios[0], ratios[-1])
+    every = list(rates.values())
+    ratios = sorted(b / a for a, b in zip(every[0], every[-1], strict=True))
+    medians = {label: statistics.median(found) for label, found in rates.items()}
+    ratio = statistics.median(ratios)
+    share = None if limit is None else list(medians.values())[-1] / limit
+    return Row(name, medians, "tokens/s", ratio, ratios[0], ratios[-1], share, verdict(ratio, least))
 
 
-def write(name: str, rows: list[Row], facts: dict[str, Any]) -> None:
-    """Prints the table and writes it as JSON."""
-    from rich.console import Console
-    from rich.table import Table
+def verdict(value: float, least: float | None = None, most: float | None = None, unit: str = "x") -> str:
+    """Returns the bar and whether it holds."""
+    if least is None and most is None:
+        return ""
+    held = (least is None or value >= least) and (most is None or value <= most)
+    asked = f"{least:g}{unit} or more" if least is not None else f"{most:g}{unit} or less"
+    return f"{asked}: {'met' if held else 'MISSED'}"
 
-    table = Table("row", "tokens/s", "ratio", "spread", "of limit")
-    for row in rows:
-        rates = ", ".join(f"{label} {rate:,.0f}" for label, rate in row.rates.items())
-        share = "" if row.of_limit is None else f"{row.of_limit:.0%}"
-        table.add_row(row.name, rates, f"{row.ratio:.2f}", f"{row.low:.2f} to {row.high:.2f}", share)
-    Console(width=160).print(table)
-    RESULTS.mkdir(exist_ok=True)
+
+def write(name: str, rows: list[Row], **facts: Any) -> None:
+    """Prints the table, writes it as JSON and adds it to the log."""
     machine = {"processor": processor(), "python": platform.python_version(), **facts}
-    found = {"date": datetime.now(UTC).date().isoformat(), "machine": machine, "rows": [asdict(row) for row in rows]}
+    day = datetime.now(UTC).date().isoformat()
+    lines = [f"## {day}: {name}", "", ", ".join(f"{key} {value}" for key, value in machine.items()), ""]
+    lines += [
+        "| row | measured | ratio (spread) | of matmul limit | asked |",
+        "|---|---|---|---|---|",
+        *map(_line, rows),
+    ]
+    print("\n".join(lines), flush=True)
+    RESULTS.mkdir(exist_ok=True)
+    found = {"date": day, "machine": machine, "rows": [asdict(row) for row in rows]}
     (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+    with _LOG.open("a") as log:
+        log.write("\n" + "\n".join(lines) + "\n")
+
+
+def _line(row: Row) -> str:
+    values = ", ".join(f"{label} {value:,.4g}" for label, value in row.values.items())
+    ratio = "" if row.ratio is None else f"{row.ratio:.2f} ({row.low:.2f} to {row.high:.2f})"
+    share = "" if row.of_limit is None else f"{row.of_limit:.0%}"
+    return f"| {row.name} | {values} {row.unit} | {ratio} | {share} | {row.bar} |"
 
 
 def processor() -> str:

@@ -35,6 +35,14 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
             "tie_word_embeddings": True,
         },
     ),
+    "llama-1b": (
+        "llama",
+        {
+            "vocab_size": 128256, "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16,
+            "num_attention_heads": 32, "num_key_value_heads": 8, "max_position_embeddings": 4096,
+            "tie_word_embeddings": True,
+        },
+    ),
 }  # fmt: skip
 
 
