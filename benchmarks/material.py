@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from transformers import AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from benchmarks.shapes import build
 
@@ -31,6 +32,7 @@ def passages(count: int, words: int = 50) -> list[str]:
 
 def save(shape: str, folder: Path, dtype: torch.dtype = torch.float32) -> Path:
     """Writes a model of this shape with random weights and its real tokenizer."""
+    disable_progress_bar()
     build(shape, dtype)[1].save_pretrained(folder)
     AutoTokenizer.from_pretrained(DATA / "tokenizers" / TOKENIZERS[shape]).save_pretrained(folder)
     return folder

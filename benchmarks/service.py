@@ -20,7 +20,7 @@ from probe.scores import TABLE
 from tests.system.conftest import started
 
 CLIENTS, TEXTS, WARM, WARM_SECONDS = 32, 256, 10_000, 3.0
-_WORDS = 96  # of English: about 128 tokens
+_WORDS, _CACHED_WORDS = 96, 60  # of English: about 128 tokens of a large vocabulary, or of the embedded one
 
 
 def under_load(rounds: int) -> list[Row]:
@@ -40,8 +40,11 @@ def under_load(rounds: int) -> list[Row]:
 
 
 def _ask(base: str, passages: list[str], tokens: int) -> int:
+    with urlopen(f"{base}/v1/models", timeout=60) as answer:
+        model = json.load(answer)["data"][0]["id"]
+
     def one(text: str) -> int:
-        body = json.dumps({"input": text}).encode()
+        body = json.dumps({"model": model, "input": text}).encode()
         request = Request(f"{base}/v1/probe", body, {"Content-Type": "application/json"})
         with urlopen(request, timeout=300) as answer:
             return int(json.load(answer)["results"][0]["error"] is None)
@@ -54,7 +57,7 @@ def _ask(base: str, passages: list[str], tokens: int) -> int:
 
 def warm_cache(rounds: int) -> list[Row]:
     """Scores of cached texts: tokens, cache and formulas; with a calibration, verdicts too. No weights are read."""
-    passages = material.passages(WARM, 64)
+    passages = material.passages(WARM, _CACHED_WORDS)
     with TemporaryDirectory() as name:
         settings, ten = Settings(home=Path(name), cache_bytes=1 << 32), [key for key in TABLE if key != "lowercase"]
         open_probe(settings=settings)(passages, scores=ten)

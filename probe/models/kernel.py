@@ -38,15 +38,27 @@ class Kernel:
         self._fold, self._gelu = library.fold, library.gelu
 
     def fold(self, tile: Tensor, own: Tensor, place: Tensor, state: Tensor) -> None:
-        """Adds tile [rows, columns] to state [rows, 5]; own float32 and place int64 [rows]."""
+        """Adds tile [rows, columns] to state [rows, 5]; own float32 and place int64 [rows]. Raises TypeError."""
+        _require(torch.float32, tile=tile, own=own, state=state)
+        _require(torch.int64, place=place)
+        if not len(tile) == len(own) == len(place) == len(state) or state.shape[1] != 5:
+            raise TypeError("the kernel takes as many rows of each")
         sizes = (*tile.shape, own.data_ptr(), place.data_ptr(), state.data_ptr(), torch.get_num_threads())
         self._fold(tile.data_ptr(), *sizes)
 
     def gelu(self, x: Tensor) -> Tensor:
-        """Returns GELU in its tanh form."""
+        """Returns GELU in its tanh form. Raises TypeError."""
+        _require(torch.float32, x=x)
         y = torch.empty_like(x)
         self._gelu(x.data_ptr(), y.data_ptr(), x.numel(), torch.get_num_threads())
         return y
+
+
+def _require(dtype: torch.dtype, **tensors: Tensor) -> None:
+    """Raises TypeError: C would read whatever lies there."""
+    for name, tensor in tensors.items():
+        if tensor.dtype != dtype or tensor.device.type != "cpu" or not tensor.is_contiguous():
+            raise TypeError(f"the kernel takes {name} contiguous, {dtype} and on the CPU, not {tensor.dtype}")
 
 
 @cache
@@ -62,6 +74,7 @@ def kernel() -> Kernel | None:
         return None
 
 
+@cache
 def keep_memory() -> None:
     """Lets the allocator keep freed blocks of up to 32 MiB, 256 MiB in all: to map and clear them again costs 4%."""
     try:

@@ -27,7 +27,7 @@ from probe.models.prefix import Prefix
 from probe.models.statistics import Columns, reduce
 from probe.types import Floats, Tokens, TokenStats, Unscored
 
-CPU_TOKENS, CUDA_TOKENS = 1024, 16384  # padded tokens per batch
+CPU_TOKENS, CUDA_TOKENS = 2048, 16384  # padded tokens per batch
 Arrays = dict[str, Any]
 
 
@@ -66,7 +66,7 @@ class LocalEngine(Tokenizing):
             model = load(self._source)
             check_causal(model, self._source.name)
             self._model = model
-            keep_memory()
+        keep_memory()
 
     @cached_property
     def _device(self) -> torch.device:

@@ -18,7 +18,8 @@ from torch import Tensor
 from probe.models.base import Extras
 from probe.models.kernel import kernel
 
-ROWS, TILE = 1024, 512  # a float32 tile of 2 MiB, the second-level cache of a server's core
+ROWS, TILE = 1024, 512  # per core: a float32 tile of 2 MiB, the second-level cache of a server's core
+_CORES = 4  # more would not shorten the loop much, and take memory
 _LEAST = 16 * TILE  # smaller vocabularies stay in cache as they are
 Fold = Callable[[Tensor, Tensor, Tensor, Tensor], None]
 
@@ -32,8 +33,11 @@ def streams(head: Any, hidden: Tensor, extras: Extras) -> bool:
 def stream(
     weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor, fold: Fold | None = None
 ) -> tuple[Tensor, ...]:
-    """Returns logprob, mu, sigma (float32) and rank (int32) of hidden [rows, width]; weight [vocabulary, width]."""
-    fold = fold or _best_fold()
+    """Returns logprob, mu, sigma (float32) and rank (int32) of hidden [rows, width]; weight [vocabulary, width].
+
+    targets: integers [rows].
+    """
+    fold, targets = fold or _best_fold(), targets.long()
     parts = [
         _block(weight, bias, hidden[row : row + ROWS], targets[row : row + ROWS], fold)
         for row in range(0, len(hidden), ROWS)
@@ -48,10 +52,11 @@ def _block(weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor,
     state = torch.zeros(len(hidden), 5)
     state[:, 0] = -torch.inf
     wide = hidden if _multiplies(hidden.dtype) else hidden.float()
-    for begin in range(0, len(weight), TILE):
-        tile = torch.mm(wide, weight[begin : begin + TILE].to(wide.dtype).T).float()
+    columns = TILE * min(torch.get_num_threads(), _CORES)
+    for begin in range(0, len(weight), columns):
+        tile = torch.mm(wide, weight[begin : begin + columns].to(wide.dtype).T).float()
         if bias is not None:
-            tile += bias[begin : begin + TILE]
+            tile += bias[begin : begin + columns]
         fold(tile, own, targets - begin, state)
     highest, s0, s1, s2, rank = state.unbind(1)
     first, second, log_total = s1 / s0, s2 / s0, s0.log()

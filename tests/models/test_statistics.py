@@ -100,17 +100,17 @@ def fold(request: pytest.FixtureRequest) -> Fold:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.integers(1, 300), vocabulary=st.integers(8192, 9300), scale=st.floats(0.05, 5), bias=st.booleans(),
-    seed=st.integers(0, 10**6),
+    seed=st.integers(0, 10**6), narrow=st.booleans(),
 )  # fmt: skip
 def test_streamed_statistics_against_brute_force(
-    fold: Fold, rows: int, vocabulary: int, scale: float, bias: bool, seed: int
+    fold: Fold, rows: int, vocabulary: int, scale: float, bias: bool, seed: int, narrow: bool
 ) -> None:
     torch.manual_seed(seed)
     head, hidden = torch.nn.Linear(4, vocabulary, bias=bias), torch.randn(rows, 4) * scale
     targets = torch.randint(vocabulary, (rows,))
     with torch.inference_mode():
         assert streams(head, hidden, Extras())
-        found = stream(head.weight, head.bias, hidden, targets, fold)
+        found = stream(head.weight, head.bias, hidden, targets.int() if narrow else targets, fold)
         expected = brute(head(hidden), targets)
     for name, column in zip(("logprob", "mu", "sigma"), found[:3], strict=True):
         np.testing.assert_allclose(column.numpy(), expected[name], rtol=2e-4, atol=2e-3)
@@ -160,6 +160,7 @@ def test_the_likeliest_token_has_rank_0_whatever_the_rounding() -> None:
     with torch.inference_mode():
         best = head(hidden).argmax(1)
         assert reduce(head, hidden, best).rank.max() == 0
+        assert reduce(head, hidden, best.int()).rank.max() == 0
 
 
 def test_streaming_is_for_plain_linear_heads_of_large_vocabularies() -> None:
