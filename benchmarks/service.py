@@ -19,7 +19,7 @@ from probe.pipeline import Probe
 from probe.scores import TABLE
 from tests.system.conftest import started
 
-CLIENTS, TEXTS, WARM, WARM_SECONDS = 32, 256, 10_000, 3.0
+CLIENTS, TEXTS, WARM, WARM_SECONDS = 32, 128, 10_000, 3.0
 _WORDS, _CACHED_WORDS = 96, 60  # of English: about 128 tokens of a large vocabulary, or of the embedded one
 
 
