@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from probe.types import Tokens, TokenStats, Unscored
+import numpy as np
+
+from probe.types import Floats, Tokens, TokenStats, Unscored
 
 if TYPE_CHECKING:
     from probe.models.tokens import Tokenizer
@@ -42,6 +44,14 @@ class Extras:
 
 
 NO_EXTRAS = Extras()
+
+
+def stats_of(tokens: Tokens, columns: Mapping[str, Floats], windows: int) -> TokenStats | Unscored:
+    """Returns the statistics of a text from its columns, [scored] each; the rank may come as any kind of number."""
+    if not all(np.isfinite(columns[name]).all() for name in ("logprob", "mu", "sigma") if name in columns):
+        return Unscored("the model gives no finite probability for some token; try dtype float32")
+    rest = {name: column for name, column in columns.items() if name != "rank"}
+    return TokenStats(tokens, rank=columns["rank"].astype(np.int32), windows=windows, **rest)
 
 
 class Tokenizing:

@@ -18,14 +18,14 @@ from torch import Tensor
 
 from probe.data.windows import POLICY, Window, cut
 from probe.models.activation import fuse
-from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing
+from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing, stats_of
 from probe.models.checks import check_causal, plain_head
 from probe.models.kernel import keep_memory
 from probe.models.load import Source, find, load
 from probe.models.packed import enable, keep, run, shares
 from probe.models.prefix import Prefix
 from probe.models.statistics import Columns, reduce
-from probe.types import Floats, Tokens, TokenStats, Unscored
+from probe.types import Tokens, TokenStats, Unscored
 
 CPU_TOKENS, CUDA_TOKENS = 2048, 16384  # padded tokens per batch
 Arrays = dict[str, Any]
@@ -190,11 +190,8 @@ def _join(tokens: Tokens, windows: Sequence[Arrays | Unscored]) -> TokenStats | 
         if isinstance(window, Unscored):
             return window
         good.append(window)
-    joined: dict[str, Floats] = {name: np.concatenate([window[name] for window in good]) for name in good[0]}
-    if not all(np.isfinite(joined[name]).all() for name in ("logprob", "mu", "sigma")):
-        return Unscored("the model gives no finite probability for some token; try dtype float32")
-    rank = joined.pop("rank").astype(np.int32)
-    return TokenStats(tokens=tokens, rank=rank, windows=len(windows), **joined)
+    joined = {name: np.concatenate([window[name] for window in good]) for name in good[0]}
+    return stats_of(tokens, joined, len(windows))
 
 
 def _present(columns: Columns) -> Iterator[tuple[str, Tensor]]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from probe.data.windows import POLICY, Window, cut
 from probe.errors import ModelError
-from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing
+from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing, stats_of
 from probe.models.dialects import DIALECTS, Dialect
 from probe.models.tokens import CANARY, Tokenizer, open_tokenizer
 from probe.types import Floats, Tokens, TokenStats, Unscored
@@ -101,7 +101,7 @@ class RemoteEngine(Tokenizing):
         self._failed = 0
         table = np.concatenate(rows)
         columns = {name: table[:, place].copy() for place, name in enumerate(self._dialect.columns)}
-        return TokenStats(tokens, rank=columns.pop("rank").astype(np.int32), windows=len(windows), **columns)
+        return stats_of(tokens, columns, len(windows))
 
     def _ask(self, client: httpx2.Client, dialect: Dialect, window: Window) -> Floats:
         """Returns [tokens - 1, columns of the dialect]. Raises ModelError."""
