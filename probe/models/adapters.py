@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from probe.errors import ModelError, UnsafeWeights
+from probe.models.checks import sample
 from probe.models.content import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from probe.models.hub import folder_of
 
@@ -66,14 +67,14 @@ def merge(model: Any, adapter: Adapter, name: str) -> Any:
         _resize(model, adapter.vocabulary, keys, shares, name)
         if not shares:
             _untie(model, keys)
-        device, dtype = model.get_input_embeddings().weight.device, model.dtype
+        ids, dtype = sample(model), model.dtype
         adapted = get_peft_model(model, config)
         found = adapted.load_adapter(str(adapter.folder), "default", torch_device="cpu")
         if lost := [*found.missing_keys, *(key for key in found.unexpected_keys if not _spare(key, keys))]:
             raise ModelError(f"{name} does not fit its base: {len(lost)} tensors have no counterpart, {lost[0]} first.")
-        expected = _predict(adapted.eval(), device)
+        expected = _predict(adapted.eval(), ids)
         merged = adapted.merge_and_unload().eval()
-        gap, scale = (_predict(merged, device) - expected).abs().max().item(), expected.abs().max().item()
+        gap, scale = (_predict(merged, ids) - expected).abs().max().item(), expected.abs().max().item()
     if not gap <= _TOLERANCE[dtype] * (1 + scale):
         raise ModelError(
             f"{name} predicts otherwise once merged (logits differ by {gap:.2g}): merge it where it was trained, with "
@@ -110,8 +111,8 @@ def _untie(model: Any, keys: set[str]) -> None:
 
 
 @torch.inference_mode()
-def _predict(model: Any, device: torch.device) -> torch.Tensor:
-    return torch.as_tensor(model(input_ids=torch.arange(1, 9, device=device)[None], use_cache=False).logits).float()
+def _predict(model: Any, ids: torch.Tensor) -> torch.Tensor:
+    return torch.as_tensor(model(input_ids=ids, use_cache=False).logits).float()
 
 
 def _check_files(folder: Path, name: str) -> None:

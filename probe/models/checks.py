@@ -10,10 +10,17 @@ from torch import Tensor
 from probe.errors import ModelError
 
 
+def sample(model: Any) -> Tensor:
+    """Returns ids [1, 8] that any vocabulary has, on the model's device."""
+    weight = model.get_input_embeddings().weight
+    ids: Tensor = torch.arange(1, 9, device=weight.device).unsqueeze(0) % len(weight)
+    return ids
+
+
 @torch.inference_mode()
 def check_causal(model: Any, name: str) -> None:
     """Raises ModelError for a model whose predictions look ahead, as an encoder's do."""
-    ids = _sample(model).repeat(2, 1)
+    ids = sample(model).repeat(2, 1)
     ids[1, -1] = 0
     one, other = model(input_ids=ids, use_cache=False).logits[:, :-1].float()
     if not torch.allclose(one, other, rtol=1e-2, atol=1e-2):
@@ -26,13 +33,7 @@ def plain_head(model: Any) -> Any:
     head = model.get_output_embeddings()
     if head is None or model.base_model is model:
         return None
-    ids = _sample(model)
+    ids = sample(model)
     whole = model(input_ids=ids, use_cache=False).logits
     parts = head(model.base_model(input_ids=ids, use_cache=False).last_hidden_state)
     return head if whole.shape == parts.shape and torch.allclose(whole, parts, rtol=1e-3, atol=1e-3) else None
-
-
-def _sample(model: Any) -> Tensor:
-    weight = model.get_input_embeddings().weight
-    ids: Tensor = torch.arange(1, 9, device=weight.device).unsqueeze(0) % len(weight)
-    return ids

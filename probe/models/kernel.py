@@ -99,7 +99,7 @@ def _library() -> Path:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise OSError("there is no C compiler")
-    version = subprocess.run([compiler, "--version"], capture_output=True, check=True, timeout=_SECONDS).stdout  # noqa: S603
+    version = _run(compiler, "--version")
     flags = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")][:1]
     digest = sha256(b"\n".join([_SOURCE.read_bytes(), version, repr((_FLAGS, flags)).encode()])).hexdigest()[:16]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "memprobe"
@@ -116,5 +116,9 @@ def _compile(compiler: str, target: Path) -> None:
         parts, whole = f"{folder}/kernel.o", f"{folder}/kernel.so"
         # linked in a step of its own, without -fopenmp, which would bring a runtime of its own
         for step in ([*_FLAGS, "-c", str(_SOURCE), "-o", parts], ["-shared", parts, "-o", whole]):
-            subprocess.run([compiler, *step], capture_output=True, check=True, timeout=_SECONDS)  # noqa: S603
+            _run(compiler, *step)
         Path(whole).rename(target)
+
+
+def _run(*command: str) -> bytes:
+    return subprocess.run(command, capture_output=True, check=True, timeout=_SECONDS).stdout  # noqa: S603

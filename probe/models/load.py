@@ -14,6 +14,7 @@ import torch
 
 from probe.errors import ModelError
 from probe.models.adapters import Adapter, adapter_of, merge
+from probe.models.checks import sample
 from probe.models.content import content_hash, weight_files
 from probe.models.hub import explained, folder_of
 from probe.models.tokens import Tokenizer, open_tokenizer
@@ -130,9 +131,8 @@ def _quantised(source: Source, method: str) -> Any:
         )
     try:
         model = _read(source, source.dtype)
-        device = model.get_input_embeddings().weight.device
         with torch.inference_mode(), explained(source.name):
-            model(input_ids=torch.arange(1, 9, device=device)[None], use_cache=False)
+            model(input_ids=sample(model), use_cache=False)
     except ModelError as error:
         reason = str(error.__cause__ or error).rstrip(".")
         remedy = (

@@ -24,6 +24,7 @@ from torch.nn.functional import scaled_dot_product_attention as attention
 from probe.models.prefix import Prefix, merge, weighed
 
 NAME = "memprobe_packed"
+_REFUSALS = (ValueError, TypeError, RuntimeError, KeyError, AttributeError)  # of a model with attention of its own kind
 Groups = list[tuple[int, int]]  # texts, tokens of each
 
 
@@ -143,9 +144,6 @@ def run(model: Any, ids: Tensor, lengths: Sequence[int], prefix: Prefix | None =
         places = positions(lengths, prefix.tokens if prefix else 0).to(ids.device)
         hidden: Tensor = model.base_model(input_ids=ids, position_ids=places, use_cache=False).last_hidden_state[0]
         return hidden
-
-
-_REFUSALS = (ValueError, TypeError, RuntimeError, KeyError, AttributeError)  # of a model with attention of its own kind
 
 
 def _samples(model: Any, lengths: Sequence[int]) -> list[Tensor]:

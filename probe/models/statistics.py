@@ -39,7 +39,7 @@ class Columns:
 def reduce(head: Callable[[Tensor], Tensor], hidden: Tensor, targets: Tensor, extras: Extras = NO_EXTRAS) -> Columns:
     """Returns the columns for hidden [rows, width] (or logits, with an identity head) and target ids [rows]."""
     if streams(head, hidden, extras):
-        return Columns(*stream(head.weight, head.bias, hidden, targets))  # type: ignore[attr-defined]
+        return Columns(*stream(head.weight, head.bias, hidden, targets))
     parts = []
     for begin in range(0, len(hidden), MATMUL_ROWS):
         logits = head(hidden[begin : begin + MATMUL_ROWS])

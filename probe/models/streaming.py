@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ _LEAST = 16 * TILE  # smaller vocabularies stay in cache as they are
 Fold = Callable[[Tensor, Tensor, Tensor, Tensor], None]
 
 
-def streams(head: Any, hidden: Tensor, extras: Extras) -> bool:
+def streams(head: Any, hidden: Tensor, extras: Extras) -> TypeGuard[torch.nn.Linear]:
     """True where `stream` applies."""
     plain = type(head) is torch.nn.Linear and not head._forward_hooks and not head._forward_pre_hooks
     return plain and not extras.columns and hidden.device.type == "cpu" and head.out_features >= _LEAST

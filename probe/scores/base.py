@@ -59,8 +59,7 @@ class View:
 
     @cached_property
     def compressed(self) -> int:
-        """Bytes of the UTF-8 text under zlib's level 6, which the peers use."""
-        return len(zlib.compress(self.text.encode(), 6))
+        return compressed(self.text)
 
     @cached_property
     def minkpp(self) -> float:
@@ -90,6 +89,11 @@ class View:
         if stats.mu is None and "moments" in need:
             return Unscored("this engine gives no full-vocabulary moments")
         return None
+
+
+def compressed(text: str) -> int:
+    """Returns the bytes of the UTF-8 text under zlib's level 6, which the peers use; half a surrogate pair is one."""
+    return len(zlib.compress(text.encode(errors="replace"), 6))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,14 @@ suffix has, which the paper's code does not do: a longer one would gain recall f
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from probe.scores.base import compressed
 from probe.types import Unscored
 
 SAMPLES = 10  # as in the paper
-_LEVEL = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,4 @@ def samia(suffix: str, continuations: Sequence[str]) -> float:
 
 def samia_zlib(suffix: str, continuations: Sequence[str]) -> float:
     """Returns the mean of recall times compressed size, bytes. There must be a continuation."""
-    return sum(recall(suffix, added) * _compressed(added) for added in continuations) / len(continuations)
-
-
-def _compressed(text: str) -> int:
-    """Returns the compressed size in bytes; a server may send half a surrogate pair, which has no UTF-8."""
-    return len(zlib.compress(text.encode(errors="replace"), _LEVEL))
+    return sum(recall(suffix, added) * compressed(added) for added in continuations) / len(continuations)
