@@ -36,20 +36,20 @@ def model() -> Any:
     return AutoModelForCausalLM.from_pretrained(MODEL, dtype=torch.float32).eval()
 
 
-def _plain(window: Window) -> list[np.ndarray]:
+def plain(model: Any, window: Window) -> dict[str, np.ndarray]:
     """logprob, mu, sigma, rank of a window's scored tokens."""
     ids = torch.from_numpy(window.ids.astype(np.int64))
     with torch.no_grad():
-        logp = model()(input_ids=ids[None]).logits[0, :-1].double().log_softmax(-1)[-window.scored :]
+        logp = model(input_ids=ids[None]).logits[0, :-1].double().log_softmax(-1)[-window.scored :]
     own = logp.gather(1, ids[-window.scored :, None])
     mu = (logp.exp() * logp).sum(1)
     sigma = (logp.exp() * (logp - mu[:, None]).square()).sum(1).sqrt()
-    return [column.numpy() for column in (own[:, 0], mu, sigma, (logp > own).sum(1))]
+    return {"logprob": own[:, 0].numpy(), "mu": mu.numpy(), "sigma": sigma.numpy(), "rank": (logp > own).sum(1).numpy()}
 
 
 def expected(tokens: Tokens, context: int, prefix: tuple[int, ...] = ()) -> dict[str, np.ndarray]:
-    columns = zip(*(_plain(window) for window in cut(tokens, context, prefix)), strict=True)
-    return dict(zip(("logprob", "mu", "sigma", "rank"), map(np.concatenate, columns), strict=True))
+    windows = [plain(model(), window) for window in cut(tokens, context, prefix)]
+    return {name: np.concatenate([window[name] for window in windows]) for name in windows[0]}
 
 
 def tokens_of(engine: Engine, texts: list[str]) -> list[Tokens]:

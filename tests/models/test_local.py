@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from probe.data.windows import Window
 from probe.errors import ModelError
 from probe.models.base import Extras
 from probe.models.load import find, load
 from probe.models.local import LocalEngine, batches
 from probe.types import Tokens, TokenStats, Unscored
+from tests.contract import plain
 
 SHAPES = ["llama", "gpt2", "neox", "gemma2", "granite"]
 TEXTS = [
@@ -33,15 +35,7 @@ def scored(engine: LocalEngine, texts: list[str]) -> list[TokenStats]:
 
 
 def alone(engine: LocalEngine, tokens: Tokens) -> dict[str, np.ndarray]:
-    """The plain way: one text, the whole log-softmax, float64."""
-    ids = torch.from_numpy(tokens.ids.astype(np.int64))
-    with torch.no_grad():
-        logp = engine._model(input_ids=ids[None]).logits[0, :-1].double().log_softmax(-1)
-    own = logp.gather(1, ids[1:, None])
-    mu = (logp.exp() * logp).sum(1)
-    sigma = ((logp.exp() * logp**2).sum(1) - mu**2).clamp_min(0).sqrt()
-    rank = (logp > own).sum(1)
-    return {"logprob": own[:, 0].numpy(), "mu": mu.numpy(), "sigma": sigma.numpy(), "rank": rank.numpy()}
+    return plain(engine._model, Window(tokens.ids, len(tokens.ids) - 1))
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-import uvicorn
 from fastapi import FastAPI, HTTPException
 
 from probe import open_probe
@@ -26,7 +24,7 @@ from probe.models.tokens import open_tokenizer
 from probe.models.vllm_plugin import COLUMNS
 from probe.types import Tokens, TokenStats, Unscored
 from tests.contract import MODEL, Contract
-from tests.system.conftest import free_port
+from tests.serving import Running, servers
 
 TEXTS = ["Return the list.", "The iterator yields each key once, and then it stops.", "If not, it is made. " * 30]
 
@@ -120,36 +118,16 @@ def pairs(found: TokenStats) -> tuple[list[float], list[float]]:
     return values, [value if rank == 0 else value + 1 for value, rank in zip(values, found.rank, strict=True)]
 
 
-class Running(uvicorn.Server):
-    """uvicorn in a thread."""
-
-    def __init__(self, app: FastAPI, port: int) -> None:
-        super().__init__(uvicorn.Config(app, port=port, log_level="critical"))
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-        for _ in range(100):
-            if self.started:
-                return
-            time.sleep(0.05)
-        raise RuntimeError("the server did not start")
-
-    def end(self) -> None:
-        self.should_exit = self.force_exit = True
-        self.thread.join(10)
-
-
 @pytest.fixture
 def serve(make_model: Callable[[str], Path]) -> Iterator[Start]:
-    ended: list[Running] = []
+    with servers() as begin:
 
-    def start(speaks: str, port: int | None = None) -> tuple[Server, str, Running]:
-        server, port = Server(make_model("llama"), speaks), port or free_port()
-        ended.append(Running(server.app, port))
-        return server, f"http://127.0.0.1:{port}/v1", ended[-1]
+        def start(speaks: str, port: int | None = None) -> tuple[Server, str, Running]:
+            server = Server(make_model("llama"), speaks)
+            running = begin(server.app, port)
+            return server, running.address, running
 
-    yield start
-    for running in ended:
-        running.end()
+        yield start
 
 
 @pytest.fixture(autouse=True)
@@ -169,10 +147,8 @@ class Remote(Contract):
     @pytest.fixture(scope="class")
     @classmethod
     def engine(cls) -> Iterator[Engine]:
-        port = free_port()
-        running = Running(Server(Path(MODEL), cls.speaks).app, port)
-        yield RemoteEngine(f"http://127.0.0.1:{port}/v1")
-        running.end()
+        with servers() as start:
+            yield RemoteEngine(start(Server(Path(MODEL), cls.speaks).app).address)
 
     def test_it_says_how_it_asks(self, engine: Engine) -> None:
         assert engine.identity.engine == f"remote/{self.speaks}"

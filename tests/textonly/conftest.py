@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from probe.models import metered
-from tests.textonly.serving import Running, Server, free_port
+from tests.serving import Running, servers
+from tests.textonly.serving import Server
 
 Serve = Callable[..., tuple[str, Running]]
 
@@ -15,16 +16,13 @@ Serve = Callable[..., tuple[str, Running]]
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Starts a server, on a port if one is named; gives its address."""
-    ended: list[Running] = []
+    with servers() as begin:
 
-    def start(server: Server, port: int | None = None) -> tuple[str, Running]:
-        port = port or free_port()
-        ended.append(Running(server.app, port))
-        return f"http://127.0.0.1:{port}/v1", ended[-1]
+        def start(server: Server, port: int | None = None) -> tuple[str, Running]:
+            running = begin(server.app, port)
+            return running.address, running
 
-    yield start
-    for running in ended:
-        running.end()
+        yield start
 
 
 @pytest.fixture(autouse=True)

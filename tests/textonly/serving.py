@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 import threading
-import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI, HTTPException
 
 from tests.tiny import ASSETS
@@ -75,27 +72,3 @@ class Server:
         size = body.get("max_tokens") or body["max_completion_tokens"]
         made = self.reply or (lambda text: generate(text, size, body["temperature"], body.get("seed", 0)))
         return made(prompt), {"prompt_tokens": 10 * self.inflation, "completion_tokens": min(size, 5) * self.inflation}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Running(uvicorn.Server):
-    """uvicorn in a thread."""
-
-    def __init__(self, app: FastAPI, port: int) -> None:
-        super().__init__(uvicorn.Config(app, port=port, log_level="critical"))
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-        for _ in range(100):
-            if self.started:
-                return
-            time.sleep(0.05)
-        raise RuntimeError("the server did not start")
-
-    def end(self) -> None:
-        self.should_exit = self.force_exit = True
-        self.thread.join(10)
