@@ -8,7 +8,7 @@ import torch
 
 from benchmarks import limits, peers
 from benchmarks.measure import Row, compare
-from benchmarks.shapes import build, texts
+from benchmarks.shapes import build, scored_tokens, texts
 from probe.models.local import LocalEngine
 
 SHAPE, TEXTS = "llama-1b", 256
@@ -22,10 +22,7 @@ def rows(rounds: int) -> list[Row]:
     sample, model = texts(TEXTS, source.vocabulary), model.to("cuda")
     engine = LocalEngine(source, model=model)
 
-    def ours() -> int:
-        return sum(len(stats.logprob) for stats in engine.score(sample))  # type: ignore[union-attr]
-
-    sides = {"peers": lambda: peers.one_pass(model, sample[:32]), "memprobe": ours}
+    sides = {"peers": lambda: peers.one_pass(model, sample[:32]), "memprobe": lambda: scored_tokens(engine, sample)}
     row = compare(f"one target pass, {SHAPE} bfloat16", sides, rounds, limit=limits.tokens(model))
     memory = torch.cuda.max_memory_allocated() / 2**20
     return [row, Row(f"peak GPU memory, {SHAPE} bfloat16", {"both sides": memory}, "MB")]

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from probe.models.base import NO_EXTRAS, Extras
 from probe.models.load import Source
-from probe.types import Tokens
+from probe.types import Tokens, TokenStats
 
 SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2-124m": ("gpt2", {}),
@@ -49,7 +50,7 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
 class _Tokenizer:
     """Stands for a tokenizer where texts are token ids already."""
 
-    hash, vocabulary, warnings = "sha256:random", {}, ()  # type: ignore[var-annotated]
+    hash, vocabulary, warnings = "sha256:random", {}, ()
 
 
 def build(shape: str, dtype: torch.dtype) -> tuple[Source, Any]:
@@ -61,7 +62,7 @@ def build(shape: str, dtype: torch.dtype) -> tuple[Source, Any]:
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **options), dtype=dtype).eval()
     context = model.config.max_position_embeddings
     name = str(dtype).removeprefix("torch.")
-    source = Source(Path(), shape, _Tokenizer(), context, model.config.vocab_size, "sha256:random", name)  # type: ignore[arg-type]
+    source = Source(Path(), shape, _Tokenizer(), context, model.config.vocab_size, "sha256:random", name)
     return source, model
 
 
@@ -73,3 +74,11 @@ def texts(count: int, vocabulary: int, seed: int = 0, length: int | None = None)
         Tokens(rng.integers(3, vocabulary, n + 1, dtype=np.int32), span[:n], span[:n] + 1, has_bos=False)
         for n in lengths
     ]
+
+
+def scored_tokens(engine: Any, sample: list[Tokens], extras: Extras = NO_EXTRAS) -> int:
+    """Scores a sample and returns its scored tokens. Raises RuntimeError: a refusal is no work done."""
+    found = engine.score(sample, extras)
+    if refused := [entry.reason for entry in found if not isinstance(entry, TokenStats)]:
+        raise RuntimeError(f"{len(refused)} texts were not scored: {refused[0]}")
+    return sum(len(entry.logprob) for entry in found)

@@ -23,20 +23,20 @@ def side(name: str, shape: str, dtype: str) -> Iterator[Run]:
     """Starts a side; calling it runs it once and returns the tokens scored."""
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.sides", name, shape, dtype]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin and process.stdout
-    lines = process.stdout
+    asks, answers = process.stdin, process.stdout
+    assert asks and answers
 
     def run() -> int:
-        process.stdin.write("\n")  # type: ignore[union-attr]
-        process.stdin.flush()  # type: ignore[union-attr]
-        return int(lines.readline())
+        asks.write("\n")
+        asks.flush()
+        return int(answers.readline())
 
     try:
         yield run
     finally:
-        process.stdin.close()
+        asks.close()
         process.wait(60)
-        lines.close()
+        answers.close()
 
 
 def _model(shape: str, dtype: str) -> tuple[Any, Any]:
@@ -57,11 +57,11 @@ def _peers_one_pass(shape: str, dtype: str) -> Run:
 
 
 def _one_pass(shape: str, dtype: str) -> Run:
-    from benchmarks.shapes import texts
+    from benchmarks.shapes import scored_tokens, texts
 
     engine, vocabulary = _engine(shape, dtype)
     sample = texts(TEXTS, vocabulary)
-    return lambda: sum(len(stats.logprob) for stats in engine.score(sample))
+    return lambda: scored_tokens(engine, sample)
 
 
 def _peers_prefix(shape: str, dtype: str) -> Run:
@@ -76,12 +76,12 @@ def _peers_prefix(shape: str, dtype: str) -> Run:
 
 
 def _prefix(shape: str, dtype: str) -> Run:
-    from benchmarks.shapes import texts
+    from benchmarks.shapes import scored_tokens, texts
     from probe.models.base import Extras
 
     engine, vocabulary = _engine(shape, dtype)
     sample, extras = texts(100, vocabulary), Extras(prefix=tuple(range(3, 3 + PREFIX)))
-    return lambda: sum(len(stats.logprob) for stats in engine.score(sample, extras))
+    return lambda: scored_tokens(engine, sample, extras)
 
 
 def _peers_six(shape: str, dtype: str) -> Run:

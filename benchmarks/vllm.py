@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from benchmarks.measure import Row, compare, verdict, write
-from benchmarks.shapes import texts
+from benchmarks.shapes import scored_tokens, texts
 from probe.models.vllm import VllmEngine
 from tests.tiny import ASSETS
 
@@ -46,7 +46,7 @@ def rows(folder: Path, dtype: str, rounds: int) -> list[Row]:
 
     def run(label: str, one: VllmEngine) -> int:
         begin = time.process_time()
-        tokens = sum(len(stats.logprob) for stats in one._score(sample))
+        tokens = scored_tokens(one, sample)
         spent[label].append(1e6 * (time.process_time() - begin) / tokens)
         return tokens
 
