@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from probe.ahead import ahead
 from probe.calibration.calibration import Calibration
 from probe.calibration.conformal import q_values
 from probe.calibration.fingerprint import Fingerprint, take
@@ -21,7 +22,7 @@ from probe.errors import FingerprintMismatch, InputError
 from probe.models.base import Engine
 from probe.scores import TABLE, choose, score_all
 from probe.scores.base import View
-from probe.types import Default, Evidence, Result, Score, Text, Tokens, TokenStats, Unscored, Verdict
+from probe.types import Default, Evidence, Result, Text, Tokens, TokenStats, Unscored, Verdict
 
 ALPHA = 0.01
 CHUNK = 256  # texts measured at once: enough to sort by length, few enough for progress
@@ -90,8 +91,14 @@ class Probe:
         """Returns one Result per text, in order. Raises InputError for bad options, never for a bad text."""
         options = Options(None if scores is None else choose(scores), alpha)
         entries = [texts] if isinstance(texts, str | Text) else list(texts)
-        prepared = self.prepare([entry if isinstance(entry, Text) else Text(entry) for entry in entries], options)
-        return self.judge(prepared, self.measure([prepared], progress)[0])
+        every = [entry if isinstance(entry, Text) else Text(entry) for entry in entries]
+        chunks = [every[begin : begin + CHUNK] for begin in range(0, len(every), CHUNK)]
+        results: list[Result] = []
+        for prepared in ahead(lambda chunk: self.prepare(chunk, options), chunks):
+            results += self._results(prepared, self.measure([prepared])[0], len(results))
+            if progress:
+                progress(len(results), len(every))
+        return _with_q_values(results)
 
     def load(self) -> None:
         """Reads the weights now; else the first text that no cache holds does. Raises ModelError."""
@@ -135,12 +142,7 @@ class Probe:
 
     def judge(self, prepared: Prepared, evidence: Sequence[Evidence]) -> list[Result]:
         """Returns the results; q-values are over these texts."""
-        results = [self._result(i, prepared, row) for i, row in enumerate(evidence)]
-        tested = [i for i, result in enumerate(results) if result.verdict and result.verdict.p_value is not None]
-        p_values = [float(v.p_value) for i in tested if (v := results[i].verdict) and v.p_value is not None]
-        for i, q_value in zip(tested, q_values(p_values), strict=True):
-            results[i] = replace(results[i], q_value=q_value)
-        return results
+        return _with_q_values(self._results(prepared, evidence))
 
     def _evidence(self, places: Sequence[tuple[Prepared, int]]) -> list[Evidence]:
         originals = [request.target[row] for request, row in places]
@@ -153,13 +155,19 @@ class Probe:
             for i, (request, row) in enumerate(places)
         ]
 
-    def _result(self, index: int, prepared: Prepared, evidence: Evidence) -> Result:
-        entry = prepared.texts[index]
+    def _results(self, prepared: Prepared, evidence: Sequence[Evidence], first: int = 0) -> list[Result]:
+        """first: the number of the first text among all of the call."""
+        chosen, alpha = choose(prepared.options.scores), prepared.options.alpha
+        pairs = zip(prepared.texts, evidence, strict=True)
+        return [self._result(first + i, entry, row, chosen, alpha) for i, (entry, row) in enumerate(pairs)]
+
+    def _result(self, index: int, entry: Text, evidence: Evidence, chosen: frozenset[str], alpha: float) -> Result:
         if isinstance(evidence.target, Unscored):
             return Result(index, entry.id, None, None, {}, error=f"Cannot score: {evidence.target.reason}.")
         smoothing = self.calibration.smoothing if self.calibration else 1.0
-        scores = score_all(evidence, choose(prepared.options.scores), smoothing)
-        default, verdict = self._verdict(evidence, evidence.target, scores, smoothing, prepared.options.alpha)
+        view = View(evidence, smoothing)
+        scores = score_all(view, chosen)
+        default, verdict = self._verdict(view, alpha)
         reference = evidence.reference if isinstance(evidence.reference, TokenStats) else None
         warnings = evidence.target.tokens.warnings + (reference.tokens.warnings if reference else ())
         return Result(
@@ -167,19 +175,18 @@ class Probe:
             warnings=tuple(dict.fromkeys(self.warnings + warnings)),
         )  # fmt: skip
 
-    def _verdict(
-        self, evidence: Evidence, target: TokenStats, scores: dict[str, Score], smoothing: float, alpha: float
-    ) -> tuple[Default | None, Verdict]:
-        name = self.calibration.score if self.calibration else default_score(evidence)
-        known = scores[name] if scores[name].value is not None else TABLE[name](evidence, smoothing)
+    def _verdict(self, view: View, alpha: float) -> tuple[Default | None, Verdict]:
+        """Rests on the default score, whether it was asked for or not."""
+        name = self.calibration.score if self.calibration else default_score(view)
+        known = TABLE[name].of(view)
         if known.value is None:
             return None, uncalibrated(f"The score {name} is missing: {known.reason}.")
         if self.calibration is None:
             return Default(name, known.value), uncalibrated(_UNCALIBRATED)
-        length, difficulty = len(target.logprob), difficulty_of(evidence)
+        length, difficulty = len(view.target.logprob), difficulty_of(view.evidence)
         calibrated, as_member = self.calibration.calibrated(known.value, length, difficulty)
         claim = self.calibration.claim(alpha)
-        gates = check(self.calibration, claim, evidence.text, Place(length, difficulty, variety_of(target)))
+        gates = check(self.calibration, claim, view.text, Place(length, difficulty, variety_of(view.target)))
         return Default(name, known.value, calibrated), decide(self.calibration, claim, calibrated, as_member, gates)
 
     def _verify(self, calibration: Calibration) -> None:
@@ -201,9 +208,16 @@ class Probe:
                 )
 
 
-def default_score(evidence: Evidence) -> str:
+def _with_q_values(results: list[Result]) -> list[Result]:
+    tested = [i for i, result in enumerate(results) if result.verdict and result.verdict.p_value is not None]
+    p_values = [float(v.p_value) for i in tested if (v := results[i].verdict) and v.p_value is not None]
+    for i, q_value in zip(tested, q_values(p_values), strict=True):
+        results[i] = replace(results[i], q_value=q_value)
+    return results
+
+
+def default_score(view: View) -> str:
     """Returns the score that a verdict rests on: ref, else bits per byte, else Min-K%++, else the loss."""
-    view = View(evidence)
     return next((name for name in _PREFERENCE if TABLE[name].of(view).value is not None), _PREFERENCE[-1])
 
 

@@ -100,7 +100,7 @@ def _choose(measured: Sequence[Sequence[Evidence]]) -> tuple[str, list[str]]:
     good = [row for group in measured for row in group if isinstance(row.target, TokenStats)]
     if not good:
         raise CalibrationError("None of the known texts can be scored; are they empty?")
-    votes = [default_score(row) for row in good[:100]]
+    votes = [default_score(View(row)) for row in good[:100]]
     score = max(set(votes), key=votes.count)
     left_out = sum(TABLE[score](row).value is None for group in measured for row in group)
     return score, [f"{left_out} known texts could not be scored and were left out"] if left_out else []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from probe.types import Floats, Tokens, TokenStats, Unscored
 
@@ -52,6 +53,11 @@ def stats_of(tokens: Tokens, columns: Mapping[str, Floats], windows: int) -> Tok
         return Unscored("the model gives no finite probability for some token; try dtype float32")
     rest = {name: column for name, column in columns.items() if name != "rank"}
     return TokenStats(tokens, rank=columns["rank"].astype(np.int32), windows=windows, **rest)
+
+
+def stats_from(tokens: Tokens, names: Sequence[str], windows: Sequence[npt.NDArray[Any]]) -> TokenStats | Unscored:
+    """The same from one table per window, [scored, columns]."""
+    return stats_of(tokens, dict(zip(names, np.concatenate(windows).T.copy(), strict=True)), len(windows))
 
 
 class Tokenizing:

@@ -19,7 +19,7 @@ import numpy as np
 
 from probe.data.windows import POLICY, Window, cut
 from probe.errors import ModelError
-from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing, stats_of
+from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing, stats_from
 from probe.models.dialects import DIALECTS, Dialect
 from probe.models.tokens import CANARY, Tokenizer, open_tokenizer
 from probe.types import Floats, Tokens, TokenStats, Unscored
@@ -99,9 +99,7 @@ class RemoteEngine(Tokenizing):
             self._failed += 1
             return Unscored(str(error))
         self._failed = 0
-        table = np.concatenate(rows)
-        columns = {name: table[:, place].copy() for place, name in enumerate(self._dialect.columns)}
-        return stats_of(tokens, columns, len(windows))
+        return stats_from(tokens, self._dialect.columns, rows)
 
     def _ask(self, client: httpx2.Client, dialect: Dialect, window: Window) -> Floats:
         """Returns [tokens - 1, columns of the dialect]. Raises ModelError."""

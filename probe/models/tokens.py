@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ class Tokenizer:
                 f"{type(tokenizer).__name__} gives no character offsets: save it in the tokenizer.json format "
                 "(AutoTokenizer.from_pretrained(ID).save_pretrained(FOLDER)) and name that folder."
             )
-        self._tokenizer = tokenizer
+        tokenizer(
+            CANARY, truncation=False, padding=False, verbose=False
+        )  # sets the backend up so, for every later call
+        self._backend = tokenizer.backend_tokenizer
         self._specials = frozenset(tokenizer.all_special_ids)
         self.warnings = tuple(_disagreements(tokenizer, source))
         self.hash = _hash(tokenizer)
@@ -45,31 +49,24 @@ class Tokenizer:
         return [refusal or next(rows) for refusal in refused]
 
     def _encode(self, texts: list[str]) -> list[Tokens | Unscored]:
-        encoded = self._tokenizer(
-            texts, return_offsets_mapping=True, return_special_tokens_mask=True, return_attention_mask=False,
-            truncation=False, padding=False, verbose=False,
-        )  # fmt: skip
-        columns = zip(
-            texts, encoded["input_ids"], encoded["offset_mapping"], encoded["special_tokens_mask"], strict=True
-        )
-        return [self._tokens(*row) for row in columns]
+        encodings = self._backend.encode_batch(texts)  # transformers would copy every column into lists first
+        return [self._tokens(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
 
-    def _tokens(
-        self, text: str, ids: list[int], offsets: list[tuple[int, int]], special: list[int]
-    ) -> Tokens | Unscored:
-        added = np.asarray(special, dtype=bool)
-        own = np.flatnonzero(~added)
-        if not len(own):
+    def _tokens(self, text: str, encoding: Any) -> Tokens | Unscored:
+        special = encoding.special_tokens_mask
+        if 0 not in special:
             return Unscored("the tokenizer makes no token of this text")
-        has_bos = own[0] > 0
-        if has_bos:
-            own = np.concatenate([own[:1] - 1, own])
-        if len(own) < 2:
+        first, last = special.index(0), len(special) - special[::-1].index(0)
+        has_bos = first > 0
+        begin = first - 1 if has_bos else first
+        if last - begin < 2:
             return Unscored("one token only: the first token is context, so nothing is left to score")
-        chosen = np.asarray(ids, dtype=np.int32)[own]
-        span = np.asarray(offsets, dtype=np.int32).reshape(-1, 2)[own]
-        warnings = tuple(self._losses(text, chosen.tolist()[int(has_bos) :], span[int(has_bos) :]))
-        return Tokens(chosen, span[1:, 0].copy(), span[1:, 1].copy(), bool(has_bos), warnings)
+        ids = encoding.ids[begin:last]
+        span = np.fromiter(chain.from_iterable(encoding.offsets), np.int32, 2 * len(special)).reshape(-1, 2)
+        own = span[first:last]
+        warnings = tuple(self._losses(text, ids[has_bos:], own))
+        scored = span[begin + 1 : last]
+        return Tokens(np.array(ids, dtype=np.int32), scored[:, 0].copy(), scored[:, 1].copy(), has_bos, warnings)
 
     def _losses(self, text: str, ids: list[int], span: Ints) -> list[str]:
         lost = [character for gap in _gaps(span, len(text)) for character in text[gap] if not character.isspace()]
@@ -84,9 +81,10 @@ class Tokenizer:
 
 def _gaps(span: Ints, length: int) -> Iterator[slice]:
     """Yields the parts of a text of this many characters that no token covers; span [tokens, 2]."""
-    reached = np.maximum.accumulate(np.concatenate([[0], span[:, 1]]))
-    begins = np.append(span[:, 0], length)
-    for place in np.flatnonzero(begins > reached):
+    reached, begins = np.zeros(len(span) + 1, np.int32), np.empty(len(span) + 1, np.int32)
+    np.maximum.accumulate(span[:, 1], out=reached[1:])
+    begins[:-1], begins[-1] = span[:, 0], length
+    for place in (begins > reached).nonzero()[0]:
         yield slice(int(reached[place]), int(begins[place]))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from probe.data.windows import POLICY, Window, cut
 from probe.errors import ModelError
-from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing, stats_of
+from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing, stats_from
 from probe.models.load import Source, find
 from probe.models.local import LocalEngine
 from probe.models.vllm_plugin import ACTIVE, COLUMNS, register
@@ -25,6 +25,7 @@ SELF_TEST = "The test compares the mean loss of this sentence, and 3 numbers: 17
 TOLERANCE = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}  # nats, of the text's loss
 _LEAST_HEAD = 32  # its CPU attention takes no smaller heads
 _CPU = {"VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+_COLUMNS = {"pooling": COLUMNS, "prompt_logprobs": ("logprob", "rank")}  # by route
 Rows = list[np.ndarray[Any, Any]]
 
 
@@ -102,7 +103,7 @@ class VllmEngine(Tokenizing):
         flat = [window for group in windows for window in group]
         rows = iter(self._behind(prefix, flat) if len(prefix) and self._route == "pooling" else self._run(flat))
         return [
-            _stats(tokens, [next(rows)[-window.scored :] for window in group])
+            stats_from(tokens, _COLUMNS[self._route], [next(rows)[-window.scored :] for window in group])
             for tokens, group in zip(texts, windows, strict=True)
         ]
 
@@ -122,9 +123,7 @@ class VllmEngine(Tokenizing):
             return []
         prompts = [{"prompt_token_ids": window.ids.tolist()} for window in windows]
         if self._route == "pooling":
-            from vllm import PoolingParams
-
-            options = PoolingParams(use_activation=False, **pooling)
+            options = _pooling(use_activation=False, **pooling)
             outputs = self._llm.encode(prompts, options, pooling_task="token_classify", use_tqdm=False)
             return [output.outputs.data.numpy() for output in outputs]
         from vllm import SamplingParams
@@ -159,6 +158,17 @@ class VllmEngine(Tokenizing):
         )  # fmt: skip
 
 
+def _pooling(**options: Any) -> Any:
+    """Returns parameters that all prompts share: vLLM would copy them twice a prompt, a third of its Python time."""
+    from vllm import PoolingParams
+
+    class Shared(PoolingParams):  # type: ignore[misc]
+        def clone(self) -> PoolingParams:
+            return self
+
+    return Shared(**options)
+
+
 def _config(source: Source) -> Any:
     from transformers import AutoConfig
 
@@ -168,10 +178,3 @@ def _config(source: Source) -> Any:
 def _logprobs(found: Sequence[Any], window: Window) -> np.ndarray[Any, Any]:
     own = [row[token] for row, token in zip(found[1:], window.ids[1:].tolist(), strict=True)]
     return np.array([[entry.logprob, entry.rank - 1] for entry in own], dtype=np.float32)
-
-
-def _stats(tokens: Tokens, rows: Rows) -> TokenStats | Unscored:
-    table = np.concatenate(rows)
-    names = COLUMNS if table.shape[1] == len(COLUMNS) else ("logprob", "rank")
-    columns = {name: np.ascontiguousarray(table[:, place]) for place, name in enumerate(names)}
-    return stats_of(tokens, columns, len(rows))

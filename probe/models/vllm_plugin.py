@@ -2,7 +2,8 @@
 
 A `vllm.general_plugins` entry point, idle unless ACTIVE is set. It re-registers every causal language model *under its
 own name* (a renamed architecture breaks the loading of some) as a lazily built subclass whose pooler takes the hidden
-states [tokens, width], makes logits in chunks and returns [tokens - 1, 4]: logprob, mu, sigma, rank of the next token.
+states [tokens, width], makes logits in tiles or chunks and returns [tokens - 1, 4]: logprob, mu, sigma, rank of
+the next token.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import Any
 ACTIVE = "MEMPROBE_VLLM_STATISTICS"
 COLUMNS = ("logprob", "mu", "sigma", "rank")
 _ENDINGS = ("ForCausalLM", "LMHeadModel")
-
 
 _originals: dict[str, Any] = {}
 
@@ -52,13 +52,35 @@ def _statistics_class(original: Any) -> Any:
 
         def __init__(self, *, vllm_config: Any, prefix: str = "", **options: Any) -> None:
             super().__init__(vllm_config=vllm_config, prefix=prefix, **options)
-            self.pooler = _pooler(self.compute_logits)
+            self.pooler = _pooler(self)
 
     Statistics.__name__ = Statistics.__qualname__ = original.__name__
     return Statistics
 
 
-def _pooler(compute_logits: Any) -> Any:
+def _head(model: Any, hidden: Any) -> Any:
+    """Returns what makes logits of hidden [tokens, width]: the plain layer, which reduce() streams, where it is one.
+
+    None where this process has none: of several tensor-parallel ranks, one gathers them.
+    """
+    import torch
+
+    wanted = model.compute_logits(hidden[:4])
+    if wanted is None:
+        return None
+    weight = getattr(getattr(model, "lm_head", None), "weight", None)  # another dtype or layout where it is quantised
+    if isinstance(weight, torch.Tensor) and weight.dtype == hidden.dtype and weight.shape[1:] == hidden.shape[1:]:
+        plain = torch.nn.Linear(1, 1, bias=False, device="meta")
+        plain.weight = torch.nn.Parameter(weight[: wanted.shape[1]], requires_grad=False)  # vLLM pads the vocabulary
+        plain.out_features, plain.in_features = plain.weight.shape
+        found = plain(hidden[:4])
+        close = 1e-3 if hidden.dtype == torch.float32 else 1e-2
+        if found.shape == wanted.shape and torch.allclose(found, wanted, rtol=close, atol=close):
+            return plain
+    return model.compute_logits
+
+
+def _pooler(model: Any) -> Any:
     import torch
     from torch import Tensor
     from vllm.model_executor.layers.pooler.abstract import Pooler
@@ -66,9 +88,7 @@ def _pooler(compute_logits: Any) -> Any:
 
     from probe.models.statistics import reduce
 
-    def head(hidden: Tensor) -> Tensor:
-        logits = compute_logits(hidden)
-        return hidden.new_zeros(len(hidden), 1) if logits is None else logits  # only one tensor-parallel rank has them
+    heads: list[Any] = []
 
     class StatisticsPooler(Pooler):  # type: ignore[misc]
         """Keeps the pieces of a prompt that is prefilled in chunks until it is whole."""
@@ -101,9 +121,11 @@ def _pooler(compute_logits: Any) -> Any:
                 following = ids[end - size + 1 : end + 1]
                 targets.append(torch.nn.functional.pad(following, (0, size - len(following))))
             wanted = torch.cat(targets).to(hidden.device)
-            if head(hidden[:1]).shape[1] == 1:
-                wanted = torch.zeros_like(wanted)
-            columns = reduce(head, hidden, wanted)
+            if not heads:  # the weights are read after the pooler is made
+                heads.append(_head(model, hidden))
+            if heads[0] is None:
+                return hidden.new_zeros(len(hidden), len(COLUMNS), dtype=torch.float32)
+            columns = reduce(heads[0], hidden, wanted)
             return torch.stack([getattr(columns, name).float() for name in COLUMNS], dim=1)
 
     return StatisticsPooler()

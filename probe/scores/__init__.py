@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from probe.errors import UnknownName
 from probe.scores import ez, loss, lowercase, mink, minkpp, minkpp_diff, ref, surp, wbc, zlib
-from probe.scores.base import EZ_SMOOTHING, Method, View
-from probe.types import Evidence, Score
+from probe.scores.base import Method, View
+from probe.types import Score
 
 VERSION = "1"  # of the formulas: a calibration made under another is refused
 _METHODS = (
@@ -26,7 +26,6 @@ def choose(names: Iterable[str] | None) -> frozenset[str]:
     return chosen
 
 
-def score_all(evidence: Evidence, chosen: frozenset[str], smoothing: float = EZ_SMOOTHING) -> dict[str, Score]:
+def score_all(view: View, chosen: frozenset[str]) -> dict[str, Score]:
     """Returns every row of the table; those not chosen say so."""
-    view = View(evidence, smoothing)
     return {name: method.of(view) if name in chosen else NOT_REQUESTED for name, method in TABLE.items()}

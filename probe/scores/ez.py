@@ -23,8 +23,8 @@ def parts(view: View) -> tuple[float, float]:
     """Returns P and N in nats."""
     wrong = view.target.rank > 0
     chosen = view.d[wrong] if np.count_nonzero(wrong) >= FEWEST else view.d
-    gained = float(np.maximum(chosen, 0).sum())
-    return gained, gained - float(chosen.sum())
+    gained = float(np.add.reduce(np.maximum(chosen, 0)))
+    return gained, gained - float(np.add.reduce(chosen))
 
 
 SCORE = Method("ez", ez, ("logprob", "same_tokenizer"), "arXiv:2601.12104")

@@ -8,7 +8,7 @@ SHARE = 0.2
 
 
 def mink(view: View) -> float:
-    return mean(lowest(view.l, SHARE))
+    return mean(lowest(view.ascending, SHARE))
 
 
 SCORE = Method("mink", mink, ("logprob",), "Shi et al. 2023, arXiv:2310.16789")

@@ -10,7 +10,7 @@ SHARE, ENTROPY = 0.4, 2.0
 
 def surp(view: View) -> float | Unscored:
     assert view.target.mu is not None
-    chosen = view.l[(view.l <= lowest(view.l, SHARE).max()) & (view.target.mu > -ENTROPY)]
+    chosen = view.l[(view.l <= lowest(view.ascending, SHARE)[-1]) & (view.target.mu > -ENTROPY)]
     return mean(chosen) if len(chosen) else Unscored("no token is both surprising and confidently predicted")
 
 

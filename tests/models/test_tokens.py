@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.models.tokens import Tokenizer
+from probe.models.tokens import CANARY, Tokenizer
 from probe.types import Tokens, Unscored
 from tests.tiny import ASSETS
 
@@ -74,6 +74,40 @@ def test_any_text_is_tokenised_whole_or_refused(text: str) -> None:
     for start, end in zip(found.start, found.end, strict=True):
         covered[start:end] = True
     assert covered.all()
+
+
+def same_as_transformers(folder: Path) -> None:
+    from transformers import AutoTokenizer
+
+    texts = [
+        CANARY,
+        "Two words",
+        "x <|endoftext|> y </s> <s> z",
+        "  lead and trail \n",
+        "naïve 漢字 👩‍👩‍👧",
+        "a\0b " * 700,
+    ]
+    found, plain = load(folder)(texts), AutoTokenizer.from_pretrained(folder)
+    wanted = plain(texts, return_offsets_mapping=True, return_special_tokens_mask=True, verbose=False)
+    columns = zip(wanted["input_ids"], wanted["offset_mapping"], wanted["special_tokens_mask"], strict=True)
+    for tokens, (ids, offsets, special) in zip(found, columns, strict=True):
+        assert isinstance(tokens, Tokens)
+        own = [place for place, added in enumerate(special) if not added]
+        assert tokens.ids[int(tokens.has_bos) :].tolist() == [ids[place] for place in own]
+        scored = [offsets[place] for place in own][0 if tokens.has_bos else 1 :]
+        assert list(zip(tokens.start.tolist(), tokens.end.tolist(), strict=True)) == scored
+        assert not tokens.has_bos or tokens.ids[0] == ids[0]
+
+
+def test_the_embedded_tokenizer_gives_what_transformers_gives() -> None:
+    same_as_transformers(ASSETS / "target")
+
+
+@pytest.mark.parametrize(
+    "name", ["tokenizers/gpt2-hf", "tokenizers/gpt-neox-20b-hf", "models/stories260K", "models/TinyStories-656K"]
+)
+def test_real_tokenizers_give_what_transformers_gives(shared: Path, name: str) -> None:
+    same_as_transformers(shared / name)
 
 
 @pytest.mark.parametrize("text", ["a\0b", "👩‍👩‍👧 emoji", "naïve “quotes”", "漢字かな"])

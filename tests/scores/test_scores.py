@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from probe.errors import UnknownName
 from probe.scores import TABLE, choose, score_all
+from probe.scores.base import View
 from probe.types import Evidence, Score, Tokens, TokenStats, Unscored
 
 TEXT = "abcdefghij"
@@ -136,7 +137,7 @@ def test_an_engine_without_moments_says_so(name: str) -> None:
 
 
 def test_choice() -> None:
-    chosen = score_all(evidence(stats(L)), choose(["loss"]))
+    chosen = score_all(View(evidence(stats(L))), choose(["loss"]))
     assert list(chosen) == list(TABLE)
     assert chosen["loss"].value == -5.5
     assert chosen["mink"] == Score(reason="not requested")
