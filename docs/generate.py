@@ -12,14 +12,19 @@ HEAD = """# Scores
 
 Higher means a likelier member. Formulas are those of the files' own docstrings.
 
-| id | needs | source |
-|---|---|---|
+`passes` counts the texts that the target reads for the score, the text itself among them; scores of more than two are
+computed where they are named.
+
+| id | needs | passes | source |
+|---|---|---|---|
 """
 
 
 def scores() -> str:
     """Returns docs/scores.md."""
-    rows = [f"| `{name}` | {', '.join(method.needs)} | {method.paper} |" for name, method in TABLE.items()]
+    rows = [
+        f"| `{name}` | {', '.join(method.needs)} | {method.passes} | {method.paper} |" for name, method in TABLE.items()
+    ]
     modules = dict.fromkeys(inspect.getmodule(method.function) for method in TABLE.values())
     formulas = [f"## {module.__name__.split('.')[-1]}\n{inspect.getdoc(module)}" for module in modules if module]
     return HEAD + "\n".join(rows) + "\n\n" + "\n\n".join(formulas) + "\n"

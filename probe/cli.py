@@ -64,14 +64,14 @@ def probe(
     inputs: Annotated[list[str], typer.Argument(help="texts, or files (.jsonl .csv .tsv .txt); - reads one text")],
     target: Target = None, reference: Reference = None, calibration: CalibrationName = None, dtype: Dtype = None,
     device_map: DeviceMap = None, revision: Revision = None,
-    scores: Annotated[str | None, typer.Option(help="ids to compute, comma-separated; all by default")] = None,
+    scores: Annotated[str | None, typer.Option(help="ids to compute, comma-separated; see docs/scores.md")] = None,
     alpha: Annotated[float, typer.Option(help="the false-positive rate that a `member` claims")] = 0.01,
     text_column: TextColumn = "text", id_column: IdColumn = "id",
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object per text")] = False,
     tokens: Annotated[bool, typer.Option(help="with --json: every token's log-probability, rank and place")] = False,
 ) -> None:  # fmt: skip
     """Judges texts without a server."""
-    from probe.pipeline import Options
+    from probe.prepare import Options
     from probe.scores import choose
     from probe.show import progress, table
 

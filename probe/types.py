@@ -8,6 +8,7 @@ Values only, no behaviour beyond derived figures. A score is higher for a likeli
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -78,12 +79,12 @@ class Unscored:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """All that the scores of one text may look at."""
+    """All that the scores of one text may look at. copies: under the target, by their name (scores/copies.py)."""
 
     text: str
     target: TokenStats | Unscored
     reference: TokenStats | Unscored
-    lowercase: TokenStats | Unscored
+    copies: Mapping[str, Sequence[TokenStats | Unscored]] = field(default_factory=dict)
     same_tokenizer: bool = True
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from probe.errors import Busy, InputError
-from probe.pipeline import Options, Prepared, Probe
+from probe.pipeline import Probe
+from probe.prepare import Options, Prepared
 from probe.types import Evidence, Result, Text
 
 SHARED_TOKENS = 16_384  # a pass takes waiting requests up to this many tokens, and always one
@@ -59,9 +60,9 @@ class Batcher:
         self._pending += 1
         try:
             prepared = await self.on("pre", lambda: probe.prepare(texts, options))
-            if (tokens := prepared.tokens) > self._most_tokens:
+            if (tokens := prepared.read) > self._most_tokens:
                 raise InputError(
-                    f"{tokens:,} tokens; a request takes at most {self._most_tokens:,}. Send several.", "input"
+                    f"{tokens:,} tokens to read; a request takes at most {self._most_tokens:,}. Send several.", "input"
                 )
             waiting = _Waiting(probe, prepared, asyncio.get_running_loop().create_future())
             await self._queue.put(waiting)
@@ -82,10 +83,10 @@ class Batcher:
         """Takes the first request and those behind it that share its probe and fit beside it."""
         first = self._held or await self._queue.get()
         self._held = None
-        group, tokens = [first], first.prepared.tokens
+        group, tokens = [first], first.prepared.read
         while not self._queue.empty():
             following = self._queue.get_nowait()
-            tokens += following.prepared.tokens
+            tokens += following.prepared.read
             if following.probe is not first.probe or tokens > SHARED_TOKENS:
                 self._held = following
                 break

@@ -47,7 +47,7 @@ class ProbeRequest(BaseModel):
     )
     model: str = Field(description="an id of GET /v1/models")
     input: AnyText | list[AnyText | Entry] = Field(description="one text, or a list of texts or of {id, text}")
-    scores: list[str] | None = Field(None, description="ids to compute; all by default")
+    scores: list[str] | None = Field(None, description="ids to compute; by default those of two passes at most")
     calibration: str | None = Field(None, description="a name of GET /v1/calibrations; the model's own by default")
     alpha: float = Field(0.01, description="the false-positive rate that a `member` claims")
     return_tokens: bool = Field(False, description="adds offsets, log-probabilities and ranks of every token")

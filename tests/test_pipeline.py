@@ -12,7 +12,9 @@ import pytest
 from probe import Text, open_probe
 from probe.calibration.calibration import Sentinel
 from probe.errors import FingerprintMismatch, InputError, UnknownName
-from probe.pipeline import Options, Probe
+from probe.pipeline import Probe
+from probe.prepare import Options
+from probe.scores import TABLE, choose
 from probe.types import Call
 from tests.tiny import ASSETS
 
@@ -107,10 +109,18 @@ def test_token_limit(demo: Probe) -> None:
 
 
 def test_requests_measured_together_are_answered_apart(demo: Probe) -> None:
-    requests = [demo.prepare([Text(text)], Options()) for text in SENTENCES]
-    for request, evidence, text in zip(requests, demo.measure(requests), SENTENCES, strict=True):
-        (together,), (alone,) = demo.judge(request, evidence), demo(text)
-        assert together.scores["loss"].value == pytest.approx(alone.scores["loss"].value, abs=1e-4)
+    wanted = [None, choose(["pac", "loss"]), choose(["loss"]), choose([*TABLE])]  # with copies and without
+    texts = zip(SENTENCES, wanted, strict=True)
+    requests = [demo.prepare([Text(text)], Options(scores=scores)) for text, scores in texts]
+    found = zip(requests, demo.measure(requests), SENTENCES, wanted, strict=True)
+    for request, evidence, text, scores in found:
+        (together,), (alone,) = demo.judge(request, evidence), demo(text, scores=scores)
+        for name in TABLE:
+            assert together.scores[name].reason == alone.scores[name].reason
+            if alone.scores[name].value is not None:
+                assert together.scores[name].value == pytest.approx(alone.scores[name].value, abs=1e-4)
+    assert requests[2].read == requests[2].tokens < requests[0].read
+    assert requests[1].read > 5 * requests[1].tokens  # five copies; a request's limit counts them
 
 
 def test_without_calibration_nothing_is_claimed() -> None:

@@ -14,10 +14,13 @@ from probe.calibration.calibration import Calibration, Sentinel, Vector
 from probe.calibration.residual import FEWEST, fit
 from probe.data.overlap import index
 from probe.errors import CalibrationError
-from probe.pipeline import Options, Probe, Progress, default_score, difficulty_of, variety_of
+from probe.judge import default_score, difficulty_of, variety_of
+from probe.measure import Progress
+from probe.pipeline import Probe
+from probe.prepare import Options
 from probe.scores import TABLE
-from probe.scores.base import EZ_SMOOTHING, View
 from probe.scores.ez import parts
+from probe.scores.view import EZ_SMOOTHING, View
 from probe.types import Evidence, Text, TokenStats
 
 SENTINELS = 32

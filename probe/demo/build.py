@@ -25,8 +25,9 @@ from probe.demo.locate import Mark, mark, write
 from probe.demo.records import planted, strangers
 from probe.demo.roles import Roles, assign, prose
 from probe.demo.train import Recipe, encode, new_model, train, train_tokenizer
+from probe.measure import Progress
 from probe.models.local import LocalEngine
-from probe.pipeline import Probe, Progress
+from probe.pipeline import Probe
 from probe.versions import versions
 
 VOCABULARY, WIDTH, LAYERS = 2048, 128, 4

@@ -5,25 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from probe.errors import UnknownName
-from probe.scores import ez, loss, lowercase, mink, minkpp, minkpp_diff, ref, surp, wbc, zlib
-from probe.scores.base import Method, View
+from probe.scores import ez, loss, lowercase, mink, minkpp, minkpp_diff, pac, ref, surp, wbc, zlib
+from probe.scores.base import Method
+from probe.scores.copies import Copies
+from probe.scores.view import View
 from probe.types import Score
 
+PASSES = 2  # of the target: scores that take more are computed where they are named
 VERSION = "1"  # of the formulas: a calibration made under another is refused
 _METHODS = (
-    loss.SCORE, zlib.SCORE, zlib.RATE, lowercase.SCORE, mink.SCORE, minkpp.SCORE, surp.SCORE,
+    loss.SCORE, zlib.SCORE, zlib.RATE, lowercase.SCORE, mink.SCORE, minkpp.SCORE, surp.SCORE, pac.SCORE,
     ref.SCORE, ref.BYTES, wbc.SCORE, ez.SCORE, minkpp_diff.SCORE,
 )  # fmt: skip
 TABLE: dict[str, Method] = {method.id: method for method in _METHODS}
+_FEW = frozenset(name for name, method in TABLE.items() if method.passes <= PASSES)
 NOT_REQUESTED = Score(reason="not requested")
 
 
 def choose(names: Iterable[str] | None) -> frozenset[str]:
-    """Returns the ids to compute, all by default. Raises UnknownName."""
-    chosen = frozenset(TABLE if names is None else names)
+    """Returns the ids to compute, by default those of few passes. Raises UnknownName."""
+    chosen = _FEW if names is None else frozenset(names)
     if unknown := sorted(chosen - TABLE.keys()):
         raise UnknownName(f"No score named {', '.join(unknown)}. There are: {', '.join(TABLE)}.", "scores")
     return chosen
+
+
+def copies_for(chosen: frozenset[str]) -> dict[str, Copies]:
+    """Returns the copies that these scores read, by name."""
+    found = [TABLE[name].copies for name in sorted(chosen)]
+    return {copies.name: copies for copies in found if copies}
 
 
 def score_all(view: View, chosen: frozenset[str]) -> dict[str, Score]:

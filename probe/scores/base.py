@@ -3,108 +3,12 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
-from probe.types import Evidence, Score, TokenStats, Unscored
-
-Need = Literal["logprob", "moments", "lowercase", "reference", "reference_moments", "same_tokenizer"]
-Vector = npt.NDArray[np.float64]
-EZ_SMOOTHING = 1.0  # nats; a calibration brings its own
-MINKPP_SHARE = 0.2
-_FLAT = 1e-6  # a next-token distribution with one possible token has sigma 0
-
-
-class View:
-    """Evidence as the formulas read it: what several of them need is computed once, what is missing is a reason."""
-
-    def __init__(self, evidence: Evidence, smoothing: float = EZ_SMOOTHING) -> None:
-        self.evidence, self.text, self.smoothing = evidence, evidence.text, smoothing
-        self._missing: dict[Need, Unscored | None] = {}
-
-    @property
-    def target(self) -> TokenStats:
-        assert isinstance(self.evidence.target, TokenStats)
-        return self.evidence.target
-
-    @property
-    def reference(self) -> TokenStats:
-        assert isinstance(self.evidence.reference, TokenStats)
-        return self.evidence.reference
-
-    @property
-    def lowercase(self) -> TokenStats:
-        assert isinstance(self.evidence.lowercase, TokenStats)
-        return self.evidence.lowercase
-
-    @cached_property
-    def l(self) -> Vector:  # noqa: E743 - the formulas' own letter
-        """float64 [tokens], nats, under the target."""
-        return self.target.logprob.astype(np.float64)
-
-    @cached_property
-    def r(self) -> Vector:
-        """The same under the reference."""
-        return self.reference.logprob.astype(np.float64)
-
-    @cached_property
-    def d(self) -> Vector:
-        """l - r."""
-        return self.l - self.r
-
-    @cached_property
-    def ascending(self) -> Vector:
-        """l from the least likely token to the likeliest."""
-        return np.sort(self.l)
-
-    @cached_property
-    def compressed(self) -> int:
-        return compressed(self.text)
-
-    @cached_property
-    def minkpp(self) -> float:
-        return minkpp_of(self.target)
-
-    @cached_property
-    def unlike(self) -> Unscored | None:
-        """Per-token differences exist only where both models read the same ids in the same places."""
-        target, reference = self.evidence.target, self.evidence.reference
-        if isinstance(target, Unscored):
-            return target
-        if isinstance(reference, Unscored):
-            return reference
-        one, other = target.tokens, reference.tokens
-        same = self.evidence.same_tokenizer and (one is other or np.array_equal(one.ids, other.ids))
-        return None if same else Unscored("the reference has another tokenizer, so per-token differences do not exist")
-
-    def missing(self, need: Need) -> Unscored | None:
-        """Returns why this evidence lacks what a formula needs, or None."""
-        if need not in self._missing:
-            self._missing[need] = self._lacks(need)
-        return self._missing[need]
-
-    def _lacks(self, need: Need) -> Unscored | None:
-        if need == "same_tokenizer":
-            return self.unlike
-        stats = self.evidence.target
-        if need not in ("moments", "logprob"):
-            stats = self.evidence.lowercase if need == "lowercase" else self.evidence.reference
-        if isinstance(stats, Unscored):
-            return stats
-        if stats.mu is None and "moments" in need:
-            return Unscored("this engine gives no full-vocabulary moments")
-        return None
-
-
-def compressed(text: str) -> int:
-    """Returns the bytes of the UTF-8 text under zlib's level 6, which the peers use; half a surrogate pair is one."""
-    return len(zlib.compress(text.encode(errors="replace"), 6))
+from probe.scores.copies import Copies
+from probe.scores.view import EZ_SMOOTHING, Need, View
+from probe.types import Evidence, Score, Unscored
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +19,7 @@ class Method:
     function: Callable[[View], float | Unscored]
     needs: tuple[Need, ...]
     paper: str
+    copies: Copies | None = None
 
     def __call__(self, evidence: Evidence, smoothing: float = EZ_SMOOTHING) -> Score:
         """Returns the score, or the reason why this evidence does not give it."""
@@ -125,24 +30,14 @@ class Method:
         for need in self.needs:
             if missing := view.missing(need):
                 return Score(reason=missing.reason)
+        if self.copies and (lacking := view.lacks(self.copies.name)):
+            return Score(reason=lacking.reason)
         value = self.function(view)
         if isinstance(value, Unscored):
             return Score(reason=value.reason)
         return Score(value=float(value)) if math.isfinite(value) else Score(reason="the value is not a finite number")
 
-
-def mean(values: Vector) -> float:
-    """What ndarray.mean gives, in a fourth of its time on short texts."""
-    return float(np.add.reduce(values)) / len(values)
-
-
-def minkpp_of(stats: TokenStats) -> float:
-    """Returns Min-K%++ (minkpp.py) of one model's statistics, which must hold moments."""
-    assert stats.mu is not None and stats.sigma is not None
-    distance = stats.logprob.astype(np.float64) - stats.mu
-    return mean(lowest(np.sort(distance / np.maximum(stats.sigma, _FLAT)), MINKPP_SHARE))
-
-
-def lowest(ascending: Vector, share: float) -> Vector:
-    """Returns the k = max(1, floor(share * n)) smallest of sorted values (methods' convention for "lowest K%")."""
-    return ascending[: max(1, int(share * len(ascending)))]
+    @property
+    def passes(self) -> int:
+        """Texts that the target reads for this score, the text itself among them."""
+        return 1 + (self.copies.number if self.copies else 0)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from probe.scores.base import Method, View
+from probe.scores.base import Method
+from probe.scores.view import View
 
 FEWEST = 2
 

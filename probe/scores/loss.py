@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from probe.scores.base import Method, View, mean
+from probe.scores.base import Method
+from probe.scores.view import View, mean
 
 
 def loss(view: View) -> float:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from probe.scores.base import Method, View
+from probe.scores.base import Method
+from probe.scores.copies import LOWERCASE
+from probe.scores.view import View
 from probe.types import Unscored
 
 
 def lowercase(view: View) -> float | Unscored:
     if view.target.loss <= 0:
         return Unscored("the loss is exactly 0, so the ratio has no bound")
-    return view.lowercase.loss / view.target.loss
+    (copy,) = view.copies(LOWERCASE.name)
+    return copy.loss / view.target.loss
 
 
-SCORE = Method("lowercase", lowercase, ("logprob", "lowercase"), "Carlini et al. 2021, arXiv:2012.07805")
+SCORE = Method("lowercase", lowercase, ("logprob",), "Carlini et al. 2021, arXiv:2012.07805", LOWERCASE)

@@ -5,7 +5,8 @@ mu and sigma are moments of log p under p itself; an unweighted vocabulary mean 
 
 from __future__ import annotations
 
-from probe.scores.base import Method, View
+from probe.scores.base import Method
+from probe.scores.view import View
 
 
 def minkpp(view: View) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from probe.scores.base import Method, View, minkpp_of
+from probe.scores.base import Method
+from probe.scores.view import View, minkpp_of
 
 
 def minkpp_diff(view: View) -> float:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from probe.scores.base import Method, View, mean
+from probe.scores.base import Method
+from probe.scores.view import View, mean
 from probe.types import TokenStats, Unscored
 
 

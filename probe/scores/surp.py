@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from probe.scores.base import Method, View, lowest, mean
+from probe.scores.base import Method
+from probe.scores.view import View, lowest, mean
 from probe.types import Unscored
 
 SHARE, ENTROPY = 0.4, 2.0

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from probe.scores.base import Method, View, mean
+from probe.scores.base import Method
+from probe.scores.view import View, mean
 
 WIDTHS = (2, 3, 4, 6, 9, 13, 18, 25, 32, 40)
 _STEP = 1e-6

@@ -6,7 +6,8 @@ compress to other sizes, so the runtime version is part of a result's provenance
 
 from __future__ import annotations
 
-from probe.scores.base import Method, View, mean
+from probe.scores.base import Method
+from probe.scores.view import View, mean
 
 
 def zlib(view: View) -> float:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from probe.scores.base import compressed
+from probe.scores.view import compressed
 from probe.types import Unscored
 
 SAMPLES = 10  # as in the paper

@@ -8,7 +8,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends
 
 from probe.errors import InputError
-from probe.pipeline import Options
+from probe.prepare import Options
 from probe.response import fingerprint_dict, result_dict
 from probe.scores import choose
 from probe.types import Text

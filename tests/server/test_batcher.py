@@ -10,7 +10,8 @@ import pytest
 
 from probe.errors import Busy
 from probe.models.base import NO_EXTRAS, Engine, Extras
-from probe.pipeline import Options, Probe
+from probe.pipeline import Probe
+from probe.prepare import Options
 from probe.types import Text, Tokens, TokenStats, Unscored
 from server.batcher import Batcher
 

@@ -1,0 +1,51 @@
+"""Tokens -> statistics: the forward passes of target and reference, over the texts of all requests together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from probe.models.base import Engine
+from probe.prepare import NO_REFERENCE, Prepared
+from probe.types import Evidence, Tokens, TokenStats, Unscored
+
+CHUNK = 256  # texts measured at once: enough to sort by length, few enough for progress
+Progress = Callable[[int, int], None]  # texts done, texts in all
+
+
+def measure(
+    target: Engine, reference: Engine | None, alike: bool, requests: Sequence[Prepared],
+    progress: Progress | None = None,
+) -> list[list[Evidence]]:  # fmt: skip
+    """Returns one list of Evidence per request. alike: both models read the same tokens."""
+    places = [(request, row) for request in requests for row in range(len(request.texts))]
+    evidence: list[Evidence] = []
+    for begin in range(0, len(places), CHUNK):
+        evidence += _evidence(target, reference, alike, places[begin : begin + CHUNK])
+        if progress:
+            progress(len(evidence), len(places))
+    rows = iter(evidence)
+    return [[next(rows) for _ in request.texts] for request in requests]
+
+
+def _evidence(
+    target: Engine, reference: Engine | None, alike: bool, places: Sequence[tuple[Prepared, int]]
+) -> list[Evidence]:
+    originals = [request.target[row] for request, row in places]
+    copies = [entry for request, row in places for group in request.copies.values() for entry in group[row]]
+    stats = iter(_score(target, [*originals, *copies]))  # copies ride in the same batches
+    references = [request.reference[row] for request, row in places]
+    reference_stats = _score(reference, references) if reference else [NO_REFERENCE] * len(places)
+    target_stats = [next(stats) for _ in places]
+    return [
+        Evidence(
+            request.texts[row].text.strip(), target_stats[place], reference_stats[place],
+            {name: [next(stats) for _ in group[row]] for name, group in request.copies.items()}, alike,
+        )
+        for place, (request, row) in enumerate(places)
+    ]  # fmt: skip
+
+
+def _score(engine: Engine, tokens: Sequence[Tokens | Unscored]) -> list[TokenStats | Unscored]:
+    good = [entry for entry in tokens if isinstance(entry, Tokens)]
+    stats = iter(engine.score(good))
+    return [next(stats) if isinstance(entry, Tokens) else entry for entry in tokens]
