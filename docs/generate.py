@@ -6,7 +6,7 @@ import inspect
 import sys
 from pathlib import Path
 
-from probe.scores import TABLE
+from probe.scores.table import BUILT_IN
 
 HEAD = """# Scores
 
@@ -22,10 +22,8 @@ computed where they are named.
 
 def scores() -> str:
     """Returns docs/scores.md."""
-    rows = [
-        f"| `{name}` | {', '.join(method.needs)} | {method.passes} | {method.paper} |" for name, method in TABLE.items()
-    ]
-    modules = dict.fromkeys(inspect.getmodule(method.function) for method in TABLE.values())
+    rows = [f"| `{method.id}` | {', '.join(method.needs)} | {method.passes} | {method.paper} |" for method in BUILT_IN]
+    modules = dict.fromkeys(inspect.getmodule(method.function) for method in BUILT_IN)
     formulas = [f"## {module.__name__.split('.')[-1]}\n{inspect.getdoc(module)}" for module in modules if module]
     return HEAD + "\n".join(rows) + "\n\n" + "\n\n".join(formulas) + "\n"
 

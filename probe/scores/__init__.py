@@ -1,23 +1,19 @@
-"""The score table, in the order of the guide. Formulas stand in one file each."""
+"""The scores: which to compute, and their values. Formulas stand in one file each, table.py lists them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from probe.errors import UnknownName
-from probe.scores import ez, loss, lowercase, mink, minkpp, minkpp_diff, pac, ref, surp, wbc, zlib
 from probe.scores.base import Method
 from probe.scores.copies import Copies
+from probe.scores.table import table
 from probe.scores.view import View
 from probe.types import Score
 
 PASSES = 2  # of the target: scores that take more are computed where they are named
 VERSION = "1"  # of the formulas: a calibration made under another is refused
-_METHODS = (
-    loss.SCORE, zlib.SCORE, zlib.RATE, lowercase.SCORE, mink.SCORE, minkpp.SCORE, surp.SCORE, pac.SCORE,
-    ref.SCORE, ref.BYTES, wbc.SCORE, ez.SCORE, minkpp_diff.SCORE,
-)  # fmt: skip
-TABLE: dict[str, Method] = {method.id: method for method in _METHODS}
+TABLE: dict[str, Method] = table()
 _FEW = frozenset(name for name, method in TABLE.items() if method.passes <= PASSES)
 NOT_REQUESTED = Score(reason="not requested")
 

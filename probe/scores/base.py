@@ -32,7 +32,10 @@ class Method:
                 return Score(reason=missing.reason)
         if self.copies and (lacking := view.lacks(self.copies.name)):
             return Score(reason=lacking.reason)
-        value = self.function(view)
+        try:
+            value = self.function(view)
+        except Exception as error:  # of a plug-in: one score of one text, and nothing else, is lost
+            return Score(reason=f"the score failed with {type(error).__name__}: {error}")
         if isinstance(value, Unscored):
             return Score(reason=value.reason)
         return Score(value=float(value)) if math.isfinite(value) else Score(reason="the value is not a finite number")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from probe.errors import UnknownName
 from probe.scores import TABLE, choose, copies_for, score_all
+from probe.scores.base import Method
 from probe.scores.view import View
 from probe.types import Evidence, Score, Tokens, TokenStats, Unscored
 
@@ -157,6 +158,14 @@ def test_scores_of_many_passes_are_computed_where_they_are_named() -> None:
     assert TABLE["loss"].passes == 1 and TABLE["lowercase"].passes == 2 and TABLE["pac"].passes == 6
     assert "lowercase" in choose(None) and "pac" not in choose(None)
     assert set(copies_for(choose(["pac", "lowercase", "loss"]))) == {"swaps", "lowercase"}
+
+
+def test_a_score_that_raises_loses_itself_only() -> None:
+    def broken(view: View) -> float:
+        raise KeyError("nothing")
+
+    found = Method("broken", broken, ("logprob",), "a test").of(View(evidence(stats(L))))
+    assert found == Score(reason="the score failed with KeyError: 'nothing'")
 
 
 def test_choice() -> None:

@@ -1,0 +1,49 @@
+"""The score table, in the order of the guide: the package's own scores, then those of installed plug-ins.
+
+A plug-in is an entry point of the group `memprobe.scores` that names a Method. One that cannot be used is left out with
+a warning that says why: it must not take the other scores with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Container, Iterable
+from importlib.metadata import EntryPoint, entry_points
+
+from probe.scores import ez, loss, lowercase, mink, minkpp, minkpp_diff, pac, ref, surp, wbc, zlib
+from probe.scores.base import Method
+
+GROUP = "memprobe.scores"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+BUILT_IN = (
+    loss.SCORE, zlib.SCORE, zlib.RATE, lowercase.SCORE, mink.SCORE, minkpp.SCORE, surp.SCORE, pac.SCORE,
+    ref.SCORE, ref.BYTES, wbc.SCORE, ez.SCORE, minkpp_diff.SCORE,
+)  # fmt: skip
+
+
+def table(plugins: Iterable[EntryPoint] | None = None) -> dict[str, Method]:
+    """Returns the scores by id; plugins: those installed, where none are given."""
+    found = {method.id: method for method in BUILT_IN}
+    for plugin in sorted(entry_points(group=GROUP) if plugins is None else plugins):
+        try:
+            method = _checked(plugin.load(), found)
+        except Exception as error:  # whatever a stranger's module raises
+            logging.getLogger(__name__).warning(
+                "The score plug-in %s (%s) is left out: %s: %s. Mend or uninstall it.",
+                plugin.name, plugin.value, type(error).__name__, error,
+            )  # fmt: skip
+        else:
+            found[method.id] = method
+    return found
+
+
+def _checked(method: object, taken: Container[str]) -> Method:
+    """Raises TypeError, ValueError."""
+    if not isinstance(method, Method):
+        raise TypeError(f"it names a {type(method).__name__}, not a probe.scores.base.Method")
+    if method.id in taken:
+        raise ValueError(f"there is a score named {method.id} already")
+    if not _NAME.fullmatch(method.id):
+        raise ValueError(f"{method.id!r} is no name of lower-case letters, digits and _")
+    return method
