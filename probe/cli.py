@@ -65,6 +65,8 @@ def probe(
     target: Target = None, reference: Reference = None, calibration: CalibrationName = None, dtype: Dtype = None,
     device_map: DeviceMap = None, revision: Revision = None,
     scores: Annotated[str | None, typer.Option(help="ids to compute, comma-separated; see docs/scores.md")] = None,
+    prefix: Annotated[Path | None, typer.Option(help="file of known non-members, for recall and conrecall")] = None,
+    member_prefix: Annotated[Path | None, typer.Option(help="file of known members, for conrecall")] = None,
     alpha: Annotated[float, typer.Option(help="the false-positive rate that a `member` claims")] = 0.01,
     text_column: TextColumn = "text", id_column: IdColumn = "id",
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object per text")] = False,
@@ -81,7 +83,13 @@ def probe(
     if not texts and not broken:
         raise InputError("There is no text in what was named.")
     settings = _settings(
-        target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map
+        target=target,
+        reference=reference,
+        calibration=calibration,
+        dtype=dtype,
+        device_map=device_map,
+        prefix=prefix,
+        member_prefix=member_prefix,
     )
     opened = _open(settings, revision)
     with progress("Measuring") as advance:

@@ -23,6 +23,8 @@ class Settings(BaseSettings):
     reference: str | None = None
     calibration: str | None = None
     name: str | None = Field(default=None, description="the id under which the service offers the model")
+    prefix: Path | None = Field(default=None, description="a file of known non-members, for recall and conrecall")
+    member_prefix: Path | None = Field(default=None, description="a file of known members, for conrecall")
     engine: Literal["local", "vllm"] = Field(default="local", description="what runs the models")
     vllm_options: dict[str, Any] = Field(
         default={}, description="JSON for vllm.LLM: tensor_parallel_size, data_parallel_size, quantization ..."

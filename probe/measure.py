@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from probe.models.base import Engine
+from probe.models.base import NO_EXTRAS, Engine, Extras
+from probe.prefixes import Prefixes
 from probe.prepare import NO_REFERENCE, Prepared
 from probe.types import Evidence, Tokens, TokenStats, Unscored
 
 CHUNK = 256  # texts measured at once: enough to sort by length, few enough for progress
+Measured = TokenStats | Unscored
 Progress = Callable[[int, int], None]  # texts done, texts in all
 
 
 def measure(
-    target: Engine, reference: Engine | None, alike: bool, requests: Sequence[Prepared],
+    target: Engine, reference: Engine | None, alike: bool, prefixes: Prefixes, requests: Sequence[Prepared],
     progress: Progress | None = None,
 ) -> list[list[Evidence]]:  # fmt: skip
     """Returns one list of Evidence per request. alike: both models read the same tokens."""
     places = [(request, row) for request in requests for row in range(len(request.texts))]
     evidence: list[Evidence] = []
     for begin in range(0, len(places), CHUNK):
-        evidence += _evidence(target, reference, alike, places[begin : begin + CHUNK])
+        evidence += _evidence(target, reference, alike, prefixes, places[begin : begin + CHUNK])
         if progress:
             progress(len(evidence), len(places))
     rows = iter(evidence)
@@ -28,7 +30,7 @@ def measure(
 
 
 def _evidence(
-    target: Engine, reference: Engine | None, alike: bool, places: Sequence[tuple[Prepared, int]]
+    target: Engine, reference: Engine | None, alike: bool, prefixes: Prefixes, places: Sequence[tuple[Prepared, int]]
 ) -> list[Evidence]:
     originals = [request.target[row] for request, row in places]
     copies = [entry for request, row in places for group in request.copies.values() for entry in group[row]]
@@ -36,16 +38,30 @@ def _evidence(
     references = [request.reference[row] for request, row in places]
     reference_stats = _score(reference, references) if reference else [NO_REFERENCE] * len(places)
     target_stats = [next(stats) for _ in places]
+    behind = _behind(target, prefixes, places)
     return [
         Evidence(
             request.texts[row].text.strip(), target_stats[place], reference_stats[place],
-            {name: [next(stats) for _ in group[row]] for name, group in request.copies.items()}, alike,
+            {name: [next(stats) for _ in group[row]] for name, group in request.copies.items()},
+            behind[place], alike,
         )
         for place, (request, row) in enumerate(places)
     ]  # fmt: skip
 
 
-def _score(engine: Engine, tokens: Sequence[Tokens | Unscored]) -> list[TokenStats | Unscored]:
+def _behind(target: Engine, prefixes: Prefixes, places: Sequence[tuple[Prepared, int]]) -> list[dict[str, Measured]]:
+    """Returns the statistics behind each prefix that a text's request reads, by role; a prefix is one pass."""
+    found: list[dict[str, Measured]] = [{} for _ in places]
+    for role in sorted({role for request, _ in places for role in request.behind}):
+        chosen = [place for place, (request, _) in enumerate(places) if role in request.behind]
+        entries = [places[place][0].behind[role][places[place][1]] for place in chosen]
+        stats = _score(target, entries, Extras(prefix=prefixes.ids.get(role, ())))
+        for place, entry in zip(chosen, stats, strict=True):
+            found[place][role] = entry
+    return found
+
+
+def _score(engine: Engine, tokens: Sequence[Tokens | Unscored], extras: Extras = NO_EXTRAS) -> list[Measured]:
     good = [entry for entry in tokens if isinstance(entry, Tokens)]
-    stats = iter(engine.score(good))
+    stats = iter(engine.score(good, extras))
     return [next(stats) if isinstance(entry, Tokens) else entry for entry in tokens]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from probe.calibration.store import DEMO, embedded, find
 from probe.config import Settings
+from probe.data.read import Row, Unreadable, read
 from probe.errors import InputError
 from probe.models.base import Engine
 from probe.models.cache import Cache, CachedEngine
 from probe.models.local import LocalEngine
 from probe.pipeline import Probe
+from probe.prefixes import open_prefixes
+from probe.scores.view import Role
+from probe.types import Text
 
 _ASSETS = Path(str(files("probe.demo") / "assets"))
 
@@ -20,12 +25,13 @@ _ASSETS = Path(str(files("probe.demo") / "assets"))
 def open_probe(
     target: str = DEMO, reference: str | None = None, calibration: str | None = None, *, dtype: str | None = None,
     device_map: str | None = None, revision: str | None = None, batch_tokens: int | None = None,
-    settings: Settings | None = None,
+    prefixes: Mapping[Role, Sequence[str]] | None = None, settings: Settings | None = None,
 ) -> Probe:  # fmt: skip
     """Opens a target by hub id, folder or server address; with no arguments the embedded pair and its calibration.
 
-    dtype, device_map and revision are those of transformers' from_pretrained (revision is the target's). settings say
-    where calibrations and cached statistics are kept, the environment's where none are given. Raises ModelError,
+    dtype, device_map and revision are those of transformers' from_pretrained (revision is the target's). prefixes are
+    known texts, `nonmembers` and `members`, that recall and conrecall put before a text. settings say where
+    calibrations and cached statistics are kept, the environment's where none are given. Raises ModelError, InputError,
     UnknownName, and FingerprintMismatch where the calibration is not for these models.
     """
     settings = settings or Settings()
@@ -46,7 +52,20 @@ def open_probe(
     if settings.cache_bytes:
         cache = Cache(settings.home / "cache.sqlite", settings.cache_bytes)
         engines = [CachedEngine(engine, cache) for engine in engines]
-    return Probe(engines[0], engines[1] if len(engines) > 1 else None, found)
+    before = open_prefixes(engines[0], _prefixes(settings) if prefixes is None else prefixes)
+    return Probe(engines[0], engines[1] if len(engines) > 1 else None, found, before)
+
+
+def _prefixes(settings: Settings) -> dict[Role, list[str]]:
+    """Reads the files that the settings name. Raises InputError."""
+    named: dict[Role, Path | None] = {"nonmembers": settings.prefix, "members": settings.member_prefix}
+    return {role: [_whole(path, row).text for row in read(path)] for role, path in named.items() if path}
+
+
+def _whole(path: Path, row: Row) -> Text:
+    if isinstance(row, Unreadable):
+        raise InputError(f"{path}, row {row.row}: {row.reason}. Mend the row or leave it out.", "prefix")
+    return row
 
 
 def _engine(source: str, settings: Settings, **options: Any) -> Engine:

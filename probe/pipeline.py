@@ -16,6 +16,7 @@ from probe.errors import FingerprintMismatch
 from probe.judge import judge, with_q_values
 from probe.measure import CHUNK, Progress, measure
 from probe.models.base import Engine
+from probe.prefixes import NO_PREFIXES, Prefixes
 from probe.prepare import ALPHA, Options, Prepared, prepare
 from probe.scores import choose
 from probe.types import Evidence, Result, Text
@@ -27,10 +28,13 @@ Input = str | Text
 class Probe:
     """A target, perhaps a reference and a calibration: call it with texts. One thread at a time may `measure`."""
 
-    def __init__(self, target: Engine, reference: Engine | None = None, calibration: Calibration | None = None) -> None:
+    def __init__(
+        self, target: Engine, reference: Engine | None = None, calibration: Calibration | None = None,
+        prefixes: Prefixes = NO_PREFIXES,
+    ) -> None:  # fmt: skip
         """Raises FingerprintMismatch where the calibration is for other models or this machine scores otherwise."""
-        self.target, self.reference = target, reference
-        self.fingerprint: Fingerprint = take(target, reference)
+        self.target, self.reference, self.prefixes = target, reference, prefixes
+        self.fingerprint: Fingerprint = take(target, reference, prefixes.hashes())
         self._alike = reference is not None and target.same_tokenizer(reference)
         self.warnings = target.warnings + (reference.warnings if reference else ())
         self.calibration: Calibration | None = None
@@ -62,11 +66,11 @@ class Probe:
 
     def prepare(self, texts: Sequence[Text], options: Options) -> Prepared:
         """Tokenises; safe beside `measure` in another thread."""
-        return prepare(self.target, self.reference, texts, options)
+        return prepare(self.target, self.reference, self.prefixes, texts, options)
 
     def measure(self, requests: Sequence[Prepared], progress: Progress | None = None) -> list[list[Evidence]]:
         """Runs target and reference over all texts of all requests together; one list of Evidence per request."""
-        return measure(self.target, self.reference, self._alike, requests, progress)
+        return measure(self.target, self.reference, self._alike, self.prefixes, requests, progress)
 
     def judge(self, prepared: Prepared, evidence: Sequence[Evidence]) -> list[Result]:
         """Returns the results; q-values are over these texts."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 
 from probe.errors import InputError
 from probe.models.base import Engine
-from probe.scores import choose, copies_for
+from probe.prefixes import Prefixes
+from probe.scores import choose, copies_for, prefixes_for
 from probe.scores.copies import Make
+from probe.scores.view import Role
 from probe.types import Text, Tokens, Unscored
 
 ALPHA = 0.01
@@ -34,13 +36,15 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Texts of one caller, tokenised; each list has one entry per text, copies by their name one list per text."""
+    """Texts of one caller, tokenised; each list has one entry per text, copies by their name one list per text, behind:
+    by role of the prefix that is read before it."""
 
     texts: Sequence[Text]
     options: Options
     target: Sequence[Entry]
     reference: Sequence[Entry]
     copies: Mapping[str, Sequence[Sequence[Entry]]]
+    behind: Mapping[Role, Sequence[Entry]]
 
     @property
     def tokens(self) -> int:
@@ -49,21 +53,26 @@ class Prepared:
 
     @property
     def read(self) -> int:
-        """Tokens that the target will read in all, copies included."""
-        return self.tokens + sum(_count(group) for groups in self.copies.values() for group in groups)
+        """Tokens that the target will read in all, copies included and texts behind a prefix again."""
+        others = [group for groups in self.copies.values() for group in groups]
+        return sum(map(_count, [self.target, *others, *self.behind.values()]))
 
 
-def prepare(target: Engine, reference: Engine | None, texts: Sequence[Text], options: Options) -> Prepared:
+def prepare(
+    target: Engine, reference: Engine | None, prefixes: Prefixes, texts: Sequence[Text], options: Options
+) -> Prepared:
     """Tokenises; a text that is refused costs no other pass."""
     plain = [entry.text.strip() or entry.text for entry in texts]  # a final newline is the file's, not the text's
     found = [_limited(entry, options.max_tokens) for entry in target.tokenize(plain)]
     kept = [isinstance(entry, Tokens) for entry in found]
+    chosen = choose(options.scores)
     other = _for_reference(target, reference, plain, found)
     return Prepared(
         texts, options,
         [_placed(entry, text.text) for entry, text in zip(found, texts, strict=True)],
         [entry if keep else _NOT_SCORED for entry, keep in zip(other, kept, strict=True)],
-        {name: _copies(target, copy.make, plain, kept) for name, copy in copies_for(choose(options.scores)).items()},
+        {name: _copies(target, copy.make, plain, kept) for name, copy in copies_for(chosen).items()},
+        {role: _behind(prefixes, role, plain, found) for role in prefixes_for(chosen)},
     )  # fmt: skip
 
 
@@ -84,6 +93,13 @@ def _copies(target: Engine, make: Make, texts: Sequence[str], kept: Sequence[boo
     made = [make(text) if keep else () for text, keep in zip(texts, kept, strict=True)]
     tokens = iter(target.tokenize([copy for copies in made for copy in copies]))
     return [[next(tokens) for _ in copies] for copies in made]
+
+
+def _behind(prefixes: Prefixes, role: Role, texts: Sequence[str], found: Sequence[Entry]) -> list[Entry]:
+    pairs = zip(texts, found, strict=True)
+    return [
+        _NOT_SCORED if isinstance(entry, Unscored) else prefixes.refusal(role, text) or entry for text, entry in pairs
+    ]
 
 
 def _placed(entry: Entry, text: str) -> Entry:

@@ -79,12 +79,17 @@ class Unscored:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """All that the scores of one text may look at. copies: under the target, by their name (scores/copies.py)."""
+    """All that the scores of one text may look at.
+
+    copies: other texts made of it, under the target, by their name (scores/copies.py). behind: the text under the
+    target behind a prefix of known texts, by their role (prefixes.py).
+    """
 
     text: str
     target: TokenStats | Unscored
     reference: TokenStats | Unscored
     copies: Mapping[str, Sequence[TokenStats | Unscored]] = field(default_factory=dict)
+    behind: Mapping[str, TokenStats | Unscored] = field(default_factory=dict)
     same_tokenizer: bool = True
 
 

@@ -5,7 +5,9 @@ These must match. Engine, device and library versions are recorded; where they d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 
 from probe.models.base import Engine
 from probe.scores import VERSION as FORMULAS
@@ -28,10 +30,11 @@ class Fingerprint:
     engine: str = ""
     device: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    prefixes: dict[str, str] = field(default_factory=dict)
 
     def mismatches(self, other: Fingerprint) -> list[str]:
         """Returns the names of the fields that must match and do not."""
-        recorded = {"engine", "device", "versions"}
+        recorded = {"engine", "device", "versions", "prefixes"}
         mine, theirs = asdict(self), asdict(other)
         return [name for name in mine if name not in recorded and mine[name] != theirs[name]]
 
@@ -40,13 +43,13 @@ class Fingerprint:
         return (self.engine, self.device, self.versions) == (other.engine, other.device, other.versions)
 
 
-def take(target: Engine, reference: Engine | None) -> Fingerprint:
-    """Returns the fingerprint of a target and reference as they are loaded now."""
+def take(target: Engine, reference: Engine | None, prefixes: Mapping[str, str] = MappingProxyType({})) -> Fingerprint:
+    """Returns the fingerprint of a target and reference as they are loaded now; prefixes: their hashes by role."""
     mine = target.identity
     other = reference.identity if reference else None
     return Fingerprint(
         target=mine.model, tokenizer=mine.tokenizer, dtype=mine.dtype, windows=mine.windows,
         reference=other.model if other else None, reference_tokenizer=other.tokenizer if other else None,
         reference_dtype=other.dtype if other else None, reference_windows=other.windows if other else None,
-        engine=mine.engine, device=mine.device, versions=versions(),
+        engine=mine.engine, device=mine.device, versions=versions(), prefixes=dict(prefixes),
     )  # fmt: skip

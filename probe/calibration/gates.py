@@ -7,7 +7,6 @@ calibration was made, and untestable where it does not say.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +14,9 @@ import numpy.typing as npt
 
 from probe.calibration.calibration import Calibration
 from probe.calibration.conformal import needed
-from probe.data.overlap import SHINGLE, longest_shared_run, words
+from probe.data.overlap import overlap
 from probe.types import Claim, Gate
 
-SHARED_WORDS = 13  # the field's usual measure of contamination
-_SHORT_SHARE = 0.8  # a short text may not be found nearly whole
 _SET_LEVEL = ("blind", "placebo", "split")
 
 
@@ -84,8 +81,6 @@ def _support(calibration: Calibration, place: Place) -> str:
 
 
 def _overlap(known: npt.NDArray[np.uint32], text: str) -> str:
-    total = len(words(text))
-    shared = longest_shared_run(text, known)
-    if shared >= max(SHINGLE, min(SHARED_WORDS, math.ceil(_SHORT_SHARE * total))):
+    if shared := overlap(text, known):
         return f"it shares a run of {shared} words with the calibration's own texts"
     return ""

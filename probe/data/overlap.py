@@ -5,6 +5,7 @@ A near-copy on the other side of a split makes a non-member look like a member, 
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+SHARED_WORDS, SHORT_SHARE = 13, 0.8
 SHINGLE = 5  # words; the documentation's stock phrases rarely agree in more
 _UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
@@ -48,6 +50,15 @@ def longest_shared_run(text: str, known: npt.NDArray[np.uint32]) -> int:
         run = run + 1 if hit else 0
         longest = max(longest, run)
     return min(longest + SHINGLE - 1, len(words(text))) if longest else 0
+
+
+def overlap(text: str, known: npt.NDArray[np.uint32]) -> int:
+    """Returns the words of a run that a text shares with known ones, where the run is long enough to be a copy, else 0.
+
+    Long enough are 13 words, the field's usual measure of contamination, and in a short text four fifths of it.
+    """
+    shared = longest_shared_run(text, known)
+    return shared if shared >= max(SHINGLE, min(SHARED_WORDS, math.ceil(SHORT_SHARE * len(words(text))))) else 0
 
 
 def clusters(texts: Sequence[str], shares: Mapping[int, float]) -> list[int]:

@@ -8,13 +8,13 @@ from probe.errors import UnknownName
 from probe.scores.base import Method
 from probe.scores.copies import Copies
 from probe.scores.table import table
-from probe.scores.view import View
+from probe.scores.view import Role, View
 from probe.types import Score
 
 PASSES = 2  # of the target: scores that take more are computed where they are named
 VERSION = "1"  # of the formulas: a calibration made under another is refused
 TABLE: dict[str, Method] = table()
-_FEW = frozenset(name for name, method in TABLE.items() if method.passes <= PASSES)
+_FEW = frozenset(name for name, method in TABLE.items() if method.passes <= PASSES and not method.prefixes)
 NOT_REQUESTED = Score(reason="not requested")
 
 
@@ -30,6 +30,11 @@ def copies_for(chosen: frozenset[str]) -> dict[str, Copies]:
     """Returns the copies that these scores read, by name."""
     found = [TABLE[name].copies for name in sorted(chosen)]
     return {copies.name: copies for copies in found if copies}
+
+
+def prefixes_for(chosen: frozenset[str]) -> list[Role]:
+    """Returns the roles of the prefixes that these scores read behind."""
+    return sorted({role for name in chosen for role in TABLE[name].prefixes})
 
 
 def score_all(view: View, chosen: frozenset[str]) -> dict[str, Score]:

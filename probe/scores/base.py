@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from probe.scores.copies import Copies
-from probe.scores.view import EZ_SMOOTHING, Need, View
+from probe.scores.view import EZ_SMOOTHING, Need, Role, View
 from probe.types import Evidence, Score, Unscored
 
 
@@ -20,6 +20,7 @@ class Method:
     needs: tuple[Need, ...]
     paper: str
     copies: Copies | None = None
+    prefixes: tuple[Role, ...] = ()
 
     def __call__(self, evidence: Evidence, smoothing: float = EZ_SMOOTHING) -> Score:
         """Returns the score, or the reason why this evidence does not give it."""
@@ -30,8 +31,8 @@ class Method:
         for need in self.needs:
             if missing := view.missing(need):
                 return Score(reason=missing.reason)
-        if self.copies and (lacking := view.lacks(self.copies.name)):
-            return Score(reason=lacking.reason)
+        if missing := view.lacks(self.copies.name if self.copies else None, self.prefixes):
+            return Score(reason=missing.reason)
         try:
             value = self.function(view)
         except Exception as error:  # of a plug-in: one score of one text, and nothing else, is lost
@@ -43,4 +44,4 @@ class Method:
     @property
     def passes(self) -> int:
         """Texts that the target reads for this score, the text itself among them."""
-        return 1 + (self.copies.number if self.copies else 0)
+        return 1 + len(self.prefixes) + (self.copies.number if self.copies else 0)

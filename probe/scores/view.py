@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -12,9 +13,11 @@ import numpy.typing as npt
 from probe.types import Evidence, TokenStats, Unscored
 
 Need = Literal["logprob", "moments", "reference", "reference_moments", "same_tokenizer"]
+Role = Literal["nonmembers", "members"]  # of the texts in a prefix
 Vector = npt.NDArray[np.float64]
 EZ_SMOOTHING = 1.0  # nats; a calibration brings its own
 MINKPP_SHARE = 0.2
+_NOT_REQUESTED = Unscored("not requested")
 _FLAT = 1e-6  # a next-token distribution with one possible token has sigma 0
 
 
@@ -38,6 +41,12 @@ class View:
     def copies(self, name: str) -> list[TokenStats]:
         """Statistics of the copies of this name (copies.py), all of which were scored."""
         return [stats for stats in self.evidence.copies[name] if isinstance(stats, TokenStats)]
+
+    def behind(self, role: Role) -> TokenStats:
+        """Statistics of the text behind the prefix of this role."""
+        stats = self.evidence.behind[role]
+        assert isinstance(stats, TokenStats)
+        return stats
 
     @cached_property
     def l(self) -> Vector:  # noqa: E743 - the formulas' own letter
@@ -95,12 +104,11 @@ class View:
             return Unscored("this engine gives no full-vocabulary moments")
         return None
 
-    def lacks(self, copies: str) -> Unscored | None:
-        """Returns why copies of this name cannot be used, or None."""
-        made = self.evidence.copies.get(copies)
-        if made is None:
-            return Unscored("not requested")
-        return next((stats for stats in made if isinstance(stats, Unscored)), None)
+    def lacks(self, copies: str | None, prefixes: Sequence[Role]) -> Unscored | None:
+        """Returns why copies of this name, or the text behind these prefixes, cannot be used, or None."""
+        made = self.evidence.copies.get(copies, [_NOT_REQUESTED]) if copies else ()
+        behind = [self.evidence.behind.get(role, _NOT_REQUESTED) for role in prefixes]
+        return next((stats for stats in (*made, *behind) if isinstance(stats, Unscored)), None)
 
 
 def compressed(text: str) -> int:

@@ -111,7 +111,7 @@ def test_surp_needs_a_confident_surprise() -> None:
     assert found.reason == "no token is both surprising and confidently predicted"
 
 
-@pytest.mark.parametrize("name", [name for name in TABLE if name != "pac"])  # which a shift of all tokens leaves alone
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in ("pac", "recall", "conrecall")])
 @given(shift=st.floats(0.05, 0.9), seed=st.integers(0, 1000))
 def test_every_score_rises_when_every_logprob_rises(name: str, shift: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -147,6 +147,22 @@ def test_pac_is_the_mean_over_copies_of_what_swapping_adds() -> None:
     assert TABLE["pac"](alike).value == pytest.approx((0 + 8 + 24) / 3 - 8)
     assert TABLE["pac"](evidence(stats(L), swaps=[])).reason == "the text has no two different words to swap"
     assert TABLE["pac"](evidence(stats(L))).reason == "not requested"
+
+
+def behind(**stats_by_role: TokenStats) -> Evidence:
+    return Evidence(TEXT, stats(L), Unscored("no reference model is given"), {}, stats_by_role)
+
+
+def test_recall_and_conrecall_compare_the_text_behind_a_prefix_with_it_alone() -> None:
+    """L(x) = 5.5, behind non-members 11, behind members 2, nats."""
+    both = behind(nonmembers=stats([2 * value for value in L]), members=stats(R))
+    assert TABLE["recall"](both).value == pytest.approx(11 / 5.5)
+    assert TABLE["conrecall"](both).value == pytest.approx((11 - 0.5 * 2) / 5.5)
+    assert TABLE["conrecall"](behind(nonmembers=stats(R))).reason == "not requested"
+    assert TABLE["recall"].passes == 2 and TABLE["conrecall"].passes == 3
+    assert not choose(None) & {"recall", "conrecall"}  # which need texts that only the user has
+    certain = Evidence(TEXT, stats([0.0] * 3), stats(R), {}, {"nonmembers": stats(R)})
+    assert TABLE["recall"](certain).reason == "the loss is exactly 0, so the ratio has no bound"
 
 
 def test_one_copy_that_cannot_be_scored_leaves_no_score() -> None:
