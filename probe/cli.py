@@ -140,6 +140,24 @@ def calibrate(
 
 
 @app.command()
+def frequencies(
+    files: Annotated[list[Path], typer.Argument(help="a corpus of the kind that models are trained on")],
+    target: Target = None, name: Annotated[str | None, typer.Option(help="what results call the corpus")] = None,
+    text_column: TextColumn = "text",
+) -> None:  # fmt: skip
+    """Counts a corpus's tokens for dcpdd, once for every target with this tokenizer."""
+    from probe.data.frequencies import count, save
+
+    settings = _settings(target=target)
+    settings.calibration = settings.reference = None
+    engine = _open(settings, None).target
+    corpus = name or ", ".join(path.name for path in files)
+    found = count(engine, (text for path in files for text in _known([path], text_column, "id")), corpus)
+    path = save(found, settings.frequencies)
+    typer.echo(f"Counted {found.counts.sum():,} tokens of {corpus} ({path}): dcpdd has a value from now on.")
+
+
+@app.command()
 def ask(
     file: Annotated[Path, typer.Argument(help='texts; .jsonl rows may bring "paraphrases": [3 strings] for the quiz')],
     target: Annotated[str | None, typer.Option(help="base of an OpenAI-compatible API, #ID behind it")] = None,

@@ -45,3 +45,7 @@ class Settings(BaseSettings):
     @property
     def calibrations(self) -> Path:
         return self.home / "calibrations"
+
+    @property
+    def frequencies(self) -> Path:
+        return self.home / "frequencies"

@@ -9,6 +9,7 @@ from typing import Any
 
 from probe.calibration.store import DEMO, embedded, find
 from probe.config import Settings
+from probe.data.frequencies import load as load_frequencies
 from probe.data.read import Row, Unreadable, read
 from probe.errors import InputError
 from probe.models.base import Engine
@@ -53,7 +54,8 @@ def open_probe(
         cache = Cache(settings.home / "cache.sqlite", settings.cache_bytes)
         engines = [CachedEngine(engine, cache) for engine in engines]
     before = open_prefixes(engines[0], _prefixes(settings) if prefixes is None else prefixes)
-    return Probe(engines[0], engines[1] if len(engines) > 1 else None, found, before)
+    counted = load_frequencies(engines[0], settings.frequencies)
+    return Probe(engines[0], engines[1] if len(engines) > 1 else None, found, before, counted)
 
 
 def _prefixes(settings: Settings) -> dict[Role, list[str]]:

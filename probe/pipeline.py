@@ -12,6 +12,7 @@ from dataclasses import replace
 from probe.ahead import ahead
 from probe.calibration.calibration import Calibration
 from probe.calibration.fingerprint import Fingerprint, take
+from probe.data.frequencies import Frequencies
 from probe.errors import FingerprintMismatch
 from probe.judge import judge, with_q_values
 from probe.measure import CHUNK, Progress, measure
@@ -19,6 +20,7 @@ from probe.models.base import Engine
 from probe.prefixes import NO_PREFIXES, Prefixes
 from probe.prepare import ALPHA, Options, Prepared, prepare
 from probe.scores import choose
+from probe.setup import Setup
 from probe.types import Evidence, Result, Text
 
 SENTINEL_TOLERANCE = 1e-3
@@ -30,12 +32,12 @@ class Probe:
 
     def __init__(
         self, target: Engine, reference: Engine | None = None, calibration: Calibration | None = None,
-        prefixes: Prefixes = NO_PREFIXES,
+        prefixes: Prefixes = NO_PREFIXES, frequencies: Frequencies | None = None,
     ) -> None:  # fmt: skip
         """Raises FingerprintMismatch where the calibration is for other models or this machine scores otherwise."""
-        self.target, self.reference, self.prefixes = target, reference, prefixes
-        self.fingerprint: Fingerprint = take(target, reference, prefixes.hashes())
-        self._alike = reference is not None and target.same_tokenizer(reference)
+        self.target, self.reference = target, reference
+        self.setup = Setup(target, reference, prefixes, frequencies)
+        self.fingerprint: Fingerprint = take(self.setup)
         self.warnings = target.warnings + (reference.warnings if reference else ())
         self.calibration: Calibration | None = None
         if calibration:
@@ -66,11 +68,11 @@ class Probe:
 
     def prepare(self, texts: Sequence[Text], options: Options) -> Prepared:
         """Tokenises; safe beside `measure` in another thread."""
-        return prepare(self.target, self.reference, self.prefixes, texts, options)
+        return prepare(self.setup, texts, options)
 
     def measure(self, requests: Sequence[Prepared], progress: Progress | None = None) -> list[list[Evidence]]:
         """Runs target and reference over all texts of all requests together; one list of Evidence per request."""
-        return measure(self.target, self.reference, self._alike, self.prefixes, requests, progress)
+        return measure(self.setup, requests, progress)
 
     def judge(self, prepared: Prepared, evidence: Sequence[Evidence]) -> list[Result]:
         """Returns the results; q-values are over these texts."""

@@ -11,6 +11,7 @@ from probe.prefixes import Prefixes
 from probe.scores import choose, copies_for, prefixes_for
 from probe.scores.copies import Make
 from probe.scores.view import Role
+from probe.setup import Setup
 from probe.types import Text, Tokens, Unscored
 
 ALPHA = 0.01
@@ -58,21 +59,19 @@ class Prepared:
         return sum(map(_count, [self.target, *others, *self.behind.values()]))
 
 
-def prepare(
-    target: Engine, reference: Engine | None, prefixes: Prefixes, texts: Sequence[Text], options: Options
-) -> Prepared:
+def prepare(setup: Setup, texts: Sequence[Text], options: Options) -> Prepared:
     """Tokenises; a text that is refused costs no other pass."""
     plain = [entry.text.strip() or entry.text for entry in texts]  # a final newline is the file's, not the text's
-    found = [_limited(entry, options.max_tokens) for entry in target.tokenize(plain)]
+    found = [_limited(entry, options.max_tokens) for entry in setup.target.tokenize(plain)]
     kept = [isinstance(entry, Tokens) for entry in found]
     chosen = choose(options.scores)
-    other = _for_reference(target, reference, plain, found)
+    other = _for_reference(setup, plain, found)
     return Prepared(
         texts, options,
         [_placed(entry, text.text) for entry, text in zip(found, texts, strict=True)],
         [entry if keep else _NOT_SCORED for entry, keep in zip(other, kept, strict=True)],
-        {name: _copies(target, copy.make, plain, kept) for name, copy in copies_for(chosen).items()},
-        {role: _behind(prefixes, role, plain, found) for role in prefixes_for(chosen)},
+        {name: _copies(setup.target, copy.make, plain, kept) for name, copy in copies_for(chosen).items()},
+        {role: _behind(setup.prefixes, role, plain, found) for role in prefixes_for(chosen)},
     )  # fmt: skip
 
 
@@ -80,13 +79,13 @@ def _count(entries: Sequence[Entry]) -> int:
     return sum(len(entry.ids) for entry in entries if isinstance(entry, Tokens))
 
 
-def _for_reference(target: Engine, reference: Engine | None, texts: Sequence[str], found: list[Entry]) -> list[Entry]:
+def _for_reference(setup: Setup, texts: Sequence[str], found: list[Entry]) -> list[Entry]:
     """Tokens of the reference: the target's where its tokenizer is the very same."""
-    if reference is None:
+    if setup.reference is None:
         return [NO_REFERENCE] * len(texts)
-    if reference.identity.tokenizer == target.identity.tokenizer:
+    if setup.reference.identity.tokenizer == setup.target.identity.tokenizer:
         return found
-    return reference.tokenize(texts)
+    return setup.reference.tokenize(texts)
 
 
 def _copies(target: Engine, make: Make, texts: Sequence[str], kept: Sequence[bool]) -> list[list[Entry]]:

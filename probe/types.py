@@ -82,7 +82,8 @@ class Evidence:
     """All that the scores of one text may look at.
 
     copies: other texts made of it, under the target, by their name (scores/copies.py). behind: the text under the
-    target behind a prefix of known texts, by their role (prefixes.py).
+    target behind a prefix of known texts, by their role (prefixes.py). rarity: float64 [scored], log(1/f) in nats of a
+    corpus's token frequencies.
     """
 
     text: str
@@ -91,6 +92,7 @@ class Evidence:
     copies: Mapping[str, Sequence[TokenStats | Unscored]] = field(default_factory=dict)
     behind: Mapping[str, TokenStats | Unscored] = field(default_factory=dict)
     same_tokenizer: bool = True
+    rarity: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def test_without_a_prefix_the_reason_names_the_remedy(demo: Probe) -> None:
 def test_as_many_texts_as_fit_are_taken_and_named_in_the_fingerprint(opened: Probe) -> None:
     longer = open_probe(prefixes={"nonmembers": OTHERS * 40})
     limit = opened.target.context // 2
-    assert limit // 2 < len(longer.prefixes.ids["nonmembers"]) <= limit
+    assert limit // 2 < len(longer.setup.prefixes.ids["nonmembers"]) <= limit
     hashes = opened.fingerprint.prefixes
     assert set(hashes) == {"nonmembers", "members"} and hashes != longer.fingerprint.prefixes
     with pytest.raises(InputError, match="begin with a shorter one"):

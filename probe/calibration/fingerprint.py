@@ -5,12 +5,10 @@ These must match. Engine, device and library versions are recorded; where they d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
 
-from probe.models.base import Engine
 from probe.scores import VERSION as FORMULAS
+from probe.setup import Setup
 from probe.versions import versions
 
 
@@ -31,10 +29,11 @@ class Fingerprint:
     device: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     prefixes: dict[str, str] = field(default_factory=dict)
+    frequencies: str = ""
 
     def mismatches(self, other: Fingerprint) -> list[str]:
         """Returns the names of the fields that must match and do not."""
-        recorded = {"engine", "device", "versions", "prefixes"}
+        recorded = {"engine", "device", "versions", "prefixes", "frequencies"}
         mine, theirs = asdict(self), asdict(other)
         return [name for name in mine if name not in recorded and mine[name] != theirs[name]]
 
@@ -43,13 +42,14 @@ class Fingerprint:
         return (self.engine, self.device, self.versions) == (other.engine, other.device, other.versions)
 
 
-def take(target: Engine, reference: Engine | None, prefixes: Mapping[str, str] = MappingProxyType({})) -> Fingerprint:
-    """Returns the fingerprint of a target and reference as they are loaded now; prefixes: their hashes by role."""
-    mine = target.identity
-    other = reference.identity if reference else None
+def take(setup: Setup) -> Fingerprint:
+    """Returns the fingerprint of target and reference as they are loaded now."""
+    mine = setup.target.identity
+    other = setup.reference.identity if setup.reference else None
     return Fingerprint(
         target=mine.model, tokenizer=mine.tokenizer, dtype=mine.dtype, windows=mine.windows,
         reference=other.model if other else None, reference_tokenizer=other.tokenizer if other else None,
         reference_dtype=other.dtype if other else None, reference_windows=other.windows if other else None,
-        engine=mine.engine, device=mine.device, versions=versions(), prefixes=dict(prefixes),
+        engine=mine.engine, device=mine.device, versions=versions(), prefixes=setup.prefixes.hashes(),
+        frequencies=setup.frequencies.hash if setup.frequencies else "",
     )  # fmt: skip

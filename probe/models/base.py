@@ -68,6 +68,10 @@ class Tokenizing:
     def tokenize(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
         return self._tokenizer(texts)
 
+    @property
+    def vocabulary(self) -> int:
+        return 1 + max(self._tokenizer.vocabulary.values())
+
     def same_tokenizer(self, other: Engine) -> bool:
         return isinstance(other, Tokenizing) and self._tokenizer.vocabulary == other._tokenizer.vocabulary
 
@@ -82,6 +86,10 @@ class Engine(Protocol):
     @property
     def context(self) -> int:
         """Tokens that one window may hold."""
+
+    @property
+    def vocabulary(self) -> int:
+        """Ids that its tokenizer may give lie below this."""
 
     @property
     def warnings(self) -> tuple[str, ...]:

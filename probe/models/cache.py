@@ -121,6 +121,10 @@ class CachedEngine:
         return self._engine.context
 
     @property
+    def vocabulary(self) -> int:
+        return self._engine.vocabulary
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         return self._engine.warnings
 

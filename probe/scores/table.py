@@ -11,13 +11,28 @@ import re
 from collections.abc import Container, Iterable
 from importlib.metadata import EntryPoint, entry_points
 
-from probe.scores import conrecall, ez, loss, lowercase, mink, minkpp, minkpp_diff, pac, recall, ref, surp, wbc, zlib
+from probe.scores import (
+    conrecall,
+    dcpdd,
+    ez,
+    loss,
+    lowercase,
+    mink,
+    minkpp,
+    minkpp_diff,
+    pac,
+    recall,
+    ref,
+    surp,
+    wbc,
+    zlib,
+)
 from probe.scores.base import Method
 
 GROUP = "memprobe.scores"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 BUILT_IN = (
-    loss.SCORE, zlib.SCORE, zlib.RATE, lowercase.SCORE, mink.SCORE, minkpp.SCORE, surp.SCORE, pac.SCORE,
+    loss.SCORE, zlib.SCORE, zlib.RATE, lowercase.SCORE, mink.SCORE, minkpp.SCORE, surp.SCORE, dcpdd.SCORE, pac.SCORE,
     recall.SCORE, conrecall.SCORE,
     ref.SCORE, ref.BYTES, wbc.SCORE, ez.SCORE, minkpp_diff.SCORE,
 )  # fmt: skip

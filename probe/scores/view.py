@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from probe.types import Evidence, TokenStats, Unscored
 
-Need = Literal["logprob", "moments", "reference", "reference_moments", "same_tokenizer"]
+Need = Literal["logprob", "moments", "frequencies", "reference", "reference_moments", "same_tokenizer"]
 Role = Literal["nonmembers", "members"]  # of the texts in a prefix
 Vector = npt.NDArray[np.float64]
 EZ_SMOOTHING = 1.0  # nats; a calibration brings its own
 MINKPP_SHARE = 0.2
+_NO_FREQUENCIES = Unscored("no token frequencies of a corpus are at hand: make them with memprobe frequencies FILES")
 _NOT_REQUESTED = Unscored("not requested")
 _FLAT = 1e-6  # a next-token distribution with one possible token has sigma 0
 
@@ -63,6 +64,12 @@ class View:
         """l - r."""
         return self.l - self.r
 
+    @property
+    def rarity(self) -> Vector:
+        """log(1/f), nats, f = the token's share of a corpus (data/frequencies.py)."""
+        assert self.evidence.rarity is not None
+        return self.evidence.rarity
+
     @cached_property
     def ascending(self) -> Vector:
         """l from the least likely token to the likeliest."""
@@ -97,6 +104,8 @@ class View:
     def _lacks(self, need: Need) -> Unscored | None:
         if need == "same_tokenizer":
             return self.unlike
+        if need == "frequencies":
+            return _NO_FREQUENCIES if self.evidence.rarity is None else None
         stats = self.evidence.target if need in ("moments", "logprob") else self.evidence.reference
         if isinstance(stats, Unscored):
             return stats

@@ -13,9 +13,10 @@ import pytest
 from probe import scores
 from probe.calibration.fingerprint import Fingerprint, take, versions
 from probe.models.base import Engine, Identity
+from probe.setup import Setup
 
 CONDITIONS = {"engine", "device", "versions"}
-RECORDED = CONDITIONS | {"prefixes"}  # no verdict rests on a score that reads a prefix
+RECORDED = CONDITIONS | {"prefixes", "frequencies"}  # no verdict rests on a score that reads these
 FULL = Fingerprint(
     target="t", tokenizer="tt", dtype="float32", windows="w/8", reference="r", reference_tokenizer="rt",
     reference_dtype="bfloat16", reference_windows="w/4", engine="local", device="cpu", versions={"torch": "1"},
@@ -52,14 +53,14 @@ def test_the_rest_is_only_recorded(name: str) -> None:
 
 def test_a_fingerprint_matches_itself_and_one_without_reference_does_not() -> None:
     assert FULL.mismatches(replace(FULL)) == [] and FULL.same_conditions(replace(FULL))
-    alone = take(engine("target"), None)
-    assert set(alone.mismatches(take(engine("target"), engine("reference")))) == {
+    alone = take(Setup(engine("target")))
+    assert set(alone.mismatches(take(Setup(engine("target"), engine("reference"))))) == {
         "reference", "reference_tokenizer", "reference_dtype", "reference_windows"
     }  # fmt: skip
 
 
 def test_every_part_is_taken_from_its_own_model() -> None:
-    taken = take(engine("target"), engine("reference"))
+    taken = take(Setup(engine("target"), engine("reference")))
     assert taken == Fingerprint(
         target="target model", tokenizer="target tokenizer", dtype="target dtype", windows="target windows",
         reference="reference model", reference_tokenizer="reference tokenizer", reference_dtype="reference dtype",
@@ -70,7 +71,7 @@ def test_every_part_is_taken_from_its_own_model() -> None:
 
 def test_names_and_revisions_do_not_count_for_content_decides() -> None:
     renamed = Loaded(replace(engine("target").identity, name="copy", revision="main"))
-    assert take(cast(Engine, renamed), None) == take(engine("target"), None)
+    assert take(Setup(cast(Engine, renamed))) == take(Setup(engine("target")))
 
 
 def test_versions_are_those_that_run() -> None:

@@ -111,7 +111,7 @@ def test_surp_needs_a_confident_surprise() -> None:
     assert found.reason == "no token is both surprising and confidently predicted"
 
 
-@pytest.mark.parametrize("name", [name for name in TABLE if name not in ("pac", "recall", "conrecall")])
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in ("pac", "recall", "conrecall", "dcpdd")])
 @given(shift=st.floats(0.05, 0.9), seed=st.integers(0, 1000))
 def test_every_score_rises_when_every_logprob_rises(name: str, shift: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -163,6 +163,24 @@ def test_recall_and_conrecall_compare_the_text_behind_a_prefix_with_it_alone() -
     assert not choose(None) & {"recall", "conrecall"}  # which need texts that only the user has
     certain = Evidence(TEXT, stats([0.0] * 3), stats(R), {}, {"nonmembers": stats(R)})
     assert TABLE["recall"](certain).reason == "the loss is exactly 0, so the ratio has no bound"
+
+
+def test_dcpdd_weighs_first_occurrences_by_how_rare_they_are() -> None:
+    """Ids 0 1 0 2; p = .001 .002 .5 .25; f = 1/e^4, 1/e^2, 1/e^4, 1/e^9: .004, .004, (not again), the ceiling."""
+    ids = np.array([9, 0, 1, 0, 2], dtype=np.int32)
+    span = np.arange(4, dtype=np.int32)
+    logprob = np.log([0.001, 0.002, 0.5, 0.25]).astype(np.float32)
+    found = TokenStats(Tokens(ids, span, span + 1, has_bos=True), logprob, np.ones(4, np.int32))
+    made = Evidence(TEXT, found, Unscored("none"), rarity=np.array([4.0, 2.0, 4.0, 9.0]))
+    assert TABLE["dcpdd"](made).value == pytest.approx((0.004 + 0.004 + 0.01) / 3, rel=1e-5)
+    assert "memprobe frequencies FILES" in str(TABLE["dcpdd"](evidence(stats(L))).reason)
+
+
+def test_dcpdd_ranks_a_rare_token_over_a_common_one() -> None:
+    rare, common = (
+        Evidence(TEXT, stats([-7.0] * 3), Unscored("none"), rarity=np.full(3, value)) for value in (9.0, 1.0)
+    )
+    assert TABLE["dcpdd"](rare).value > TABLE["dcpdd"](common).value  # type: ignore[operator]
 
 
 def test_one_copy_that_cannot_be_scored_leaves_no_score() -> None:

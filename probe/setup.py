@@ -1,0 +1,25 @@
+"""What texts are measured with: a target, perhaps a reference, and the known material that some scores need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from probe.data.frequencies import Frequencies
+from probe.models.base import Engine
+from probe.prefixes import NO_PREFIXES, Prefixes
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """prefixes: texts put before others, for recall and conrecall; frequencies: of tokens in a corpus, for dcpdd."""
+
+    target: Engine
+    reference: Engine | None = None
+    prefixes: Prefixes = NO_PREFIXES
+    frequencies: Frequencies | None = None
+
+    @cached_property
+    def alike(self) -> bool:
+        """True where target and reference read the same tokens."""
+        return self.reference is not None and self.target.same_tokenizer(self.reference)
