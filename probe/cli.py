@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from probe.config import Settings
 from probe.errors import InputError, MemprobeError
@@ -236,7 +237,7 @@ def main() -> None:
         for one in error.errors():
             typer.echo(f"memprobe: {'.'.join(map(str, one['loc']))}: {one['msg']}.", err=True)
         sys.exit(2)
-    except MemprobeError as error:
+    except (MemprobeError, SettingsError) as error:
         typer.echo(f"memprobe: {error}", err=True)
         sys.exit(2)
 

@@ -80,5 +80,6 @@ def _engine(source: str, settings: Settings, **options: Any) -> Engine:
     if settings.engine == "vllm":
         from probe.models.vllm import VllmEngine
 
-        return VllmEngine.open(source, dtype=options["dtype"], revision=options["revision"], **settings.vllm_options)
+        chosen = {"dtype": options["dtype"], "revision": options["revision"]}
+        return VllmEngine.open(source, **chosen, options=settings.vllm_options)
     return LocalEngine.open(source, **options)

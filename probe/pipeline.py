@@ -95,9 +95,11 @@ class Probe:
 
     def _verify(self, calibration: Calibration) -> None:
         if wrong := calibration.fingerprint.mismatches(self.fingerprint):
+            engines = calibration.fingerprint.engine, self.fingerprint.engine
+            which = "" if engines[0] == engines[1] else " (engine {} then, {} now)".format(*engines)
             raise FingerprintMismatch(
-                f"Calibration {calibration.name} was made for another {', '.join(wrong)}. Name the calibration of "
-                "these models, or make one: memprobe calibrate."
+                f"Calibration {calibration.name} was made for another {', '.join(wrong)}{which}. Name the calibration "
+                "of these models, or make one: memprobe calibrate."
             )
         if calibration.fingerprint.same_conditions(self.fingerprint) or not calibration.sentinels:
             return

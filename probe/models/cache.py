@@ -12,6 +12,7 @@ import logging
 import sqlite3
 import threading
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -23,7 +24,7 @@ from probe.models.base import NO_EXTRAS, Engine, Extras, Identity
 from probe.types import Tokens, TokenStats, Unscored
 from probe.versions import versions
 
-LAYOUT = 1  # of the packed columns: another layout has other keys
+LAYOUT = 2  # of the packed columns: another layout has other keys
 _COLUMNS = ("logprob", "rank", "mu", "sigma", "top", "sampled")
 _AT_ONCE = 500  # keys in one SELECT
 _FRESH = 3600  # seconds within which a further use is not recorded: reads stay reads
@@ -43,6 +44,7 @@ class Cache:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=60, check_same_thread=False)
+            self._database.execute("PRAGMA auto_vacuum=INCREMENTAL")
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
             self._database.executescript(_SCHEMA)
@@ -86,6 +88,7 @@ class Cache:
                 self._database.executemany("INSERT OR REPLACE INTO stats VALUES (?, ?, ?, ?)", values)
             while self._size() > self._limit and self._drop():
                 pass
+            self._database.execute("PRAGMA incremental_vacuum").fetchall()
 
     def close(self) -> None:
         if not self._broken:
@@ -140,14 +143,16 @@ class CachedEngine:
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
         keys = _keys(self.identity, extras, texts)
         stored = self._cache.get(keys)
-        missing = [i for i, key in enumerate(keys) if key not in stored]
+        read = {i: _unpack(texts[i], *stored[key]) for i, key in enumerate(keys) if key in stored}
+        known = {i: stats for i, stats in read.items() if stats}
+        missing = [i for i in range(len(texts)) if i not in known]
         fresh = (
             dict(zip(missing, self._engine.score([texts[i] for i in missing], extras), strict=True)) if missing else {}
         )
         # under the identity after scoring: an engine may settle on another route when it starts
         settled = dict(zip(fresh, _keys(self.identity, extras, [texts[i] for i in fresh]), strict=True))
         self._cache.put((settled[i], s.windows, _pack(s)) for i, s in fresh.items() if isinstance(s, TokenStats))
-        return [fresh[i] if i in fresh else _unpack(tokens, *stored[keys[i]]) for i, tokens in enumerate(texts)]
+        return [fresh[i] if i in fresh else known[i] for i in range(len(texts))]
 
 
 def _keys(identity: Identity, extras: Extras, texts: Sequence[Tokens]) -> list[bytes]:
@@ -165,16 +170,21 @@ def _key(digest: blake2b, tokens: Tokens) -> bytes:
 
 
 def _pack(stats: TokenStats) -> bytes:
-    """Four bytes that say which columns there are, then each as float32 (rank as int32)."""
+    """A checksum, four bytes that say which columns there are, then each as float32 (rank as int32)."""
     columns = [getattr(stats, name) for name in _COLUMNS]
     present = sum(1 << bit for bit, column in enumerate(columns) if column is not None)
-    return present.to_bytes(4, "little") + b"".join(np.ascontiguousarray(c).tobytes() for c in columns if c is not None)
+    parts = [np.ascontiguousarray(column).tobytes() for column in columns if column is not None]
+    body = b"".join([present.to_bytes(4, "little"), *parts])
+    return zlib.crc32(body).to_bytes(4, "little") + body
 
 
-def _unpack(tokens: Tokens, windows: int, value: bytes) -> TokenStats:
-    present, n = int.from_bytes(value[:4], "little"), len(tokens.ids) - 1
+def _unpack(tokens: Tokens, windows: int, value: bytes) -> TokenStats | None:
+    """Returns None for a row that is not what was stored: a damaged disk must not become a verdict."""
+    if len(value) < 8 or zlib.crc32(value[4:]) != int.from_bytes(value[:4], "little"):
+        return None
+    present, n = int.from_bytes(value[4:8], "little"), len(tokens.ids) - 1
     names = [name for bit, name in enumerate(_COLUMNS) if present >> bit & 1]
-    words = np.frombuffer(value, np.float32, offset=4)
+    words = np.frombuffer(value, np.float32, offset=8)
     width = (len(words) // n - len(names) + 1) if "top" in names else 1
     columns, begin = {}, 0
     for name in names:

@@ -31,5 +31,5 @@ def explained(name: str) -> Iterator[None]:
     """Turns what transformers raises into one error that names the model."""
     try:
         yield
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, AssertionError) as error:
         raise ModelError(f"{name} cannot be loaded as a causal language model: {error}") from error

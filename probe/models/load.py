@@ -21,6 +21,7 @@ from probe.models.tokens import Tokenizer, open_tokenizer
 
 DTYPES = ("float32", "bfloat16", "float16", "auto")
 _QUICK = 1 << 30  # bytes of weights that load before a progress bar could be read
+_CONTEXTS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")  # as configurations call it
 _UNBOUNDED = 2048  # context used for models that state none
 _READERS = {  # by quant_method, where transformers names none, or not all
     "awq": "gptqmodel", "bitsandbytes": "bitsandbytes", "compressed-tensors": "compressed-tensors",
@@ -68,7 +69,7 @@ def find(
     return Source(
         folder=folder, name=name,
         tokenizer=open_tokenizer(str(named if not adapter or adapter.own_tokenizer else folder)),
-        context=int(getattr(config, "max_position_embeddings", None) or _UNBOUNDED),
+        context=next((int(size) for name in _CONTEXTS if (size := getattr(config, name, None))), _UNBOUNDED),
         vocabulary=adapter.vocabulary if adapter and adapter.vocabulary else int(config.vocab_size),
         hash=digest, dtype=_stored(config) if chosen == "auto" else chosen,
         device_map=device_map or ("auto" if cuda else None), revision=revision, adapter=adapter,

@@ -22,7 +22,7 @@ from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing, stats_of
 from probe.models.checks import check_causal, plain_head
 from probe.models.kernel import keep_memory
 from probe.models.load import Source, find, load
-from probe.models.packed import enable, keep, run, shares
+from probe.models.packed import batch_decides, enable, keep, run, shares
 from probe.models.prefix import Prefix
 from probe.models.statistics import Columns, reduce
 from probe.types import Tokens, TokenStats, Unscored
@@ -87,6 +87,8 @@ class LocalEngine(Tokenizing):
 
     @property
     def _budget(self) -> int:
+        if batch_decides(self._model.config.get_text_config()):
+            return 0  # each text alone
         return self._batch_tokens or (CPU_TOKENS if self._device.type == "cpu" else CUDA_TOKENS)
 
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:

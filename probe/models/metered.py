@@ -15,6 +15,7 @@ from probe.errors import InputError, ModelError
 from probe.models.budget import NOTHING, Bill, Meter, Usage
 from probe.models.remote import AGAIN, TRIES
 
+_REMEDY = "is it up, and is this its API's base?"
 _BACKOFF, _LONGEST = 0.5, 30.0  # seconds: doubled after each try, and the most that a Retry-After is heeded
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)  # nobody bills what never arrived
 
@@ -69,7 +70,8 @@ class Line:
             if answer.status_code not in AGAIN:
                 raise Refused(f"the server at {self._base} refused: {reason}")
             pause = max(pause, _asked_pause(answer))
-        raise ModelError(f"the server at {self._base} failed: {reason}; is it up, and is this its API's base?")
+        remedy = "it limits requests: lower MEMPROBE_REMOTE_CONCURRENCY." if reason.endswith("429") else _REMEDY
+        raise ModelError(f"the server at {self._base} failed: {reason}; {remedy}")
 
     def _read(self, answer: httpx2.Response, bill: Bill) -> Any:
         try:

@@ -4,8 +4,8 @@ transformers would build a dense [tokens, tokens] mask for a packed row, and a p
 Here everything but attention sees one long row, and attention takes each group of equally long texts as a batch of its
 own. A prefix that stands before every text runs once: its keys and values are kept, all queries of a pack attend to
 them together, and prefix.py merges that with the attention of each text to itself. Registered with transformers as an
-attention function, so the models' code stays theirs; whether a model allows it (no sliding window, no position bias) is
-found out by comparing both ways when it is loaded.
+attention function, so the models' code stays theirs. Sliding windows and long RoPE are refused by their configuration;
+whether a model allows it otherwise is found out by comparing both ways when it is loaded.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ _REFUSALS = (ValueError, TypeError, RuntimeError, KeyError, AttributeError)  # o
 Groups = list[tuple[int, int]]  # texts, tokens of each
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pack:
     """What attention must know of the row it sees."""
 
     groups: Groups
     prefix: Prefix | None = None
     records: Prefix | None = None  # takes the keys and values of this row
+    used: bool = False  # whether the model asked for it: some have an attention of their own
 
 
 _pack: ContextVar[Pack | None] = ContextVar("pack", default=None)
@@ -69,6 +70,7 @@ def attend(
     if pack is None:
         found = attention(query, key, value, is_causal=True, scale=scaling, enable_gqa=shared)
         return found.transpose(1, 2).contiguous(), None
+    pack.used = True
     if pack.records is not None:
         pack.records.layers[module.layer_idx] = (key, value)
     before = pack.prefix.layers[module.layer_idx] if pack.prefix else None
@@ -95,13 +97,18 @@ def _batch(part: Tensor, texts: int, length: int) -> Tensor:
     return part.reshape(len(part), texts, length, part.shape[2]).transpose(0, 1)
 
 
+def batch_decides(config: Any) -> bool:
+    """True where a text's positions are scaled by the longest text beside it (long RoPE: Phi-3 and its kin)."""
+    return "longrope" in str([getattr(config, name, None) for name in ("rope_parameters", "rope_scaling")])
+
+
 @torch.inference_mode()
 def enable(model: Any) -> bool:
     """Switches a model to packed attention; leaves it as it was and returns False where its results would change."""
     from transformers import AttentionInterface
 
     config = model.config.get_text_config()
-    if getattr(config, "sliding_window", None) or not hasattr(config, "_attn_implementation"):
+    if getattr(config, "sliding_window", None) or batch_decides(config) or not hasattr(config, "_attn_implementation"):
         return False
     before = config._attn_implementation
     rows = _samples(model, (5, 5, 8))
@@ -140,10 +147,13 @@ def keep(model: Any, ids: Tensor) -> Prefix:
 
 def run(model: Any, ids: Tensor, lengths: Sequence[int], prefix: Prefix | None = None) -> Tensor:
     """Returns the hidden states [tokens, width] of texts of these lengths, one after the other in ids [1, tokens]."""
-    with packed(Pack(groups_of(lengths), prefix)):
+    pack = Pack(groups_of(lengths), prefix)
+    with packed(pack):
         places = positions(lengths, prefix.tokens if prefix else 0).to(ids.device)
         hidden: Tensor = model.base_model(input_ids=ids, position_ids=places, use_cache=False).last_hidden_state[0]
-        return hidden
+    if not pack.used:
+        raise RuntimeError("the model's attention is its own")
+    return hidden
 
 
 def _samples(model: Any, lengths: Sequence[int]) -> list[Tensor]:

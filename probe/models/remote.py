@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urldefrag
 
@@ -27,6 +28,14 @@ from probe.types import Floats, Tokens, TokenStats, Unscored
 TRIES, GIVE_UP = 4, 32  # of one request; texts in a row after which the rest of a call is not asked any more
 _BACKOFF = 0.5  # seconds, doubled after each try
 AGAIN = frozenset((408, 429, 500, 502, 503, 504))
+_DISCOVERY = 10.0  # seconds: a list of models takes no time
+_REMEDY = "is it up, and is this its API's base?"
+_REMEDIES = {
+    "status 401": "name its key in MEMPROBE_REMOTE_KEY.", "status 403": "name its key in MEMPROBE_REMOTE_KEY.",
+    "status 404": "is this its API's base? It mostly ends in /v1.",
+    "status 429": "it limits requests: lower MEMPROBE_REMOTE_CONCURRENCY.",
+    "ReadTimeout": "it accepts requests and does not answer in time: is it overloaded, or still loading?",
+}  # fmt: skip
 _CONTEXT = 2048  # where the server does not say
 
 
@@ -41,7 +50,7 @@ class RemoteEngine(Tokenizing):
         base, self._wanted = urldefrag(address)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._connect = partial(httpx2.Client, base_url=base.rstrip("/") + "/", headers=headers, timeout=timeout)
-        self._address, self._concurrency = base, concurrency
+        self._address, self._concurrency, self._timeout = base, concurrency, timeout
         self._root = base.rstrip("/").removesuffix("/v1")  # where a server keeps what is not OpenAI's
         self._failed = 0  # texts in a row
         self._card = self._find_model()
@@ -54,7 +63,7 @@ class RemoteEngine(Tokenizing):
         name = str(self._card["id"])
         return Identity(
             name=name, model=f"remote:{self._address}#{name}", tokenizer=self._tokenizer.hash, dtype="unknown",
-            windows=f"{POLICY}/{self.context}", engine=f"remote/{self._dialect.name}", device="remote",
+            windows=f"{POLICY}/{self.context}", engine=f"remote/{self._dialect.name}", device=f"remote/{self._weights}",
         )  # fmt: skip
 
     @cached_property
@@ -74,6 +83,15 @@ class RemoteEngine(Tokenizing):
             f"{self._address} gives no log-probabilities of prompts ({'; '.join(refusals)}). Serve the model with "
             "vLLM or SGLang, or name a target that memprobe can load itself."
         )
+
+    @cached_property
+    def _weights(self) -> str:
+        """What a fixed sentence scores, hashed: an address may serve other weights today than it did."""
+        (tokens,) = self._tokenizer([CANARY])
+        assert isinstance(tokens, Tokens)
+        with self._connect() as client:
+            rows = self._ask(client, self._dialect, cut(tokens, self.context)[0])
+        return sha256(np.round(rows, 3).astype("<f4").tobytes()).hexdigest()[:16]
 
     def load(self) -> None:
         """Finds out the dialect. Raises ModelError."""
@@ -141,10 +159,11 @@ class RemoteEngine(Tokenizing):
                     reason = "its answer is no JSON"
             if answer.status_code not in AGAIN:
                 break
-        raise ModelError(f"the server at {self._address} failed: {reason}; is it up, and is this its API's base?")
+        raise ModelError(f"the server at {self._address} failed: {reason}; {_REMEDIES.get(reason, _REMEDY)}")
 
     def _find_model(self) -> dict[str, Any]:
         with self._connect() as client:
+            client.timeout = min(_DISCOVERY, self._timeout)
             answer = self._send(client, "GET", "models")
         try:
             cards: dict[str, dict[str, Any]] = {str(card["id"]): card for card in answer["data"]}

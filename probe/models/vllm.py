@@ -7,8 +7,10 @@ checkpoints wrongly without an error.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,33 +26,51 @@ from probe.types import Tokens, TokenStats, Unscored
 SELF_TEST = "The test compares the mean loss of this sentence, and 3 numbers: 17, 29 and 4096."
 TOLERANCE = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}  # nats, of the text's loss
 _LEAST_HEAD = 32  # its CPU attention takes no smaller heads
-_CPU = {"VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+_CPU = {
+    "VLLM_CPU_KVCACHE_SPACE": "2",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "VLLM_LOGGING_STREAM": "ext://sys.stderr",
+}
 _COLUMNS = {"pooling": COLUMNS, "prompt_logprobs": ("logprob", "rank")}  # by route
+_OURS = {"model", "dtype", "load_format", "max_model_len", "enforce_eager", "runner", "hf_overrides"}
 Rows = list[np.ndarray[Any, Any]]
 
 
 class VllmEngine(Tokenizing):
     """Scores tokens with vLLM. `options` go to vllm.LLM: tensor_parallel_size, data_parallel_size, quantization ..."""
 
-    def __init__(self, source: Source, **options: Any) -> None:
-        self._source, self._options, self._tokenizer = source, options, source.tokenizer
+    def __init__(self, source: Source, options: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Raises ModelError for options that are memprobe's to set."""
+        if taken := sorted(_OURS & options.keys()):
+            raise ModelError(f"MEMPROBE_VLLM_OPTIONS: {', '.join(taken)} is set by memprobe; leave it out.")
+        self._source, self._options, self._tokenizer = source, dict(options), source.tokenizer
         self._llm: Any = None
         self._route = "pooling"
         self.context = source.context - 1  # the fall-back generates one token
         self.warnings: tuple[str, ...] = source.tokenizer.warnings
 
     @classmethod
-    def open(cls, source: str, *, dtype: str | None = None, revision: str | None = None, **options: Any) -> VllmEngine:
+    def open(
+        cls, source: str, *, dtype: str | None = None, revision: str | None = None,
+        options: Mapping[str, Any] = MappingProxyType({}),
+    ) -> VllmEngine:  # fmt: skip
         """Finds a hub id or folder. Raises ModelError."""
-        return cls(find(source, dtype=dtype, revision=revision), **options)
+        return cls(find(source, dtype=dtype, revision=revision), options)
 
     @property
     def identity(self) -> Identity:
         source = self._source
         return Identity(
             name=source.name, model=source.hash, tokenizer=source.tokenizer.hash, dtype=source.dtype,
-            windows=f"{POLICY}/{self.context}", engine=f"vllm/{self._route}", device="vllm", revision=source.revision,
+            windows=f"{POLICY}/{self.context}", engine=f"vllm/{self._route}", device=self._device,
+            revision=source.revision,
         )  # fmt: skip
+
+    @property
+    def _device(self) -> str:
+        """Options are part of it, because some of them (quantization, kv_cache_dtype) change the figures."""
+        return f"vllm {json.dumps(self._options, sort_keys=True, default=str)}" if self._options else "vllm"
 
     def load(self) -> None:
         """Starts vLLM and tests it. Raises ModelError."""
@@ -150,12 +170,19 @@ class VllmEngine(Tokenizing):
         if current_platform.is_cpu() and heads < _LEAST_HEAD:
             raise ModelError(f"vLLM on a CPU takes heads of {_LEAST_HEAD} or more, not {heads}: use the local engine.")
         register()  # vLLM asks its plugins once per process, and an earlier engine may have gone the other route
-        pooling: dict[str, Any] = {"runner": "pooling", "hf_overrides": {"head_dtype": "model"}}
-        return LLM(
-            model=str(self._source.folder), dtype=self._source.dtype, load_format="safetensors",
-            max_model_len=self.context + 1,
-            enforce_eager=bool(current_platform.is_cpu()), **(pooling if route == "pooling" else {}), **self._options,
-        )  # fmt: skip
+        options: dict[str, Any] = (
+            {"runner": "pooling", "hf_overrides": {"head_dtype": "model"}} if route == "pooling" else {}
+        )
+        options |= {"max_model_len": self.context + 1, "enforce_eager": bool(current_platform.is_cpu())}
+        try:
+            return LLM(
+                model=str(self._source.folder), dtype=self._source.dtype, load_format="safetensors",
+                **options, **self._options,
+            )  # fmt: skip
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"vLLM does not start {self._source.name} ({error}): mend MEMPROBE_VLLM_OPTIONS or use local."
+            ) from error
 
 
 def _pooling(**options: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from probe.models.base import NO_EXTRAS, Extras
 from probe.models.cache import Cache, CachedEngine, _pack, _unpack
 from probe.models.local import LocalEngine
 from probe.types import Tokens, TokenStats, Unscored
+from tests.tiny import ASSETS
 
 TEXTS = ["Return the list.", "The iterator yields each key once.", "If the file does not exist, it is made."]
 
@@ -149,6 +151,25 @@ def test_what_is_packed_comes_back(n: int, moments: bool, width: int, sampled: b
         np.where(column() > 0, column(), -np.inf).astype(np.float32) if sampled else None, n,
     )  # fmt: skip
     assert same(_unpack(tokens, n, _pack(stats)), stats)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["substr(value, 1, 10)", "substr(value, 1, length(value) - 4)", "x'00' || substr(value, 2)", "x''", "zeroblob(8)"],
+)
+def test_a_damaged_row_is_measured_again(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "cache.sqlite"
+    engine = CachedEngine(LocalEngine.open(str(ASSETS / "target")), Cache(path, 1 << 20))
+    tokens = [entry for entry in engine.tokenize(["The iterator yields each key once."]) if isinstance(entry, Tokens)]
+    (before,) = engine.score(tokens)
+    with sqlite3.connect(path) as database:
+        assert database.execute(f"UPDATE stats SET value = {damage}").rowcount == 1
+    database.close()
+    (after,) = engine.score(tokens)
+    (stored,) = engine.score(tokens)
+    for found in (after, stored):
+        assert isinstance(before, TokenStats) and isinstance(found, TokenStats)
+        np.testing.assert_array_equal(found.logprob, before.logprob)
 
 
 def test_a_cache_that_cannot_be_used_stops_no_verdict(

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import torch
 from fastapi import FastAPI, HTTPException
 
 from probe import open_probe
@@ -252,7 +253,7 @@ def test_a_wrong_name_or_address(serve: Start, make_model: Callable[[str], Path]
     with pytest.raises(ModelError, match="second, not third"):
         RemoteEngine(f"{address}#third")
     assert RemoteEngine(f"{address}#second", str(make_model("llama"))).identity.name == "second"
-    with pytest.raises(ModelError, match=r"failed: status 404; is it up, and is this its API's base"):
+    with pytest.raises(ModelError, match=r"failed: status 404; is this its API's base"):
         RemoteEngine(address.removesuffix("/v1"))
 
 
@@ -261,3 +262,16 @@ def test_no_value_without_a_finite_probability_is_believed(value: float) -> None
     table = np.array([[value, -1, 1, 0], [-1, -1, 1, 0]], dtype="<f4")
     with pytest.raises(ModelError, match="no finite probability"):
         DIALECTS[0].read({"data": [{"data": base64.b64encode(table.tobytes()).decode()}]}, [1, 2, 3])
+
+
+def test_other_weights_at_the_same_address_are_another_engine(serve: Start) -> None:
+    """Else a cache would answer for the model that was served there before."""
+    server, address, _ = serve("prompt_logprobs")
+    first = RemoteEngine(address)
+    again = RemoteEngine(address)
+    assert first.identity == again.identity
+    server.engine.load()
+    with torch.no_grad():
+        server.engine._model.get_output_embeddings().weight.mul_(1.1)
+    other = RemoteEngine(address)
+    assert other.identity.model == first.identity.model and other.identity != first.identity

@@ -99,3 +99,21 @@ def test_a_taken_port_is_named_with_the_remedy(memprobe: Command, command: str) 
         taken.listen()
         done = memprobe(command, "--port", str(taken.getsockname()[1]))
     assert done.returncode == 2 and "cannot be had" in done.stderr and "8001" in done.stderr
+
+
+LOCAL = ("--target", str(ASSETS / "target"))
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "said"),
+    [
+        ((*LOCAL, "--device-map", "cuda:77"), {}, "cannot be loaded as a causal language model"),
+        ((), {"MEMPROBE_VLLM_OPTIONS": "not JSON"}, "vllm_options"),
+        (LOCAL, {"MEMPROBE_ENGINE": "vllm", "MEMPROBE_VLLM_OPTIONS": '{"dtype": "half"}'}, "dtype is set by memprobe"),
+    ],
+)
+def test_what_cannot_be_set_is_one_line(
+    memprobe: Command, options: tuple[str, ...], environment: dict[str, str], said: str
+) -> None:
+    done = memprobe("probe", SENTENCE, *options, **environment)
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr

@@ -1,0 +1,69 @@
+"""Models whose attention or positions are their own: right, alone and in company, past their context too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from probe.data.windows import cut
+from probe.models.base import Extras
+from probe.models.local import LocalEngine
+from probe.types import TokenStats
+from tests.contract import plain, tokens_of
+from tests.tiny import ASSETS
+
+CONTEXT = 96
+SMALL: dict[str, Any] = {
+    "vocab_size": 4096,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "max_position_embeddings": CONTEXT,
+}
+LOCAL = {"attention_types": [[["global", "local"], 1]], "window_size": 8}
+ROPE = {"rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 8, "long_factor": [8.0] * 8}
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "its own attention, one layer local": ("gpt_neo", SMALL | LOCAL | {"num_layers": 2, "num_heads": 2}),
+    "positions scaled by the longest text": (
+        "phi3", SMALL | {
+            "intermediate_size": 64, "num_attention_heads": 2, "num_key_value_heads": 2, "pad_token_id": 0,
+            "original_max_position_embeddings": 24, "rope_parameters": ROPE | {"original_max_position_embeddings": 24},
+        }
+    ),
+    "another name for its context": (
+        "mpt", {"vocab_size": 4096, "d_model": 32, "n_heads": 2, "n_layers": 2, "max_seq_len": CONTEXT}
+    ),
+}  # fmt: skip
+TEXTS = [
+    "Two words here", "Return the number of items in the queue, or none.", "x y",
+    "If the file does not exist, it is made; otherwise its content is lost. " * 4,
+    "The iterator yields each key once, and then it stops, as iterators do in every language. " * 2,
+]  # fmt: skip
+
+
+@pytest.fixture(params=list(KINDS))
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> LocalEngine:
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    kind, options = KINDS[request.param]
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **options))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    model.save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(ASSETS / "target").save_pretrained(tmp_path)
+    return LocalEngine.open(str(tmp_path), dtype="float32")
+
+
+@pytest.mark.parametrize("prefixed", [False, True])
+def test_values_are_those_of_one_text_at_a_time(engine: LocalEngine, prefixed: bool) -> None:
+    assert engine.context == CONTEXT
+    texts = tokens_of(engine, TEXTS)
+    prefix = tuple(range(5, 35)) if prefixed else ()
+    for tokens, found in zip(texts, engine.score(texts, Extras(prefix=prefix)), strict=True):
+        assert isinstance(found, TokenStats)
+        wanted = [plain(engine._model, window)["logprob"] for window in cut(tokens, CONTEXT, prefix)]
+        np.testing.assert_allclose(found.logprob, np.concatenate(wanted), atol=1e-3)
