@@ -22,6 +22,7 @@ import pytest
 
 from probe import Result, open_probe
 from probe.audit.metrics import auc
+from probe.data.frequencies import count
 from probe.demo.locate import find, marks
 from probe.pipeline import Probe
 from probe.scores import TABLE
@@ -31,14 +32,20 @@ LONG = 30  # tokens; of shorter texts only the mean is held, because one token w
 WITHIN = 0.01  # nats
 ONE_TEXT = {"float16": 0.01, "bfloat16": 0.02}  # nats, for the worst of the long texts
 AUC, AUC_SURP = 0.002, 0.01
-PER_KIND = 200  # of 1,000, to save time
+PER_KIND, KNOWN = 200, 4  # of 1,000, to save time; texts for the prefixes
 HALVES = ("bfloat16", "float16")
 Both = tuple[list[Result], list[Result]]
 
 
 def measured(dtype: str, texts: tuple[list[str], list[str]]) -> tuple[Probe, Both]:
-    probe = open_probe(str(ASSETS / "target"), str(ASSETS / "reference"), dtype=dtype)
-    return probe, (probe(texts[0]), probe(texts[1]))
+    known = [group[PER_KIND : PER_KIND + KNOWN] for group in texts]
+    opened = open_probe(
+        str(ASSETS / "target"), str(ASSETS / "reference"), dtype=dtype,
+        prefixes={"members": known[0], "nonmembers": known[1]},
+    )  # fmt: skip
+    counted = count(opened.target, texts[1], "the non-members")
+    probe = Probe(opened.target, opened.reference, None, opened.setup.prefixes, counted)
+    return probe, (probe(texts[0][:PER_KIND], scores=TABLE), probe(texts[1][:PER_KIND], scores=TABLE))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +53,7 @@ def texts() -> tuple[list[str], list[str]]:
     """Members and non-members of the embedded target."""
     found = find([mark for mark in marks() if mark.split == "test"])
     groups = [[text for mark, text in found.items() if mark.role == role] for role in ("member", "nonmember")]
-    return groups[0][:PER_KIND], groups[1][:PER_KIND]
+    return groups[0][: PER_KIND + KNOWN], groups[1][: PER_KIND + KNOWN]
 
 
 @pytest.fixture(scope="module")
