@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from probe.calibration.gates import Place, check
 from probe.calibration.verdict import decide, uncalibrated
 from probe.scores import TABLE, score_all
 from probe.scores.view import EZ_SMOOTHING, View
-from probe.types import Default, Evidence, Result, Text, TokenStats, Unscored, Verdict
+from probe.types import Default, Evidence, Result, Score, Text, TokenStats, Unscored, Verdict
 
 _PREFERENCE = ("ref", "ref_bytes", "minkpp", "loss")
 _UNCALIBRATED = "No calibration is named, so no score can be called high. Make one: memprobe calibrate."
@@ -27,7 +27,7 @@ def judge(
         return Result(index, text.id, None, None, {}, error=f"Cannot score: {evidence.target.reason}.")
     view = View(evidence, calibration.smoothing if calibration else EZ_SMOOTHING)
     scores = score_all(view, chosen)
-    default, verdict = _verdict(view, calibration, alpha)
+    default, verdict = _verdict(view, scores, calibration, alpha)
     reference = evidence.reference if isinstance(evidence.reference, TokenStats) else None
     warnings = evidence.target.tokens.warnings + (reference.tokens.warnings if reference else ())
     return Result(
@@ -35,10 +35,12 @@ def judge(
     )
 
 
-def _verdict(view: View, calibration: Calibration | None, alpha: float) -> tuple[Default | None, Verdict]:
+def _verdict(
+    view: View, scores: Mapping[str, Score], calibration: Calibration | None, alpha: float
+) -> tuple[Default | None, Verdict]:
     """Rests on the default score, whether it was asked for or not."""
     name = calibration.score if calibration else default_score(view)
-    known = TABLE[name].of(view)
+    known = scores[name] if scores[name].value is not None else TABLE[name].of(view)
     if known.value is None:
         return None, uncalibrated(f"The score {name} is missing: {known.reason}.")
     if calibration is None:
