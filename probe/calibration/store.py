@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import tokenize
 import zipfile
@@ -18,6 +17,7 @@ import numpy as np
 from probe.calibration.calibration import Calibration, Sentinel
 from probe.calibration.fingerprint import Fingerprint
 from probe.calibration.residual import Residual
+from probe.data.arrays import write
 from probe.errors import CalibrationError, InputError, UnknownName
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -37,11 +37,7 @@ def save(calibration: Calibration, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     header = asdict(calibration)
     arrays = {name: header.pop(name) for name in _ARRAYS}
-    temporary = path.with_suffix(".tmp")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
-    temporary.replace(path)
-    return path
+    return write(path, header, **arrays)
 
 
 def load(path: Path) -> Calibration:

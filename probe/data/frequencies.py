@@ -6,7 +6,6 @@ Counts belong to one tokenizer and are kept under its hash: another's would be o
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from probe.data.arrays import write
 from probe.errors import InputError
 from probe.models.base import Engine
 from probe.types import Ints, Tokens
@@ -65,12 +65,7 @@ def save(found: Frequencies, folder: Path) -> Path:
     """Writes the counts under their tokenizer's hash, in the place of earlier ones."""
     path = _path(found.tokenizer, folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_suffix(".tmp")
-    header = json.dumps({"corpus": found.corpus, "tokenizer": found.tokenizer})
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        np.savez_compressed(file, header=np.array(header), counts=found.counts)
-    temporary.replace(path)
-    return path
+    return write(path, {"corpus": found.corpus, "tokenizer": found.tokenizer}, counts=found.counts)
 
 
 def load(engine: Engine, folder: Path) -> Frequencies | None:
