@@ -25,13 +25,13 @@ SECTIONS: dict[str, tuple[Callable[[int], list[Row]], bool]] = {  # and whether 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=list(SECTIONS))
+    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[])
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     rates = {str(dtype).removeprefix("torch."): limits.matmul(dtype) / 1e9 for dtype in (torch.float32, torch.bfloat16)}
     facts = {f"matmul {name} GFLOP/s": round(rate) for name, rate in rates.items()}
-    for name in arguments.sections:
+    for name in arguments.sections or SECTIONS:
         section, needs_material = SECTIONS[name]
         if needs_material and not material.there():
             print(f"{name} is left out: the folder of test material is absent", file=sys.stderr)
