@@ -14,7 +14,8 @@ from probe import errors
 from probe.types import Call, Result, Score, Text, TokenStats, Unscored, Verdict
 
 if TYPE_CHECKING:
-    from probe.calibration.build import Known, calibrate
+    from probe.calibration.build import calibrate
+    from probe.calibration.known import Known
     from probe.opening import open_probe
     from probe.pipeline import Probe
 
@@ -26,7 +27,7 @@ _LAZY = {  # these load torch or scipy, which `import probe` does not
     "open_probe": "probe.opening",
     "Probe": "probe.pipeline",
     "calibrate": "probe.calibration.build",
-    "Known": "probe.calibration.build",
+    "Known": "probe.calibration.known",
 }
 
 

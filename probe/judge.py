@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 import numpy as np
 
+from probe.calibration.blind import bag
 from probe.calibration.calibration import Calibration
-from probe.calibration.conformal import q_values
 from probe.calibration.gates import Place, check
 from probe.calibration.verdict import decide, uncalibrated
 from probe.scores import TABLE, score_all
-from probe.scores.view import EZ_SMOOTHING, View
+from probe.scores.fitted import UNFITTED
+from probe.scores.view import View
 from probe.types import Default, Evidence, Result, Score, Text, TokenStats, Unscored, Verdict
 
-_PREFERENCE = ("ref", "ref_bytes", "minkpp", "loss")
+_PREFERENCE = ("combined", "ref", "ref_bytes", "minkpp", "loss")
 _UNCALIBRATED = "No calibration is named, so no score can be called high. Make one: memprobe calibrate."
 
 
@@ -25,7 +25,7 @@ def judge(
     """Returns the result of the text with this number, without a q-value."""
     if isinstance(evidence.target, Unscored):
         return Result(index, text.id, None, None, {}, error=f"Cannot score: {evidence.target.reason}.")
-    view = View(evidence, calibration.smoothing if calibration else EZ_SMOOTHING)
+    view = View(evidence, calibration.fitted if calibration else UNFITTED)
     scores = score_all(view, chosen)
     default, verdict = _verdict(view, scores, calibration, alpha)
     reference = evidence.reference if isinstance(evidence.reference, TokenStats) else None
@@ -47,23 +47,15 @@ def _verdict(
         return Default(name, known.value), uncalibrated(_UNCALIBRATED)
     length, difficulty = len(view.target.logprob), difficulty_of(view.evidence)
     calibrated, as_member = calibration.calibrated(known.value, length, difficulty)
-    claim = calibration.claim(alpha)
-    gates = check(calibration, claim, view.text, Place(length, difficulty, variety_of(view.target)))
-    return Default(name, known.value, calibrated), decide(calibration, claim, calibrated, as_member, gates)
-
-
-def with_q_values(results: Sequence[Result]) -> list[Result]:
-    """Returns the results with q-values over all that were tested."""
-    found = list(results)
-    tested = [i for i, result in enumerate(found) if result.verdict and result.verdict.p_value is not None]
-    p_values = [float(v.p_value) for i in tested if (v := found[i].verdict) and v.p_value is not None]
-    for i, q_value in zip(tested, q_values(p_values), strict=True):
-        found[i] = replace(found[i], q_value=q_value)
-    return found
+    words = bag(view.text)
+    bars = calibration.bars(alpha, words)
+    place = Place(length, difficulty, variety_of(view.target), words)
+    gates = check(calibration, [bar.claim for bar in bars], view.text, place)
+    return Default(name, known.value, calibrated), decide(calibration, bars, calibrated, as_member, gates)
 
 
 def default_score(view: View) -> str:
-    """Returns the score that a verdict rests on: ref, else bits per byte, else Min-K%++, else the loss."""
+    """Returns the score that a verdict rests on: the learned one, ref, bits per byte, Min-K%++ or the loss."""
     return next((name for name in _PREFERENCE if TABLE[name].of(view).value is not None), _PREFERENCE[-1])
 
 

@@ -46,7 +46,7 @@ def open_probe(
         found = found or embedded(DEMO)
     dtype = dtype or (found.fingerprint.dtype if found else None)
     engines = [
-        _engine(source, settings, dtype=dtype, device_map=device_map, revision=pinned, batch_tokens=batch_tokens)
+        open_engine(source, settings, dtype=dtype, device_map=device_map, revision=pinned, batch_tokens=batch_tokens)
         for source, pinned in ((target, revision), (reference, None))
         if source
     ]
@@ -70,8 +70,11 @@ def _whole(path: Path, row: Row) -> Text:
     return row
 
 
-def _engine(source: str, settings: Settings, **options: Any) -> Engine:
-    """Opens a server by its address, anything else with the engine that the settings name."""
+def open_engine(source: str, settings: Settings, **options: Any) -> Engine:
+    """Opens a server by its address, anything else with the engine that the settings name.
+
+    options: dtype and revision, and for models that run here device_map and batch_tokens. Raises ModelError.
+    """
     if source.startswith(("http://", "https://")):
         from probe.models.remote import RemoteEngine
 
@@ -80,6 +83,6 @@ def _engine(source: str, settings: Settings, **options: Any) -> Engine:
     if settings.engine == "vllm":
         from probe.models.vllm import VllmEngine
 
-        chosen = {"dtype": options["dtype"], "revision": options["revision"]}
+        chosen = {name: options.get(name) for name in ("dtype", "revision")}
         return VllmEngine.open(source, **chosen, options=settings.vllm_options)
     return LocalEngine.open(source, **options)

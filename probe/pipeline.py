@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from probe.ahead import ahead
+from probe.calibration.batch import as_batch
 from probe.calibration.calibration import Calibration
 from probe.calibration.fingerprint import Fingerprint, take
 from probe.data.frequencies import Frequencies
 from probe.errors import FingerprintMismatch
-from probe.judge import judge, with_q_values
+from probe.judge import judge
 from probe.measure import CHUNK, Progress, measure
 from probe.models.base import Engine
 from probe.prefixes import NO_PREFIXES, Prefixes
@@ -35,8 +36,18 @@ class Probe:
         prefixes: Prefixes = NO_PREFIXES, frequencies: Frequencies | None = None,
     ) -> None:  # fmt: skip
         """Raises FingerprintMismatch where the calibration is for other models or this machine scores otherwise."""
-        self.target, self.reference = target, reference
-        self.setup = Setup(target, reference, prefixes, frequencies)
+        self._begin(Setup(target, reference, prefixes, frequencies), calibration)
+
+    @classmethod
+    def of(cls, setup: Setup, calibration: Calibration | None = None) -> Probe:
+        """Returns a probe of what texts are measured with. Raises as the constructor does."""
+        found = cls.__new__(cls)
+        found._begin(setup, calibration)
+        return found
+
+    def _begin(self, setup: Setup, calibration: Calibration | None) -> None:
+        target, reference = setup.target, setup.reference
+        self.target, self.reference, self.setup = target, reference, setup
         self.fingerprint: Fingerprint = take(self.setup)
         self.warnings = target.warnings + (reference.warnings if reference else ())
         self.calibration: Calibration | None = None
@@ -58,7 +69,7 @@ class Probe:
             results += self._results(prepared, self.measure([prepared])[0], len(results))
             if progress:
                 progress(len(results), len(every))
-        return with_q_values(results)
+        return as_batch(results, every, self.calibration)
 
     def load(self) -> None:
         """Reads the weights now; else the first text that no cache holds does. Raises ModelError."""
@@ -75,8 +86,8 @@ class Probe:
         return measure(self.setup, requests, progress)
 
     def judge(self, prepared: Prepared, evidence: Sequence[Evidence]) -> list[Result]:
-        """Returns the results; q-values are over these texts."""
-        return with_q_values(self._results(prepared, evidence))
+        """Returns the results; gates on sets and q-values are over these texts."""
+        return as_batch(self._results(prepared, evidence), prepared.texts, self.calibration)
 
     def _results(self, prepared: Prepared, evidence: Sequence[Evidence], first: int = 0) -> list[Result]:
         """first: the number of the first text among all of the call."""

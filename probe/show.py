@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text as Line
 
 from probe.calibration.calibration import Calibration
-from probe.calibration.conformal import needed
 from probe.types import Result
 
 console = Console()
 _COLOURS = {"member": "red", "not_member": "green", "inconclusive": "yellow", "out_of_distribution": "magenta"}
+_GATES = {"pass": "green", "fail": "bold red", "untestable": "yellow"}
 
 
 @contextmanager
@@ -67,11 +67,12 @@ def calibrations(found: Sequence[Calibration]) -> None:
 
 def claims(found: Calibration) -> None:
     """Says what the calibration can claim, and what more would take."""
-    n, smallest = len(found.nonmembers), found.claim(0.01).smallest_alpha
-    console.print(
-        f"{n:,} known non-members and {len(found.members):,} members, score {found.score}. The smallest FPR that this "
-        f"can claim is {smallest:.2%}; 1% takes {needed(0.01):,} non-members and .1% {needed(0.001):,}."
-    )
+    n = len(found.nonmembers)
+    console.print(f"{n:,} known non-members and {len(found.members):,} members, score {found.score}. {found.power}")
+    for kind in found.strata:
+        console.print(f"Texts like those of {kind.name} must also exceed the {len(kind.scores):,} non-members of it.")
+    for name, gate in found.gates.items():
+        console.print(Line(f"{name}: {gate}", style=_GATES[gate]).append(f", {found.findings[name]}.", style="default"))
     for note in found.notes:
         console.print(f"Note: {note}.")
 

@@ -22,10 +22,11 @@ Ints = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text to be judged. `id` is the caller's own name for it."""
+    """One text to be judged. `id` is the caller's own name for it, `source` the document, site or date it is from."""
 
     text: str
     id: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +121,8 @@ Grade = Literal["A", "B", "C", "D"]
 class Claim:
     """What "exceeds the threshold" promises: FPR <= alpha with this confidence, given n known non-members.
 
-    k: a text exceeds when fewer than k non-members score at least as high; 0 when n is too small for alpha.
+    k: a text exceeds when fewer than k non-members score at least as high; 0 when n is too small for alpha. kind: of
+    the non-members, where a text is held against those of its own kind ("" against all).
     """
 
     alpha: float
@@ -129,6 +131,7 @@ class Claim:
     k: int
     members: int
     smallest_alpha: float
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,10 @@ class Batcher:
         """Runs `work` in the thread of a stage; models are only ever touched in "forward"."""
         return await asyncio.get_running_loop().run_in_executor(self._stages[stage], work)
 
+    def turn(self, work: Callable[[], T]) -> T:
+        """Runs `work` in the models' thread for a thread outside the event loop, and waits for it."""
+        return self._stages["forward"].submit(work).result()
+
     async def _loop(self) -> None:
         while True:
             await self._forward(await self._gather())

@@ -60,6 +60,7 @@ class Claim(BaseModel):
     k: int
     members: int
     smallest_alpha: float
+    kind: str
 
 
 class DefaultScore(BaseModel):
@@ -142,9 +143,41 @@ class ModelList(BaseModel):
     data: list[ModelCard]
 
 
+class KnownEntry(Entry):
+    """A text whose membership is known."""
+
+    source: Name | None = Field(None, description="the document, site or date that it is from")
+
+
+KnownTexts = list[AnyText | KnownEntry]
+
+
+class CalibrationRequest(BaseModel):
+    """Known texts, to be scored once."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Name = Field(description="letters, digits, dots and dashes; it is stored under this name")
+    model: str = Field(description="an id of GET /v1/models")
+    nonmembers: KnownTexts = Field(description="texts that the target cannot have seen; 299 allow a claim of FPR 1%")
+    members: KnownTexts = Field([], description="texts that it was trained on; without them there is no not_member")
+    tuning: KnownTexts = Field([], description="more non-members; else a seventh of them is split off")
+    tuning_members: KnownTexts = Field([], description="more members; else a seventh of them is split off")
+    placebo: str | None = Field(None, description="id of a served model that saw none of the texts")
+    random_split: bool = Field(False, description="members and non-members are random parts of one set")
+    seed: int = 0
+
+
+class Progress(BaseModel):
+    """Texts measured, and texts in all: known once the work has begun."""
+
+    done: int
+    total: int
+
+
 class CalibrationCard(BaseModel):
     id: str
     object: Literal["calibration"] = "calibration"
+    status: Literal["completed"] = "completed"
     created: str
     score: str
     basis: str
@@ -153,13 +186,35 @@ class CalibrationCard(BaseModel):
     smallest_alpha: float
     tokens: tuple[int, int] = Field(description="shortest and longest text that it covers")
     gates: dict[str, Gate]
+    findings: dict[str, str] = Field(description="what decided each gate")
+    kinds: dict[str, int] = Field(description="non-members of each kind that has a threshold of its own")
+    power: str = Field(description="what it can claim, and what more would take")
+    notes: list[str]
     fits: list[str] = Field(description="ids of the loaded models that it is for")
     fingerprint: dict[str, Any]
 
 
+class CalibrationJob(BaseModel):
+    """A calibration in the making, or one that was not made."""
+
+    id: str
+    object: Literal["calibration"] = "calibration"
+    job: str
+    status: Literal["queued", "running", "completed", "failed", "cancelled"]
+    created: int
+    progress: Progress
+    error: str | None
+
+
+class Deleted(BaseModel):
+    id: str
+    object: str
+    deleted: bool = True
+
+
 class CalibrationList(BaseModel):
     object: Literal["list"] = "list"
-    data: list[CalibrationCard]
+    data: list[CalibrationCard | CalibrationJob]
 
 
 class Health(BaseModel):

@@ -10,8 +10,11 @@ from fastapi import Request
 from probe.calibration.store import find
 from probe.config import Settings
 from probe.errors import UnknownName
+from probe.models.base import Engine
 from probe.pipeline import Probe
 from server.batcher import Batcher
+from server.jobs import Jobs
+from server.turns import Turns
 
 
 @dataclass
@@ -23,12 +26,21 @@ class Service:
     started: int = field(default_factory=lambda: int(time.time()))
     models: dict[str, Probe] = field(default_factory=dict)
     calibrated: dict[tuple[str, str], Probe] = field(default_factory=dict)
+    jobs: Jobs = field(default_factory=Jobs)
+
+    def model(self, name: str) -> Probe:
+        """Returns a loaded model. Raises UnknownName."""
+        if name not in self.models:
+            raise UnknownName(f"No model {name!r} is served. There are: {', '.join(self.models)}.", "model")
+        return self.models[name]
+
+    def in_turns(self, engine: Engine) -> Engine:
+        """Returns the engine for a job, whose passes run between those of requests."""
+        return Turns(engine, self.batcher.turn)
 
     async def probe(self, model: str, calibration: str | None) -> Probe:
         """Returns the model with its own or the named calibration. Raises UnknownName, FingerprintMismatch."""
-        if model not in self.models:
-            raise UnknownName(f"No model {model!r} is served. There are: {', '.join(self.models)}.", "model")
-        own = self.models[model]
+        own = self.model(model)
         if calibration is None or (own.calibration and own.calibration.name == calibration):
             return own
         found = find(calibration, self.settings.calibrations)
@@ -36,7 +48,7 @@ class Service:
         if known and known.calibration and known.calibration.created == found.created:
             return known
         # its sentinel texts may have to be scored, and models are touched in one thread only
-        probe = await self.batcher.on("forward", lambda: Probe(own.target, own.reference, found))
+        probe = await self.batcher.on("forward", lambda: Probe.of(own.setup, found))
         self.calibrated[model, calibration] = probe
         return probe
 

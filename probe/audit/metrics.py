@@ -25,7 +25,12 @@ class Figure:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+        return f"{self:.4f}"
+
+    def __format__(self, spec: str) -> str:
+        """Applies a number's format, such as .3f, to all three."""
+        spec = spec or ".4f"
+        return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
 
 def auc(members: Vector, nonmembers: Vector, confidence: float = 0.95) -> Figure:

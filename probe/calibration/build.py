@@ -1,136 +1,75 @@
-"""From known texts to a calibration: scored once, the default score chosen, the residual fitted on tuning texts."""
+"""From known texts to a calibration: scored once, the score chosen and learned on tuning texts, the gates examined."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import combinations
 
 import numpy as np
 
-from probe.calibration.calibration import Calibration, Sentinel, Vector
+from probe.calibration.blind import bag_all
+from probe.calibration.calibration import Calibration, Sentinel
+from probe.calibration.examine import examine
+from probe.calibration.fit import Fit, fit_scores, scored, table
+from probe.calibration.known import Known, sort_out
 from probe.calibration.residual import FEWEST, fit
 from probe.data.overlap import index
 from probe.errors import CalibrationError
-from probe.judge import default_score, difficulty_of, variety_of
 from probe.measure import Progress
+from probe.models.base import Engine
 from probe.pipeline import Probe
 from probe.prepare import Options
-from probe.scores import TABLE
-from probe.scores.ez import parts
-from probe.scores.view import EZ_SMOOTHING, View
 from probe.types import Evidence, Text, TokenStats
 
 SENTINELS = 32
-TUNING_SHARE = 7  # one in so many known non-members tunes where no tuning texts are given
 FEWEST_NONMEMBERS = 20
+_PLAIN, _CURVES = Options(scores=frozenset()), Options(scores=frozenset({"camia"}))
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Texts whose membership is known.
+def calibrate(
+    probe: Probe, known: Known, name: str, seed: int = 0, progress: Progress | None = None,
+    placebo: Engine | None = None,
+) -> Calibration:  # fmt: skip
+    """Scores the known texts under `probe` and returns their calibration. Raises CalibrationError.
 
-    The tuning ones do not calibrate; without any, a share is split off. sources: whole texts that known ones were cut
-    from, so that a query which shares the rest of one fails the overlap gate too.
+    placebo: a model of the target's kind that saw none of the texts; the placebo gate needs it.
     """
-
-    nonmembers: Sequence[str]
-    members: Sequence[str] = ()
-    tuning: Sequence[str] = ()
-    tuning_members: Sequence[str] = ()
-    sentinels: Sequence[str] = ()
-    sources: Sequence[str] = ()
-    basis: str = "post-hoc"
-
-
-def calibrate(probe: Probe, known: Known, name: str, seed: int = 0, progress: Progress | None = None) -> Calibration:
-    """Scores the known texts under `probe` and returns their calibration. Raises CalibrationError."""
-    notes = _check_groups(known)
-    groups = [*_split(known.tuning, known.nonmembers, seed), *_split(known.tuning_members, known.members, seed)]
-    prepared = [probe.prepare([Text(text) for text in group], Options(scores=frozenset())) for group in groups]
-    measured = probe.measure(prepared, progress)
-    score, left_out = _choose(measured)
-    notes += left_out
-    smoothing = _smoothing(measured[0])
-    tuned, negative, tuned_members, positive = (_table(group, score, smoothing) for group in measured)
+    groups = sort_out(known, probe.setup.prefixes, seed)
+    prepared = [probe.prepare(group, _PLAIN if number else _CURVES) for number, group in enumerate(groups.in_order)]
+    tuning, nonmembers, tuning_members, members = measured = probe.measure(prepared, progress)
+    found = fit_scores(tuning, tuning_members, nonmembers, seed)
+    tables = [table(group, found.score, found.fitted) for group in (nonmembers, members)]
+    negative, positive = (rows[scored(rows)] for rows in tables)
     if len(negative) < FEWEST_NONMEMBERS:
         raise CalibrationError(
-            f"{len(negative)} of {len(groups[1])} known non-members can be scored; bring at least {FEWEST_NONMEMBERS} "
-            "(299 allow a claim of FPR 1%, 2,995 of .1%)."
+            f"{len(negative)} of {len(groups.nonmembers)} known non-members can be scored; bring at least "
+            f"{FEWEST_NONMEMBERS} (299 allow a claim of FPR 1%, 2,995 of .1%)."
         )
-    residual = fit(*tuned.T[:3])
-    member_residual = fit(*tuned_members.T[:3]) if len(tuned_members) >= FEWEST else residual
-    texts = [text for group in (*groups, known.sources) for text in group]
-    return Calibration(
-        name=name, score=score, fingerprint=probe.fingerprint, residual=residual, member_residual=member_residual,
-        nonmembers=np.sort(residual(*negative.T[:3])), members=np.sort(member_residual(*positive.T[:3])),
-        tokens=negative[:, 1], difficulty=negative[:, 2], variety=negative[:, 3], shingles=index(texts),
-        sentinels=_sentinels(probe, known.sentinels or groups[1], score), smoothing=smoothing, basis=known.basis,
-        created=datetime.now(UTC).isoformat(timespec="seconds"), notes=tuple(notes),
+    notes = groups.notes + _left_out(measured, sum(map(len, groups.in_order)))
+    groups = groups.keep(scored(tables[0]), scored(tables[1]))
+    residual = fit(*found.tuning.T[:3])
+    member_residual = fit(*found.tuning_members.T[:3]) if len(found.tuning_members) >= FEWEST else residual
+    scores = residual(*negative.T[:3])
+    texts = [text.text for group in groups.in_order for text in group] + list(known.sources)
+    calibration = Calibration(
+        name=name, score=found.score, fingerprint=probe.fingerprint, residual=residual,
+        member_residual=member_residual, nonmembers=np.sort(scores),
+        members=np.sort(member_residual(*positive.T[:3])), tokens=negative[:, 1], difficulty=negative[:, 2],
+        variety=negative[:, 3], shingles=index(texts), bags=bag_all([text.text for text in groups.nonmembers]),
+        sentinels=_sentinels(probe, known.sentinels or groups.nonmembers, found), fitted=found.fitted,
+        basis=known.basis, created=datetime.now(UTC).isoformat(timespec="seconds"), notes=notes,
     )  # fmt: skip
+    return examine(probe, calibration, groups, scores, placebo, progress)
 
 
-def _split(tuning: Sequence[str], texts: Sequence[str], seed: int) -> tuple[list[str], list[str]]:
-    """Returns texts to tune on and texts to calibrate on."""
-    rest = _unique(texts)
-    if tuning:
-        return _unique(tuning), rest
-    random.Random(seed).shuffle(rest)
-    share = len(rest) // TUNING_SHARE
-    return (rest[:share], rest[share:]) if share >= FEWEST else ([], rest)
+def _left_out(measured: Sequence[Sequence[Evidence]], given: int) -> tuple[str, ...]:
+    scored = sum(isinstance(entry.target, TokenStats) for group in measured for entry in group)
+    return (f"{given - scored} known texts could not be scored and were left out",) if scored < given else ()
 
 
-def _check_groups(known: Known) -> list[str]:
-    """Returns a note on repeated texts. Raises CalibrationError where a text is in two groups."""
-    named = {"non-members": known.nonmembers, "members": known.members, "tuning non-members": known.tuning}
-    named["tuning members"] = known.tuning_members
-    sets = {name: {" ".join(text.split()) for text in texts} for name, texts in named.items()}
-    for (one, mine), (other, theirs) in combinations(sets.items(), 2):
-        if both := len((mine & theirs) - {""}):
-            raise CalibrationError(f"{both} texts are among the {one} and the {other}; keep each in one group.")
-    repeated = sum(len(named[name]) - len(sets[name]) for name in named)
-    return [f"{repeated} repeated texts were left out"] if repeated else []
-
-
-def _unique(texts: Sequence[str]) -> list[str]:
-    return list({" ".join(text.split()): text for text in texts}.values())
-
-
-def _choose(measured: Sequence[Sequence[Evidence]]) -> tuple[str, list[str]]:
-    """Returns the default score, chosen once for all known texts, and what was left out."""
-    good = [row for group in measured for row in group if isinstance(row.target, TokenStats)]
-    if not good:
-        raise CalibrationError("None of the known texts can be scored; are they empty?")
-    votes = [default_score(View(row)) for row in good[:100]]
-    score = max(set(votes), key=votes.count)
-    left_out = sum(TABLE[score](row).value is None for group in measured for row in group)
-    return score, [f"{left_out} known texts could not be scored and were left out"] if left_out else []
-
-
-def _smoothing(tuning: Sequence[Evidence]) -> float:
-    """Returns a tenth of the median P + N over the tuning texts (see scores/ez.py)."""
-    sums = [
-        sum(parts(View(row)))
-        for row in tuning
-        if TABLE["ez"](row).value is not None
-        and isinstance(row.target, TokenStats) and isinstance(row.reference, TokenStats)
-    ]  # fmt: skip
-    return 0.1 * float(np.median(sums)) if sums and np.median(sums) > 0 else EZ_SMOOTHING
-
-
-def _table(group: Sequence[Evidence], score: str, smoothing: float) -> Vector:
-    """Returns [texts, 4]: raw score, tokens, difficulty, variety, for the texts that have a score."""
-    rows = [
-        (value, len(row.target.logprob), difficulty_of(row), variety_of(row.target))
-        for row in group
-        if isinstance(row.target, TokenStats) and (value := TABLE[score](row, smoothing).value) is not None
-    ]
-    return np.asarray(rows, dtype=np.float64).reshape(-1, 4)
-
-
-def _sentinels(probe: Probe, texts: Sequence[str], score: str) -> tuple[Sentinel, ...]:
-    results = probe(list(texts)[:SENTINELS], scores=[score])
-    values = [(text, result.scores[score].value) for text, result in zip(texts, results, strict=False) if result.scores]
-    return tuple(Sentinel(text, value) for text, value in values if value is not None)
+def _sentinels(probe: Probe, texts: Sequence[str | Text], found: Fit) -> tuple[Sentinel, ...]:
+    chosen = [text if isinstance(text, Text) else Text(text) for text in texts[:SENTINELS]]
+    (evidence,) = probe.measure([probe.prepare(chosen, _PLAIN)])
+    values = table(evidence, found.score, found.fitted)[:, 0].tolist()
+    pairs = zip(chosen, values, strict=True)
+    return tuple(Sentinel(text.text, value) for text, value in pairs if not np.isnan(value))

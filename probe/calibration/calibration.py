@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from probe.calibration.conformal import CONFIDENCE, smallest_alpha, threshold_rank
+from probe.calibration.blind import NO_BAGS, Bag, Bags, commonness, least_familiar
+from probe.calibration.conformal import CONFIDENCE, needed, smallest_alpha, threshold_rank
 from probe.calibration.fingerprint import Fingerprint
 from probe.calibration.residual import Residual
+from probe.calibration.strata import Stratum
+from probe.scores.fitted import UNFITTED, Fitted
 from probe.types import Claim, Gate
 
 Vector = npt.NDArray[np.float64]
@@ -24,6 +28,14 @@ class Sentinel:
     value: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Bar:
+    """scores: ascending, of the known non-members that a text is held against; claim: what exceeding them promises."""
+
+    scores: Vector
+    claim: Claim
+
+
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """nonmembers, members: calibrated scores, ascending; tokens, difficulty, variety: of the non-members [texts].
@@ -31,7 +43,9 @@ class Calibration:
     residual frees scores of length and difficulty as non-members have them, member_residual as members have them: a
     short member scores lower than a long one, and would else be called unlike the members for being short.
     basis: "split" where a known random half was trained on, else "post-hoc". shingles: uint32, sorted, of every known
-    text. gates: those decided when the calibration was made.
+    text. bags: of the words of each non-member. strata: kinds of them
+    that have a threshold of their own. fitted: what the score takes from the tuning texts. gates: those
+    decided when the calibration was made, findings: what decided them, in a sentence.
     """
 
     name: str
@@ -46,9 +60,12 @@ class Calibration:
     variety: Vector
     shingles: npt.NDArray[np.uint32]
     sentinels: tuple[Sentinel, ...] = ()
-    smoothing: float = 1.0
+    fitted: Fitted = UNFITTED
+    bags: Bags = NO_BAGS
+    strata: tuple[Stratum, ...] = ()
     basis: str = "post-hoc"
     gates: dict[str, Gate] = field(default_factory=dict)
+    findings: dict[str, str] = field(default_factory=dict)
     created: str = ""
     notes: tuple[str, ...] = ()
 
@@ -59,14 +76,40 @@ class Calibration:
 
     def claim(self, alpha: float) -> Claim:
         """Returns what "exceeds the threshold" promises at this level."""
-        n = len(self.nonmembers)
+        return self._bar(self.nonmembers, alpha).claim
+
+    def bars(self, alpha: float, words: Bag) -> list[Bar]:
+        """Returns what a text of these words must exceed: all non-members, and those of each kind that it is of."""
+        kinds = [stratum for stratum in self.strata if stratum.holds(words)]
+        return [self._bar(self.nonmembers, alpha), *(self._bar(kind.scores, alpha, kind.name) for kind in kinds)]
+
+    def _bar(self, scores: Vector, alpha: float, kind: str = "") -> Bar:
+        n = len(scores)
         k = threshold_rank(n, alpha, CONFIDENCE)
-        return Claim(alpha, CONFIDENCE, n, k, len(self.members), smallest_alpha(n, CONFIDENCE))
+        return Bar(scores, Claim(alpha, CONFIDENCE, n, k, len(self.members), smallest_alpha(n, CONFIDENCE), kind))
+
+    @property
+    def power(self) -> str:
+        """What it can claim, and what more would take, in a sentence or two."""
+        n, smallest = len(self.nonmembers), self.claim(0.01).smallest_alpha
+        said = f"With {n:,} known non-members the smallest FPR that can be claimed is {smallest:.2%}"
+        more = [f"{alpha:.1%} takes {needed(alpha):,}" for alpha in (0.01, 0.001) if smallest > alpha]
+        return said + (f"; {' and '.join(more)}." if more else ".")
 
     @cached_property
     def lengths(self) -> tuple[int, int]:
         """Shortest and longest known non-member, in scored tokens."""
         return int(self.tokens.min()), int(self.tokens.max())
+
+    @cached_property
+    def commonness(self) -> Vector:
+        """Log share of the non-members that have a word (blind.py)."""
+        return commonness(self.bags)
+
+    @cached_property
+    def familiarity(self) -> float:
+        """Least mean commonness of the words of a known non-member; minus infinity where none are kept."""
+        return least_familiar(self.bags) if len(self.bags) > 1 else -math.inf
 
     @cached_property
     def difficulties(self) -> tuple[float, float]:

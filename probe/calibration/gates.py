@@ -2,22 +2,26 @@
 
 pass / fail / untestable. Text level: support (length, reference loss and variety within the calibration's) and overlap
 (no run of words shared with the known texts). Set level: size, decided here; blind, placebo and split, decided when the
-calibration was made, and untestable where it does not say.
+calibration was made (examine.py), and untestable where it does not say. For a hundred texts or more the blind gate is
+decided for them too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from probe.calibration.blind import Bag
 from probe.calibration.calibration import Calibration
 from probe.calibration.conformal import needed
 from probe.data.overlap import overlap
 from probe.types import Claim, Gate
 
 _SET_LEVEL = ("blind", "placebo", "split")
+BATCH = 100  # texts from which on a request is examined as a set
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +38,36 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a text stands. difficulty: reference loss, nats per token; variety: share of distinct tokens."""
+    """Where a text stands. difficulty: reference loss, nats per token; variety: share of distinct tokens; bag: of its
+    words."""
 
     tokens: int
     difficulty: float
     variety: float
+    bag: Bag | None = None
 
 
-def check(calibration: Calibration, claim: Claim, text: str, place: Place) -> Gates:
+def check(calibration: Calibration, claims: Sequence[Claim], text: str, place: Place) -> Gates:
     """Returns every gate of one text."""
     why = {
-        "size": _size(claim),
+        "size": next(filter(None, map(_size, claims)), ""),
         "support": _support(calibration, place),
         "overlap": _overlap(calibration.shingles, text),
     }
     results: dict[str, Gate] = {name: "fail" if reason else "pass" for name, reason in why.items()}
     results |= {name: calibration.gates.get(name, "untestable") for name in _SET_LEVEL}
-    why |= {name: f"the calibration's {name} gate failed" for name in _SET_LEVEL if results[name] == "fail"}
+    for name in _SET_LEVEL:
+        if results[name] == "fail":
+            why[name] = calibration.findings.get(name, f"the calibration's {name} gate failed")
     return Gates(results, {name: reason for name, reason in why.items() if reason})
 
 
 def _size(claim: Claim) -> str:
     if claim.k:
         return ""
+    kind = f" of its kind ({claim.kind})" if claim.kind else ""
     return (
-        f"{claim.nonmembers:,} known non-members allow no claim below FPR {claim.smallest_alpha:.2%}; "
+        f"{claim.nonmembers:,} known non-members{kind} allow no claim below FPR {claim.smallest_alpha:.2%}; "
         f"FPR {claim.alpha:.2%} takes {needed(claim.alpha):,}"
     )
 
@@ -77,6 +86,11 @@ def _support(calibration: Calibration, place: Place) -> str:
     least = float(calibration.variety.min())
     if place.variety < least:
         return f"it repeats itself: {place.variety:.0%} of its tokens are distinct, the calibration has {least:.0%} up"
+    if place.bag is not None and float(calibration.commonness[place.bag].mean()) < calibration.familiarity:
+        return (
+            "its words are rarer among the calibration's texts than those of any of these: it is another kind of text; "
+            "name or make a calibration of its kind"
+        )
     return ""
 
 

@@ -1,4 +1,4 @@
-"""A score freed of length and difficulty: (score - location) / scale, both linear in log tokens and reference loss.
+"""A score freed of length and difficulty: (score - location) / scale, both linear in log tokens, its square and reference loss.
 
 Fitted by least squares on tuning non-members, who are neither calibrated on nor tested: location on the score, scale
 on the log of the absolute residual (Harvey 1976). A short text's mean scatters more than a long one's, so without the
@@ -22,10 +22,10 @@ Vector = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """Coefficients on (1, log tokens, difficulty); difficulty is the reference loss in nats per token, or 0."""
+    """Coefficients on (1, log tokens, its square, difficulty), the reference loss in nats per token, or 0."""
 
-    location: tuple[float, ...] = (0.0, 0.0, 0.0)
-    log_scale: tuple[float, ...] = (0.0, 0.0, 0.0)
+    location: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+    log_scale: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
 
     def __call__(self, scores: Vector, tokens: Vector, difficulty: Vector) -> Vector:
         """Returns the calibrated scores [texts], in standard deviations of the tuning non-members."""
@@ -44,7 +44,8 @@ def fit(scores: Vector, tokens: Vector, difficulty: Vector) -> Residual:
 
 
 def _design(tokens: Vector, difficulty: Vector) -> Vector:
-    return np.stack([np.ones_like(tokens), np.log(tokens), difficulty], axis=1)
+    size = np.log(tokens)
+    return np.stack([np.ones_like(tokens), size, size**2, difficulty], axis=1)
 
 
 def _least_squares(x: Vector, y: Vector) -> Vector:

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
+from probe.calibration.blind import NO_BAGS
 from probe.calibration.calibration import Calibration, Sentinel
 from probe.calibration.fingerprint import Fingerprint
+from probe.calibration.packing import pack, unpack
 from probe.calibration.residual import Residual
 from probe.data.arrays import write
 from probe.errors import CalibrationError, InputError, UnknownName
+from probe.scores.fitted import UNFITTED
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ARRAYS = ("nonmembers", "members", "tokens", "difficulty", "variety", "shingles")
 DEMO, RECORDS = "demo", "demo-records"
 EMBEDDED = (DEMO, RECORDS)
+LARGEST = 1 << 28  # bytes of an unpacked calibration
 # whatever numpy, zipfile and json raise on a truncated, corrupt or hostile file
 _BROKEN = (
     OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, RecursionError, MemoryError, zipfile.BadZipFile,
@@ -35,23 +40,27 @@ def save(calibration: Calibration, folder: Path) -> Path:
     """Writes NAME.npz, readable by its owner only, and returns its path."""
     path = _path(calibration.name, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    header = asdict(calibration)
-    arrays = {name: header.pop(name) for name in _ARRAYS}
-    return write(path, header, **arrays)
+    fitted, arrays = pack(calibration.fitted, calibration.bags, calibration.strata)
+    plain = replace(calibration, fitted=UNFITTED, bags=NO_BAGS, strata=())
+    header = asdict(plain) | {"fitted": fitted}
+    del header["bags"], header["strata"]
+    return write(path, header, **arrays, **{name: header.pop(name) for name in _ARRAYS})
 
 
 def load(path: Path) -> Calibration:
     """Reads a calibration file. Raises CalibrationError for anything else."""
     try:
+        _check_size(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             header = json.loads(str(stored["header"]))
-            arrays = {name: stored[name] for name in _ARRAYS}
+            arrays = {name: stored[name] for name in stored.files}
+        header["fitted"], bags, strata = unpack(header["fitted"], arrays)
         header["fingerprint"] = Fingerprint(**header["fingerprint"])
         for name in ("residual", "member_residual"):
             header[name] = Residual(**{key: tuple(value) for key, value in header[name].items()})
         header["sentinels"] = tuple(Sentinel(**row) for row in header["sentinels"])
         header["notes"] = tuple(header["notes"])
-        return _checked(Calibration(**header, **arrays))
+        return _checked(Calibration(**header, bags=bags, strata=strata, **{name: arrays[name] for name in _ARRAYS}))
     except _BROKEN as error:
         raise CalibrationError(f"{path.name} is not a calibration of this version: {error}") from error
 
@@ -66,9 +75,45 @@ def find(name: str, folder: Path) -> Calibration:
     raise UnknownName(f"No calibration named {name}. There are: {', '.join(names(folder))}.", "calibration")
 
 
+def delete(name: str, folder: Path) -> None:
+    """Deletes a stored calibration. Raises UnknownName; InputError for an embedded one."""
+    path = _path(name, folder)
+    if path.is_file():
+        path.unlink()
+    elif name in EMBEDDED:
+        raise InputError(f"{name} is part of memprobe and cannot be deleted.", "calibration")
+    else:
+        find(name, folder)
+
+
+def dump(name: str, folder: Path) -> bytes:
+    """Returns the file of a calibration. Raises UnknownName."""
+    find(name, folder)
+    path = _path(name, folder)
+    return (path if path.is_file() else _embedded(name)).read_bytes()
+
+
+def adopt(content: bytes, name: str, folder: Path) -> Calibration:
+    """Stores the file of a calibration under a name of one's own. Raises InputError for anything else."""
+    _path(name, folder)
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "imported.npz"
+        path.write_bytes(content)
+        try:
+            found = replace(load(path), name=name)
+        except CalibrationError as error:
+            raise InputError(f"The file is no calibration of this version: {error.__cause__}.", "content") from error
+    save(found, folder)
+    return found
+
+
 def embedded(name: str) -> Calibration:
     """Returns a calibration of the embedded pair."""
-    return load(Path(str(files("probe.demo") / "assets" / f"{name}.npz")))
+    return load(_embedded(name))
+
+
+def _embedded(name: str) -> Path:
+    return Path(str(files("probe.demo") / "assets" / f"{name}.npz"))
 
 
 def names(folder: Path) -> list[str]:
@@ -86,6 +131,13 @@ def stored(folder: Path) -> Iterator[Calibration | CalibrationError]:
             yield error
 
 
+def _check_size(path: Path) -> None:
+    """Raises ValueError for what would unpack to more than any calibration holds."""
+    with zipfile.ZipFile(path) as packed:
+        if (size := sum(entry.file_size for entry in packed.infolist())) > LARGEST:
+            raise ValueError(f"it unpacks to {size:,} bytes")
+
+
 def _checked(calibration: Calibration) -> Calibration:
     """Raises ValueError for arrays that would give wrong verdicts."""
     for name in ("nonmembers", "members", "shingles"):
@@ -100,7 +152,12 @@ def _checked(calibration: Calibration) -> Calibration:
     return calibration
 
 
-def _path(name: str, folder: Path) -> Path:
+def check_name(name: str) -> None:
+    """Raises InputError for what cannot name a calibration."""
     if not _NAME.fullmatch(name):
         raise InputError(f"{name!r} cannot name a calibration: use letters, digits, dots and dashes.", "calibration")
+
+
+def _path(name: str, folder: Path) -> Path:
+    check_name(name)
     return folder / f"{name}.npz"

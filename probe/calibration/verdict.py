@@ -8,7 +8,9 @@ out_of_distribution, any other failed gate makes the answer inconclusive.
 
 from __future__ import annotations
 
-from probe.calibration.calibration import Calibration
+from collections.abc import Sequence
+
+from probe.calibration.calibration import Bar, Calibration
 from probe.calibration.conformal import at_least, at_most, p_value
 from probe.calibration.gates import Gates
 from probe.types import Call, Claim, Gate, Grade, Verdict
@@ -16,19 +18,23 @@ from probe.types import Call, Claim, Gate, Grade, Verdict
 MEMBER_LEVEL = 0.05  # b: a text below all but 5% of the known members is unlike them
 
 
-def decide(calibration: Calibration, claim: Claim, score: float, member_score: float, gates: Gates) -> Verdict:
-    """Returns the verdict on a score calibrated against non-members and against members."""
-    above = at_least(calibration.nonmembers, score)
+def decide(calibration: Calibration, bars: Sequence[Bar], score: float, member_score: float, gates: Gates) -> Verdict:
+    """Returns the verdict on a score calibrated against non-members and against members.
+
+    It has to exceed every bar; the one that it exceeds least is what the verdict names.
+    """
+    bar = max(bars, key=lambda bar: p_value(bar.scores, score))
+    claim, above = bar.claim, at_least(bar.scores, score)
     m = len(calibration.members)
     p_member = (1 + at_most(calibration.members, member_score)) / (m + 1) if m else None
-    exceeds = above < claim.k
+    exceeds = all(at_least(one.scores, score) < one.claim.k for one in bars)
     call, reason = _call(exceeds, p_member, above, claim)
     if "support" in gates.failed:
         call, reason = Call.OUT_OF_DISTRIBUTION, f"Not comparable: {gates.why['support']}."
     elif gates.failed and call is not Call.OUT_OF_DISTRIBUTION:
         call, reason = Call.INCONCLUSIVE, f"No claim: {'; '.join(gates.why[name] for name in gates.failed)}."
     return Verdict(
-        call=call, reason=reason, p_value=p_value(calibration.nonmembers, score), p_member=p_member, claim=claim,
+        call=call, reason=reason, p_value=p_value(bar.scores, score), p_member=p_member, claim=claim,
         gates=gates.results, evidence=grade(gates.results, calibration.basis),
     )  # fmt: skip
 
@@ -46,7 +52,8 @@ def grade(gates: dict[str, Gate], basis: str) -> Grade:
 
 
 def _call(exceeds: bool, p_member: float | None, above: int, claim: Claim) -> tuple[Call, str]:
-    others = f"{above:,} of {claim.nonmembers:,} known non-members"
+    kind = f" of their kind ({claim.kind})" if claim.kind else ""
+    others = f"{above:,} of {claim.nonmembers:,} known non-members{kind}"
     unlike = p_member is not None and p_member <= MEMBER_LEVEL
     rule = f"threshold for FPR {claim.alpha:.3g}: fewer than {claim.k:,}"
     if exceeds and unlike:

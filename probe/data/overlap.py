@@ -45,8 +45,12 @@ def longest_shared_run(text: str, known: npt.NDArray[np.uint32]) -> int:
         return 0
     found = np.array([shingle & 0xFFFFFFFF for shingle in shingles(text)], dtype=np.uint32)
     place = np.minimum(np.searchsorted(known, found), len(known) - 1)
+    return _longest(text, (known[place] == found).tolist())
+
+
+def _longest(text: str, hits: Sequence[bool]) -> int:
     longest = run = 0
-    for hit in known[place] == found:
+    for hit in hits:
         run = run + 1 if hit else 0
         longest = max(longest, run)
     return min(longest + SHINGLE - 1, len(words(text))) if longest else 0
@@ -58,7 +62,25 @@ def overlap(text: str, known: npt.NDArray[np.uint32]) -> int:
     Long enough are 13 words, the field's usual measure of contamination, and in a short text four fifths of it.
     """
     shared = longest_shared_run(text, known)
-    return shared if shared >= max(SHINGLE, min(SHARED_WORDS, math.ceil(SHORT_SHARE * len(words(text))))) else 0
+    return shared if shared >= _enough(text) else 0
+
+
+def _enough(text: str) -> int:
+    return max(SHINGLE, min(SHARED_WORDS, math.ceil(SHORT_SHARE * len(words(text)))))
+
+
+class Seen:
+    """Texts that were met so far, for groups that grow text by text."""
+
+    def __init__(self) -> None:
+        self._shingles: set[int] = set()
+
+    def shares(self, text: str) -> bool:
+        """True where a text is a near-copy of one that was added, by the rule of `overlap`."""
+        return _longest(text, [shingle in self._shingles for shingle in shingles(text)]) >= _enough(text)
+
+    def add(self, text: str) -> None:
+        self._shingles.update(shingles(text))
 
 
 def clusters(texts: Sequence[str], shares: Mapping[int, float]) -> list[int]:

@@ -49,7 +49,7 @@ def build(out: Path, seed: int, keep_models: bool = False) -> None:
     write(_marks(roles), out / "passages.csv")
     target, sibling = (_open(out, name) for name in ("target", "sibling"))
     known = known_passages(roles, length, seed)
-    calibration = calibrate(target, known, DEMO, seed, _bar("Calibrating"))
+    calibration = calibrate(target, known, DEMO, seed, _bar("Calibrating"), placebo=sibling.target)
     records = calibrate(target, known_records(length, seed), RECORDS, seed, _bar("Calibrating for records"))
     placebo = calibrate(sibling, known, "sibling", seed, _bar("Calibrating the sibling"))
     save(calibration, out)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from probe.scores.copies import Copies
-from probe.scores.view import EZ_SMOOTHING, Need, Role, View
+from probe.scores.fitted import UNFITTED, Fitted
+from probe.scores.view import Need, Role, View
 from probe.types import Evidence, Score, Unscored
 
 
@@ -22,12 +23,17 @@ class Method:
     copies: Copies | None = None
     prefixes: tuple[Role, ...] = ()
 
-    def __call__(self, evidence: Evidence, smoothing: float = EZ_SMOOTHING) -> Score:
+    def __call__(self, evidence: Evidence, fitted: Fitted = UNFITTED) -> Score:
         """Returns the score, or the reason why this evidence does not give it."""
-        return self.of(View(evidence, smoothing))
+        return self.of(View(evidence, fitted))
 
     def of(self, view: View) -> Score:
-        """The same, for a view that several scores share."""
+        """The same, for a view that several scores share; it is computed once."""
+        if self.id not in view.known:
+            view.known[self.id] = self._of(view)
+        return view.known[self.id]
+
+    def _of(self, view: View) -> Score:
         for need in self.needs:
             if missing := view.missing(need):
                 return Score(reason=missing.reason)
@@ -44,4 +50,4 @@ class Method:
     @property
     def passes(self) -> int:
         """Texts that the target reads for this score, the text itself among them."""
-        return 1 + len(self.prefixes) + (self.copies.number if self.copies else 0)
+        return 1 + len(self.prefixes) + (self.copies.passes if self.copies else 0)

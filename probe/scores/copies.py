@@ -1,4 +1,4 @@
-"""Other texts made of a text, which the target reads beside it: in lower case, with words swapped.
+"""Other texts made of a text, which the target reads beside it: in lower case, with words swapped, twice over.
 
 A text always has the same copies, whatever stands beside it: what is drawn at random is seeded by the text.
 """
@@ -17,11 +17,16 @@ SWAPPED, SWAPS = 0.3, 5  # words and copies, as PAC has them (2405.11930)
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """A way to make copies: `number` of them, or none of a text that allows none."""
+    """A way to make copies, or none of a text that allows none. passes: texts of its length that they come to."""
 
     name: str
     make: Make
-    number: int
+    passes: int
+
+
+def twice(text: str) -> list[str]:
+    """A text that stands behind itself: the second time, the model has just read it."""
+    return [f"{text} {text}"]
 
 
 def lower(text: str) -> list[str]:
@@ -47,3 +52,4 @@ def _swapped(parts: Sequence[str], places: Sequence[int], rng: random.Random) ->
 
 
 LOWERCASE, SWAPPED_WORDS = Copies("lowercase", lower, 1), Copies("swaps", swap, SWAPS)
+REPEATED = Copies("repeated", twice, 2)

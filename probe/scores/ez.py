@@ -17,7 +17,8 @@ FEWEST = 2
 
 def ez(view: View) -> float:
     gained, given = parts(view)
-    return (gained + view.smoothing) / (given + view.smoothing)
+    c = view.fitted.smoothing
+    return (gained + c) / (given + c)
 
 
 def parts(view: View) -> tuple[float, float]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from probe.scores.base import Method
 from probe.scores.copies import SWAPPED_WORDS
-from probe.scores.view import Vector, View, lowest, mean
+from probe.scores.fitted import Vector
+from probe.scores.view import View, lowest, mean
 from probe.types import Unscored
 
 HIGHEST, LOWEST = 0.05, 0.3

@@ -12,6 +12,8 @@ from collections.abc import Container, Iterable
 from importlib.metadata import EntryPoint, entry_points
 
 from probe.scores import (
+    camia,
+    combined,
     conrecall,
     dcpdd,
     ez,
@@ -33,8 +35,8 @@ GROUP = "memprobe.scores"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 BUILT_IN = (
     loss.SCORE, zlib.SCORE, zlib.RATE, lowercase.SCORE, mink.SCORE, minkpp.SCORE, surp.SCORE, dcpdd.SCORE, pac.SCORE,
-    recall.SCORE, conrecall.SCORE,
-    ref.SCORE, ref.BYTES, wbc.SCORE, ez.SCORE, minkpp_diff.SCORE,
+    camia.SCORE, recall.SCORE, conrecall.SCORE,
+    ref.SCORE, ref.BYTES, wbc.SCORE, ez.SCORE, minkpp_diff.SCORE, combined.SCORE,
 )  # fmt: skip
 
 

@@ -8,14 +8,12 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from probe.types import Evidence, TokenStats, Unscored
+from probe.scores.fitted import UNFITTED, Fitted, Vector
+from probe.types import Evidence, Score, TokenStats, Unscored
 
 Need = Literal["logprob", "moments", "frequencies", "reference", "reference_moments", "same_tokenizer"]
 Role = Literal["nonmembers", "members"]  # of the texts in a prefix
-Vector = npt.NDArray[np.float64]
-EZ_SMOOTHING = 1.0  # nats; a calibration brings its own
 MINKPP_SHARE = 0.2
 _NO_FREQUENCIES = Unscored("no token frequencies of a corpus are at hand: make them with memprobe frequencies FILES")
 _NOT_REQUESTED = Unscored("not requested")
@@ -25,8 +23,9 @@ _FLAT = 1e-6  # a next-token distribution with one possible token has sigma 0
 class View:
     """Evidence as the formulas read it: what several of them need is computed once, what is missing is a reason."""
 
-    def __init__(self, evidence: Evidence, smoothing: float = EZ_SMOOTHING) -> None:
-        self.evidence, self.text, self.smoothing = evidence, evidence.text, smoothing
+    def __init__(self, evidence: Evidence, fitted: Fitted = UNFITTED) -> None:
+        self.evidence, self.text, self.fitted = evidence, evidence.text, fitted
+        self.known: dict[str, Score] = {}  # scores that were computed already
         self._missing: dict[Need, Unscored | None] = {}
 
     @property

@@ -27,8 +27,8 @@ def test_support_is_the_nonmembers_range(make: Make) -> None:
 
 
 def test_a_raw_score_is_seen_as_nonmembers_and_as_members_have_it(make: Make) -> None:
-    residual = Residual((1.0, 0.0, 2.0), (0.0, 0.0, 0.0))
-    member_residual = Residual((0.0, 3.0, 0.0), (np.log(2.0), 0.0, 0.0))
+    residual = Residual((1.0, 0.0, 0.0, 2.0), (0.0, 0.0, 0.0, 0.0))
+    member_residual = Residual((0.0, 3.0, 0.0, 0.0), (np.log(2.0), 0.0, 0.0, 0.0))
     calibration = make(residual=residual, member_residual=member_residual)
     raw, tokens, difficulty = 10.0, 8, 1.5
     assert calibration.calibrated(raw, tokens, difficulty) == pytest.approx((10 - 1 - 3, (10 - 3 * np.log(8)) / 2))

@@ -24,7 +24,7 @@ def gates(
     variety: float = 0.9,
     alpha: float = 0.01,
 ) -> Gates:
-    return check(calibration, calibration.claim(alpha), text, Place(tokens, difficulty, variety))
+    return check(calibration, [calibration.claim(alpha)], text, Place(tokens, difficulty, variety))
 
 
 def test_an_ordinary_text_passes_every_gate(make: Make) -> None:

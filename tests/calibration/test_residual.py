@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from probe.calibration.residual import FEWEST, Residual, fit
 
 Vector = npt.NDArray[np.float64]
-LOCATION, LOG_SCALE = (0.5, -0.3, 0.2), (0.4, -0.5, 0.25)
+LOCATION, LOG_SCALE = (0.5, -0.3, 0.02, 0.2), (0.4, -0.5, 0.03, 0.25)
 
 
 def null(count: int, seed: int) -> tuple[Vector, Vector, Vector]:
@@ -19,7 +19,7 @@ def null(count: int, seed: int) -> tuple[Vector, Vector, Vector]:
     dice = np.random.default_rng(seed)
     tokens = np.exp(dice.uniform(np.log(10), np.log(500), count)).round()
     difficulty = dice.uniform(2, 5, count)
-    x = np.stack([np.ones(count), np.log(tokens), difficulty], axis=1)
+    x = np.stack([np.ones(count), np.log(tokens), np.log(tokens) ** 2, difficulty], axis=1)
     return x @ LOCATION + np.exp(x @ LOG_SCALE) * dice.standard_normal(count), tokens, difficulty
 
 
@@ -29,8 +29,12 @@ def residual() -> Residual:
 
 
 def test_the_fit_finds_location_and_scale(residual: Residual) -> None:
-    assert residual.location == pytest.approx(LOCATION, abs=0.05)
-    assert residual.log_scale == pytest.approx(LOG_SCALE, abs=0.08)
+    """Level, slope and square trade off against each other, so they are compared where texts are."""
+    for size in (10, 20, 50, 100, 200, 500):
+        for difficulty in (2.0, 3.5, 5.0):
+            x = np.array([1.0, np.log(size), np.log(size) ** 2, difficulty])
+            assert x @ residual.location == pytest.approx(x @ LOCATION, abs=0.05)
+            assert x @ residual.log_scale == pytest.approx(x @ LOG_SCALE, abs=0.1)
 
 
 def test_new_nonmembers_come_out_standard_whatever_their_length_and_difficulty(residual: Residual) -> None:
@@ -52,14 +56,14 @@ def test_one_threshold_then_serves_short_and_long_texts(residual: Residual) -> N
 
 
 def test_the_formula() -> None:
-    residual = Residual((1.0, 2.0, 3.0), (0.5, -1.0, 0.25))
+    residual = Residual((1.0, 2.0, 0.5, 3.0), (0.5, -1.0, 0.1, 0.25))
     found = residual(np.array([10.0]), np.array([np.e**2]), np.array([4.0]))
-    assert found == pytest.approx([(10 - (1 + 4 + 12)) / np.exp(0.5 - 2 + 1)])
+    assert found == pytest.approx([(10 - (1 + 4 + 2 + 12)) / np.exp(0.5 - 2 + 0.4 + 1)])
 
 
 @settings(deadline=None)
 @given(
-    coefficients=st.tuples(*[st.floats(-2, 2)] * 6),
+    coefficients=st.tuples(*[st.floats(-2, 2)] * 6 + [st.floats(-0.2, 0.2)] * 2),
     tokens=st.integers(1, 5000),
     difficulty=st.floats(0, 15),
     low=st.floats(-50, 50),
@@ -68,7 +72,9 @@ def test_the_formula() -> None:
 def test_a_text_s_calibrated_score_rises_with_its_score(
     coefficients: tuple[float, ...], tokens: int, difficulty: float, low: float, step: float
 ) -> None:
-    residual = Residual(coefficients[:3], coefficients[3:])
+    residual = Residual(
+        (*coefficients[:2], coefficients[6], coefficients[2]), (*coefficients[3:5], coefficients[7], coefficients[5])
+    )
     calibrated = residual(np.array([low, low + step]), np.full(2, float(tokens)), np.full(2, difficulty))
     assert calibrated[0] < calibrated[1] or calibrated == pytest.approx(calibrated[0], rel=1e-9)
     assert np.isfinite(calibrated).all()

@@ -11,7 +11,7 @@ import stat
 import warnings
 import zipfile
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +20,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from probe.calibration.blind import BUCKETS, bag_all
 from probe.calibration.calibration import Calibration, Sentinel
 from probe.calibration.fingerprint import Fingerprint
 from probe.calibration.residual import Residual
 from probe.calibration.store import find, load, names, save
+from probe.calibration.strata import Stratum
 from probe.errors import CalibrationError, InputError, UnknownName
+from probe.scores.combination import Combination, Trees
+from probe.scores.features import NAMES
+from probe.scores.fitted import Fitted
 
 Make = Callable[..., Calibration]
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
-def same(left: Calibration, right: Calibration) -> bool:
-    for name in (field.name for field in fields(Calibration)):
-        mine, theirs = getattr(left, name), getattr(right, name)
-        if isinstance(mine, np.ndarray):
-            if mine.dtype != theirs.dtype or not np.array_equal(mine, theirs):
-                return False
-        elif mine != theirs or type(mine) is not type(theirs):
-            return False
-    return True
+def same(left: Any, right: Any) -> bool:
+    """Equal field by field, arrays with their dtypes."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, np.ndarray):
+        return left.dtype == right.dtype and np.array_equal(left, right)
+    if is_dataclass(left):
+        return all(same(getattr(left, field.name), getattr(right, field.name)) for field in fields(left))
+    if isinstance(left, tuple):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)
 
 
 def stored(calibration: Calibration, folder: Path) -> dict[str, Any]:
@@ -56,14 +63,23 @@ def edited(make: Make, folder: Path, **header: Any) -> Path:
     return folder / "known.npz"
 
 
+def learned() -> Combination:
+    nodes = np.array([1, 1, 2], np.int32), np.array([2, 1, 2], np.int32), np.array([3, 0, 0], np.int32)
+    trees = Trees(np.array([0], np.int32), *nodes, np.array([0.5, 0.0, 0.0]), np.array([0.0, -1 / 3, 1.0]), 0.1, 1)
+    linear = [np.arange(len(NAMES)) / (3 + number) for number in range(4)]
+    return Combination(NAMES, "both", *linear, -0.7, trees)
+
+
 def test_everything_comes_back(make: Make, tmp_path: Path) -> None:
     calibration = make(
         fingerprint=Fingerprint("t", "tt", "float32", "w", "r", "rt", "bfloat16", "w", "9", "local", "cpu", {"a": "1"}),
         residual=Residual((0.1, -1 / 3, 1e-300), (0.2, 0.3, 0.4)),
         member_residual=Residual((1.1, 2.0, 3.0), (0.5, 0.6, 0.7)),
         sentinels=(Sentinel("naïve “text” \n 漢字 \ud800", -1 / 3), Sentinel("", 0.0)),
-        smoothing=0.25, basis="post-hoc", gates={"blind": "untestable"}, created="2020-01-01", notes=("a", "b"),
-        members=np.array([]),
+        fitted=Fitted(0.25, np.array([[1.0, 2.0], [3.0, 4.0]]), learned()), basis="post-hoc",
+        gates={"blind": "untestable"}, findings={"blind": "few"}, created="2020-01-01", notes=("a", "b"),
+        bags=bag_all(["one two", "", "three"]),
+        strata=(Stratum("topic", np.array([1.0, 2.0]), np.zeros(BUCKETS), -1.5),), members=np.array([]),
     )  # fmt: skip
     found = load(save(calibration, tmp_path))
     assert same(found, calibration)
@@ -111,10 +127,10 @@ def test_the_file_is_its_owner_s_alone(make: Make, tmp_path: Path) -> None:
 
 def test_saving_replaces_the_file_and_leaves_no_other(make: Make, tmp_path: Path) -> None:
     folder = tmp_path / "made" / "on" / "demand"
-    save(make(smoothing=1.0), folder)
-    path = save(make(smoothing=2.0), folder)
+    save(make(fitted=Fitted(1.0)), folder)
+    path = save(make(fitted=Fitted(2.0)), folder)
     assert path == folder / "known.npz" and list(folder.iterdir()) == [path]
-    assert load(path).smoothing == 2.0
+    assert load(path).fitted.smoothing == 2.0
 
 
 def test_find_and_names(make: Make, tmp_path: Path) -> None:

@@ -11,21 +11,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.calibration.calibration import Calibration
+from probe.calibration.blind import bag
+from probe.calibration.calibration import Bar, Calibration
 from probe.calibration.gates import Gates, Place, check
 from probe.calibration.verdict import MEMBER_LEVEL, decide, grade, uncalibrated
 from probe.types import Call, Gate, Verdict
 
 Make = Callable[..., Calibration]
 MEMBER, NOT_MEMBER, INCONCLUSIVE, OUT = Call
+PLACE = Place(50, 3.0, 0.9)
 GATES = ("size", "support", "overlap", "blind", "placebo", "split")
+
+
+def bars(calibration: Calibration, alpha: float = 0.01) -> list[Bar]:
+    return calibration.bars(alpha, bag("An ordinary text."))
 
 
 def judged(calibration: Calibration, score: float, alpha: float = 0.01, **results: Gate) -> Verdict:
     """Both residuals of the made calibration are the identity, so the score is the same against members."""
     found: dict[str, Gate] = dict.fromkeys(GATES, "pass") | results  # type: ignore[assignment]
     gates = Gates(found, {name: f"why {name}" for name, result in found.items() if result == "fail"})
-    return decide(calibration, calibration.claim(alpha), score, score, gates)
+    return decide(calibration, bars(calibration, alpha), score, score, gates)
 
 
 def scores_for(make: Make) -> dict[Call, tuple[Calibration, float]]:
@@ -84,7 +90,7 @@ def test_nonmembers_and_members_are_compared_each_on_their_own_scale(
     make: Make, score: float, member_score: float, call: Call
 ) -> None:
     calibration = make()
-    verdict = decide(calibration, calibration.claim(0.01), score, member_score, Gates(dict.fromkeys(GATES, "pass"), {}))
+    verdict = decide(calibration, bars(calibration), score, member_score, Gates(dict.fromkeys(GATES, "pass"), {}))
     assert verdict.call == call
     assert verdict.p_value == pytest.approx((1 if score > 0 else 1000) / 1001, abs=2e-3)
     assert verdict.p_member == pytest.approx(0.51 if member_score else 0.01)
@@ -120,7 +126,7 @@ def test_every_failed_gate_is_named(make: Make) -> None:
 def test_too_few_nonmembers_for_the_level_make_no_member(make: Make) -> None:
     calibration, text = make(), "An ordinary text."
     claim = calibration.claim(0.001)
-    verdict = decide(calibration, claim, 5000.0, 5000.0, check(calibration, claim, text, Place(50, 3.0, 0.9)))
+    verdict = decide(calibration, bars(calibration, 0.001), 5000.0, 5000.0, check(calibration, [claim], text, PLACE))
     assert claim.k == 0 and verdict.call == INCONCLUSIVE
     assert verdict.p_value == pytest.approx(1 / 1001)
 
@@ -129,9 +135,8 @@ def test_too_few_nonmembers_for_the_level_make_no_member(make: Make) -> None:
 def test_too_few_nonmembers_for_the_level_are_the_reason(make: Make, score: float) -> None:
     calibration = make()
     claim = calibration.claim(0.001)
-    verdict = decide(
-        calibration, claim, score, score, check(calibration, claim, "An ordinary text.", Place(50, 3.0, 0.9))
-    )
+    gates = check(calibration, [claim], "An ordinary text.", PLACE)
+    verdict = decide(calibration, bars(calibration, 0.001), score, score, gates)
     assert f"{claim.smallest_alpha:.2%}" in verdict.reason
 
 
@@ -182,4 +187,5 @@ def test_a_frozen_claim_decides_not_the_calibration_s_size(make: Make) -> None:
     calibration = make()
     stricter = replace(calibration.claim(0.01), k=1)
     gates = Gates(dict.fromkeys(GATES, "pass"), {})
-    assert decide(calibration, stricter, 998.5, 998.5, gates).call == INCONCLUSIVE
+    bar = replace(bars(calibration)[0], claim=stricter)
+    assert decide(calibration, [bar], 998.5, 998.5, gates).call == INCONCLUSIVE

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.data.read import Row, Unreadable, read
+from probe.data.read import Columns, Row, Unreadable, read
 from probe.errors import InputError
 from probe.types import Text
 
@@ -35,10 +35,10 @@ def field_limit() -> Iterator[int]:
     csv.field_size_limit(before)
 
 
-def rows(folder: Path, name: str, content: bytes | str, **columns: str) -> list[Row]:
+def rows(folder: Path, name: str, content: bytes | str, columns: Columns = Columns()) -> list[Row]:  # noqa: B008
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return list(read(path, **columns))
+    return list(read(path, columns))
 
 
 def test_jsonl_takes_objects_and_bare_strings(folder: Path) -> None:
@@ -91,7 +91,7 @@ def test_csv_and_tsv_take_quoted_fields(folder: Path) -> None:
 def test_a_bad_csv_row_says_why_and_spares_its_neighbours(folder: Path) -> None:
     found = rows(folder, "x.csv", b"id,text\n1,one\n2\n\n3,\xff\n4,four,five\n")
     assert found == [
-        Text("one", "1"), Unreadable(2, 'no value under "text"'), Unreadable(3, "invalid UTF-8"), Text("four", "4")
+        Text("one", "1"), Unreadable(2, 'no string under "text"'), Unreadable(3, "invalid UTF-8"), Text("four", "4")
     ]  # fmt: skip
 
 
@@ -110,9 +110,10 @@ def test_a_csv_without_the_text_column_is_refused(folder: Path, content: bytes) 
 
 
 def test_the_columns_can_be_named(folder: Path) -> None:
-    columns = {"text_column": "body", "id_column": "key"}
-    assert rows(folder, "x.jsonl", '{"body": "one", "key": 1, "text": "no"}', **columns) == [Text("one", "1")]
-    assert rows(folder, "x.csv", "text,key,body\nno,1,one\n", **columns) == [Text("one", "1")]
+    columns, expected = Columns("body", "key", "site"), [Text("one", "1", "a")]
+    line = '{"body": "one", "key": 1, "text": "no", "site": "a"}'
+    assert rows(folder, "x.jsonl", line, columns) == expected
+    assert rows(folder, "x.csv", "text,key,body,site\nno,1,one,a\n", columns) == expected
 
 
 def test_a_plain_file_is_one_text(folder: Path) -> None:

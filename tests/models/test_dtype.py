@@ -84,7 +84,10 @@ def test_losses_of_the_embedded_pair(exact: Both, half: tuple[str, Probe, Both],
     hold(half[0], losses[0], losses[1], np.array([len(stats.logprob) for stats in one]))
 
 
-@pytest.mark.parametrize("name", list(TABLE))
+FITTED = {"camia", "combined"}  # take a calibration, which belongs to one dtype; they are made of the others
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in FITTED])
 def test_every_score_ranks_as_before(exact: Both, half: tuple[str, Probe, Both], name: str) -> None:
     before, after = (auc(*(values(results, name) for results in both)).value for both in (exact, half[2]))
     assert abs(after - before) <= (AUC_SURP if name == "surp" else AUC)

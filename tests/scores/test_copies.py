@@ -15,7 +15,7 @@ TEXT = "The quick  brown fox\njumps over the lazy dog, and then it rests for a w
 
 def test_swapped_copies_hold_the_same_words_and_the_same_white_space() -> None:
     made = swap(TEXT)
-    assert len(made) == SWAPS == SWAPPED_WORDS.number and len(set(made)) > 1
+    assert len(made) == SWAPS == SWAPPED_WORDS.passes and len(set(made)) > 1
     for copy in made:
         assert Counter(copy.split()) == Counter(TEXT.split())
         assert re.findall(r"\s+", copy) == re.findall(r"\s+", TEXT)
@@ -33,4 +33,4 @@ def test_any_text_has_its_copies_or_none_and_always_the_same(text: str) -> None:
 
 
 def test_lower_case_is_one_copy() -> None:
-    assert LOWERCASE.make("Naïve ÜBER") == ["naïve über"] and LOWERCASE.number == 1
+    assert LOWERCASE.make("Naïve ÜBER") == ["naïve über"] and LOWERCASE.passes == 1

@@ -34,9 +34,9 @@ def test_the_pinned_shape(client: TestClient, demo: Probe) -> None:
     assert 0 < result["p_value"] <= 1 and result["q_value"] == result["p_value"]
     assert result["claim"] == {
         "alpha": 0.01, "confidence": 0.95, "nonmembers": 3000, "k": 21, "members": 500,
-        "smallest_alpha": pytest.approx(0.000998, abs=1e-6),
+        "smallest_alpha": pytest.approx(0.000998, abs=1e-6), "kind": "",
     }  # fmt: skip
-    assert result["score"]["name"] == "ref"
+    assert result["score"]["name"] == "combined"
     assert result["perplexity_ratio"] == pytest.approx(result["perplexity"] / result["reference_perplexity"])
     assert result["scores"]["ref"]["value"] == pytest.approx(-math.log(result["perplexity_ratio"]), abs=1e-5)
     assert len(result["tokens"]) == answer["usage"]["tokens"] - 1

@@ -1,0 +1,80 @@
+"""Windows of real books and who is what: a base's texts, and members and others dealt from one shuffled deck."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from probe.data.overlap import Seen
+from probe.demo.passages import sentences
+from probe.types import Text
+
+SHORTEST, LONGEST = 64, 128  # tokens of a window
+SIZES = {
+    "tuning_members": 500, "known_members": 500, "members": 3000, "tuning": 500, "known": 5000, "nonmembers": 3000,
+    "others": 4000,
+}  # fmt: skip
+MEMBERS = ("tuning_members", "known_members", "members")
+Length = Callable[[str], int]
+
+
+@dataclass(frozen=True)
+class Deal:
+    """Windows by role; a window's source is its book. others train the sibling."""
+
+    roles: dict[str, list[Text]]
+
+    def __getitem__(self, role: str) -> list[Text]:
+        return self.roles[role]
+
+    @property
+    def trained(self) -> list[str]:
+        return [text.text for role in MEMBERS for text in self.roles[role]]
+
+
+def base_paragraphs(folder: Path) -> list[str]:
+    """Six novels and the two halves of wikitext-2."""
+    files = [*sorted((folder / "gutenberg").glob("*.txt")), *sorted((folder / "wikitext-2").glob("*.txt"))]
+    return [paragraph for path in files for paragraph in paragraphs(path) if len(paragraph.split()) > 3]
+
+
+def paragraphs(path: Path) -> Iterator[str]:
+    text = path.read_text("utf-8", errors="ignore")
+    parts = text.splitlines() if "wikitext" in str(path) else text.split("\n\n")
+    for part in parts:
+        if flat := " ".join(part.split()):
+            yield flat
+
+
+def windows(folder: Path, length: Length, seen: Seen, seed: int) -> list[Text]:
+    """Returns windows of whole sentences of ten books, none a near-copy of what was seen or of another."""
+    dice, found = random.Random(seed), []
+    for path in sorted((folder / "classic_books").glob("*.md")):
+        for text in _packed(path, length, dice):
+            if not seen.shares(text):
+                found.append(Text(text, source=path.stem))
+            seen.add(text)
+    return found
+
+
+def _packed(path: Path, length: Length, dice: random.Random) -> Iterator[str]:
+    current, goal = "", dice.randint(SHORTEST, LONGEST - 16)
+    for sentence in (s for paragraph in paragraphs(path) for s in sentences(paragraph)):
+        current = f"{current} {sentence}".strip()
+        size = length(current)
+        if size >= goal:
+            if size <= LONGEST:
+                yield current
+            current, goal = "", dice.randint(SHORTEST, LONGEST - 16)
+
+
+def deal(deck: Sequence[Text], seed: int) -> Deal:
+    """Deals a shuffled deck by SIZES."""
+    shuffled = list(deck)
+    random.Random(seed).shuffle(shuffled)
+    if len(shuffled) < sum(SIZES.values()):
+        raise SystemExit(f"{len(shuffled)} windows; {sum(SIZES.values())} are needed")
+    hands = iter(shuffled)
+    return Deal({role: [next(hands) for _ in range(size)] for role, size in SIZES.items()})

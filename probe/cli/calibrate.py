@@ -1,0 +1,65 @@
+"""memprobe calibrate: known texts in, a calibration out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from probe.cli.app import app
+from probe.cli.files import read_known
+from probe.cli.options import (
+    DeviceMap,
+    Dtype,
+    IdColumn,
+    Reference,
+    Revision,
+    Target,
+    TextColumn,
+    open_with,
+    settings_of,
+)
+from probe.data.read import Columns
+from probe.errors import InputError
+
+
+@app.command()
+def calibrate(
+    name: Annotated[str, typer.Argument(help="the name to store it under")],
+    nonmembers: Annotated[list[Path], typer.Option(help="files of texts that the target cannot have seen")],
+    members: Annotated[list[Path] | None, typer.Option(help="files of texts that it was trained on")] = None,
+    tuning: Annotated[list[Path] | None, typer.Option(help="more non-members; else a seventh is split off")] = None,
+    tuning_members: Annotated[list[Path] | None, typer.Option(help="more members; else a seventh is split off")] = None,
+    placebo: Annotated[str | None, typer.Option(help="a model of the target's kind that saw none of the texts")] = None,
+    random_split: Annotated[bool, typer.Option(help="members and non-members are random parts of one set")] = False,
+    target: Target = None, reference: Reference = None, dtype: Dtype = None, device_map: DeviceMap = None,
+    revision: Revision = None, text_column: TextColumn = "text", id_column: IdColumn = "id",
+    source_column: Annotated[str | None, typer.Option(help="the field that names its document, site or date")] = None,
+    seed: int = 0,
+    force: Annotated[bool, typer.Option(help="replace a calibration of this name")] = False,
+) -> None:  # fmt: skip
+    """Scores known texts once, so that verdicts on others can name a false-positive rate."""
+    from probe.calibration.build import calibrate as build
+    from probe.calibration.known import Known
+    from probe.calibration.store import EMBEDDED, names, save
+    from probe.opening import open_engine
+    from probe.show import claims, progress
+
+    settings = settings_of(target=target, reference=reference, dtype=dtype, device_map=device_map)
+    settings.calibration = None
+    if name in EMBEDDED or (name in names(settings.calibrations) and not force):
+        raise InputError(f"There is a calibration {name} already; choose another name, or --force to replace your own.")
+    columns = Columns(text_column, id_column, source_column)
+    files = (nonmembers, members, tuning, tuning_members)
+    texts = [read_known(group or [], columns) for group in files]
+    known = Known(texts[0], texts[1], texts[2], texts[3], basis="split" if random_split else "post-hoc")
+    opened = open_with(settings, revision)
+    third = open_engine(placebo, settings, dtype=opened.target.identity.dtype) if placebo else None
+    with progress("Measuring the known texts") as advance:
+        found = build(opened, known, name, seed, advance, third)
+    path = save(found, settings.calibrations)
+    claims(found)
+    typer.echo(
+        f"Stored as {name} ({path}). It holds its texts' scores and hashes, and {len(found.sentinels)} whole texts."
+    )

@@ -1,0 +1,63 @@
+"""Texts that a command line names: typed out, in files, or on standard input."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from probe.data.read import Columns, Unreadable, read
+from probe.errors import InputError
+from probe.types import Text
+
+_PATH = re.compile(r"/|\.(jsonl|ndjson|csv|tsv|txt|md|parquet)$")
+
+
+def read_texts(inputs: list[str], columns: Columns) -> tuple[list[Text], list[str]]:
+    """Returns the texts, and a line for each row that gives none."""
+    texts: list[Text] = []
+    broken: list[str] = []
+    for entry in inputs:
+        if not _is_file(entry):
+            texts.append(Text(_standard_input() if entry == "-" else entry))
+            continue
+        for row in read(Path(entry), columns):
+            if isinstance(row, Unreadable):
+                broken.append(f"{entry}, row {row.row}: {row.reason}")
+            else:
+                texts.append(row)
+    return texts, broken
+
+
+def _is_file(entry: str) -> bool:
+    """Raises InputError for what looks like a path and is no file."""
+    try:
+        if Path(entry).is_file():
+            return True
+        lost = Path(entry).is_dir() or (not any(map(str.isspace, entry)) and _PATH.search(entry))
+    except (OSError, ValueError):  # too long, or holding NUL, for a name
+        return False
+    if lost:
+        raise InputError(f"{entry} is no file; for a text that looks like a path, send it on standard input (-).")
+    return False
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"Standard input is not UTF-8: invalid at byte {error.start}.") from error
+
+
+def read_known(paths: Sequence[Path], columns: Columns) -> list[Text]:
+    """Returns the texts of files; says on stderr which rows give none. Raises InputError for a missing file."""
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing:
+        raise InputError(f"No file {', '.join(missing)}.")
+    texts, broken = read_texts([str(path) for path in paths], columns)
+    for line in broken:
+        typer.echo(line, err=True)
+    return texts

@@ -1,0 +1,43 @@
+"""Options that several commands share, and what they open."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from probe.config import Settings
+
+if TYPE_CHECKING:
+    from probe.pipeline import Probe
+
+Target = Annotated[str | None, typer.Option(help="hub id or folder; the embedded pair where none is named")]
+Reference = Annotated[str | None, typer.Option(help="hub id or folder of the reference model")]
+CalibrationName = Annotated[str | None, typer.Option(help="name of a stored calibration")]
+Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16 or auto; a calibration decides it")]
+DeviceMap = Annotated[str | None, typer.Option(help="as in transformers: auto, cpu, cuda:0 ...")]
+Revision = Annotated[str | None, typer.Option(help="the target's branch, tag or commit on the hub")]
+TextColumn = Annotated[str, typer.Option(help="the field that holds the text")]
+IdColumn = Annotated[str, typer.Option(help="the field that holds the id")]
+
+
+def settings_of(**chosen: Any) -> Settings:
+    """Returns the environment's settings with the options that were given over them."""
+    return Settings(**{name: value for name, value in chosen.items() if value is not None})
+
+
+def open_with(settings: Settings, revision: str | None) -> Probe:
+    with waiting():
+        from probe.opening import open_probe
+
+        return open_probe(
+            settings.target or "demo", settings.reference, settings.calibration, dtype=settings.dtype,
+            device_map=settings.device_map, revision=revision, batch_tokens=settings.batch_tokens, settings=settings,
+        )  # fmt: skip
+
+
+def waiting() -> AbstractContextManager[object]:
+    from rich.console import Console
+
+    return Console(stderr=True).status("Loading the models ...")

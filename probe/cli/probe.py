@@ -1,0 +1,74 @@
+"""memprobe probe: verdicts without a server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from probe.cli.app import app
+from probe.cli.files import read_texts
+from probe.cli.options import (
+    CalibrationName,
+    DeviceMap,
+    Dtype,
+    IdColumn,
+    Reference,
+    Revision,
+    Target,
+    TextColumn,
+    open_with,
+    settings_of,
+)
+from probe.data.read import Columns
+from probe.errors import InputError
+
+
+@app.command()
+def probe(
+    inputs: Annotated[list[str], typer.Argument(help="texts, or files (.jsonl .csv .tsv .txt); - reads one text")],
+    target: Target = None, reference: Reference = None, calibration: CalibrationName = None, dtype: Dtype = None,
+    device_map: DeviceMap = None, revision: Revision = None,
+    scores: Annotated[str | None, typer.Option(help="ids to compute, comma-separated; see docs/scores.md")] = None,
+    prefix: Annotated[Path | None, typer.Option(help="file of known non-members, for recall and conrecall")] = None,
+    member_prefix: Annotated[Path | None, typer.Option(help="file of known members, for conrecall")] = None,
+    alpha: Annotated[float, typer.Option(help="the false-positive rate that a `member` claims")] = 0.01,
+    text_column: TextColumn = "text", id_column: IdColumn = "id",
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object per text")] = False,
+    tokens: Annotated[bool, typer.Option(help="with --json: every token's log-probability, rank and place")] = False,
+) -> None:  # fmt: skip
+    """Judges texts without a server."""
+    from probe.prepare import Options
+    from probe.scores import choose
+    from probe.show import progress, table
+
+    names = None if scores is None else [name.strip() for name in scores.split(",")]
+    Options(alpha=alpha, scores=choose(names))  # a wrong option is named before anything is loaded
+    texts, broken = read_texts(inputs, Columns(text_column, id_column))
+    if not texts and not broken:
+        raise InputError("There is no text in what was named.")
+    settings = settings_of(
+        target=target,
+        reference=reference,
+        calibration=calibration,
+        dtype=dtype,
+        device_map=device_map,
+        prefix=prefix,
+        member_prefix=member_prefix,
+    )
+    opened = open_with(settings, revision)
+    with progress("Measuring") as advance:
+        results = opened(texts, scores=names, alpha=alpha, progress=advance)
+    if as_json:
+        from probe.response import result_dict
+
+        for result in results:
+            typer.echo(json.dumps(result_dict(result, tokens), ensure_ascii=True))
+    else:
+        table(results, [text.text for text in texts])
+    for line in broken:
+        typer.echo(line, err=True)
+    if broken or any(result.error for result in results):
+        raise typer.Exit(1)

@@ -1,0 +1,38 @@
+"""memprobe serve: the HTTP service."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from probe.cli.app import app
+from probe.cli.options import CalibrationName, DeviceMap, Dtype, Reference, Target, settings_of, waiting
+from probe.ports import check_port
+
+
+@app.command()
+def serve(
+    target: Target = None, reference: Reference = None, calibration: CalibrationName = None, dtype: Dtype = None,
+    device_map: DeviceMap = None, name: Annotated[str | None, typer.Option(help="id under which it is offered")] = None,
+    host: str | None = None, port: int | None = None, log_level: Annotated[str, typer.Option()] = "info",
+) -> None:  # fmt: skip
+    """Starts the HTTP service."""
+    import uvicorn
+
+    settings = settings_of(
+        target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map, name=name,
+        host=host, port=port,
+    )  # fmt: skip
+    check_port(settings.host, settings.port, "--port 8001")
+    with waiting():
+        from server.app import create_app, open_models
+
+        opened = open_models(settings)
+    uvicorn.run(
+        create_app(settings, lambda _: opened),
+        host=settings.host,
+        port=settings.port,
+        log_level=log_level,
+        access_log=False,
+    )

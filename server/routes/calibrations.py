@@ -1,0 +1,135 @@
+"""/v1/calibrations: made from known texts in the background, listed, exported, imported, deleted."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Response
+
+from probe.calibration.build import calibrate
+from probe.calibration.calibration import Calibration
+from probe.calibration.known import Known
+from probe.calibration.store import adopt, check_name, delete, dump, find, names, save, stored
+from probe.errors import InputError
+from probe.measure import Progress
+from probe.pipeline import Probe
+from probe.types import Text
+from server.jobs import Job
+from server.schemas import (
+    CalibrationCard,
+    CalibrationJob,
+    CalibrationList,
+    CalibrationRequest,
+    Deleted,
+    ErrorResponse,
+    KnownTexts,
+)  # fmt: skip
+from server.schemas import Progress as Done
+from server.service import Service, service_of
+
+KIND = "calibration"
+_ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorResponse} for status in (400, 404, 413, 422, 429)}
+router = APIRouter(prefix="/v1/calibrations", tags=["calibrations"], responses=_ERRORS)
+Shared = Annotated[Service, Depends(service_of)]
+Card = CalibrationCard | CalibrationJob
+
+
+@router.post("", status_code=202)
+async def create(body: CalibrationRequest, service: Shared) -> CalibrationJob:
+    """Scores known texts in the background; poll it under its name until it is completed."""
+    model = service.model(body.model)
+    placebo = service.model(body.placebo).target if body.placebo else None
+    _free(body.name, service)
+    known = Known(
+        _texts(body.nonmembers), _texts(body.members), _texts(body.tuning), _texts(body.tuning_members),
+        basis="split" if body.random_split else "post-hoc",
+    )  # fmt: skip
+    reference = service.in_turns(model.reference) if model.reference else None
+    probe = Probe(service.in_turns(model.target), reference, prefixes=model.setup.prefixes)
+
+    def work(progress: Progress) -> str:
+        third = service.in_turns(placebo) if placebo else None
+        found = calibrate(probe, known, body.name, body.seed, progress, third)
+        save(found, service.settings.calibrations)
+        return found.name
+
+    return _job(service.jobs.start(KIND, body.name, work))
+
+
+@router.get("")
+def index(service: Shared) -> CalibrationList:
+    """Lists the stored calibrations, and those that are being made or were not."""
+    made = [_card(entry, service) for entry in stored(service.settings.calibrations) if isinstance(entry, Calibration)]
+    jobs = [_job(job) for job in service.jobs.of_kind(KIND) if job.status != "completed"]
+    return CalibrationList(data=[*made, *jobs])
+
+
+@router.get("/{name}", response_model=Card)
+def show(name: str, service: Shared) -> Card:
+    """A stored calibration, or the state of one that is being made."""
+    if name in names(service.settings.calibrations):
+        return _card(find(name, service.settings.calibrations), service)
+    return _job(service.jobs.find(KIND, name))
+
+
+@router.post("/{name}/cancel")
+def cancel(name: str, service: Shared) -> CalibrationJob:
+    """Ends the making of a calibration."""
+    job = service.jobs.find(KIND, name)
+    service.jobs.cancel(job)
+    return _job(job)
+
+
+@router.delete("/{name}")
+def remove(name: str, service: Shared) -> Deleted:
+    """Deletes a stored calibration; the embedded ones stay."""
+    delete(name, service.settings.calibrations)
+    return Deleted(id=name, object=KIND)
+
+
+@router.get("/{name}/export", response_class=Response)
+def export(name: str, service: Shared) -> Response:
+    """The file of a calibration, to be imported elsewhere: scores, hashes and 32 sentinel texts."""
+    content = dump(name, service.settings.calibrations)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.npz"'}
+    return Response(content, media_type="application/octet-stream", headers=headers)
+
+
+@router.put("/{name}", status_code=201)
+def adopted(
+    name: str, content: Annotated[bytes, Body(media_type="application/octet-stream")], service: Shared
+) -> CalibrationCard:
+    """Imports the file of a calibration under this name."""
+    _free(name, service)
+    return _card(adopt(content, name, service.settings.calibrations), service)
+
+
+def _free(name: str, service: Service) -> None:
+    check_name(name)
+    making = any(job.name == name and not job.over for job in service.jobs.of_kind(KIND))
+    if making or name in names(service.settings.calibrations):
+        raise InputError(f"There is a calibration {name!r} already; choose another name, or delete it.", "name")
+
+
+def _texts(entries: KnownTexts) -> list[Text]:
+    return [Text(one) if isinstance(one, str) else Text(one.text, one.id, one.source) for one in entries]
+
+
+def _job(job: Job) -> CalibrationJob:
+    return CalibrationJob(
+        id=job.name, job=job.id, status=job.status, created=job.created, progress=Done(done=job.done, total=job.total),
+        error=job.error,
+    )  # fmt: skip
+
+
+def _card(calibration: Calibration, service: Service) -> CalibrationCard:
+    claim = calibration.claim(0.01)
+    fits = [name for name, probe in service.models.items() if not calibration.fingerprint.mismatches(probe.fingerprint)]
+    return CalibrationCard(
+        id=calibration.name, created=calibration.created, score=calibration.score, basis=calibration.basis,
+        nonmembers=claim.nonmembers, members=claim.members, smallest_alpha=claim.smallest_alpha,
+        tokens=calibration.lengths, gates=calibration.gates, findings=calibration.findings,
+        kinds={kind.name: len(kind.scores) for kind in calibration.strata}, power=calibration.power,
+        notes=list(calibration.notes), fits=fits, fingerprint=asdict(calibration.fingerprint),
+    )  # fmt: skip

@@ -1,0 +1,133 @@
+"""Calibrations over HTTP: made in the background, polled, used, exported, imported, cancelled, deleted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from probe.config import Settings
+from probe.pipeline import Probe
+from server.app import create_app
+
+KINDS = ("the lamp", "a reader", "this queue", "our index", "each thread", "no handler")
+VERBS = ("opens", "closes", "returns", "ignores", "copies", "reports")
+OTHERS = [
+    f"When {kind} {verb} the {noun}, number {i} of the record is kept until somebody asks for it {i * i} times."
+    for i, (kind, verb, noun) in enumerate((k, v, n) for k in KINDS for v in VERBS for n in ("file", "value", "name"))
+]
+MEMBERS = [text.replace("record", "buffer").replace("somebody", "a signal") for text in OTHERS[:60]]
+
+
+@pytest.fixture
+def client(demo: Probe, tmp_path: Path) -> Iterator[TestClient]:
+    app = create_app(Settings(home=tmp_path), lambda _: {"demo": Probe.of(demo.setup, demo.calibration)})
+    with TestClient(app, raise_server_exceptions=False) as opened:
+        yield opened
+
+
+def made(client: TestClient, name: str = "mine", **body: Any) -> dict[str, Any]:
+    """Makes a calibration and waits for it."""
+    asked = {"name": name, "model": "demo", "nonmembers": OTHERS, **body}
+    answer = client.post("/v1/calibrations", json=asked)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["id"] == name and answer.json()["status"] in ("queued", "running", "completed")
+    for _ in range(600):
+        found: dict[str, Any] = client.get(f"/v1/calibrations/{name}").json()
+        if found["status"] not in ("queued", "running"):
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it takes too long")
+
+
+def test_one_is_made_and_used(client: TestClient) -> None:
+    card = made(client, tuning=[{"text": text, "source": "a"} for text in MEMBERS])
+    assert card["status"] == "completed" and card["nonmembers"] == len(OTHERS) and card["fits"] == ["demo"]
+    assert card["gates"] == dict.fromkeys(["blind", "placebo", "split"], "untestable")
+    assert card["findings"]["blind"].startswith("0 known members")
+    assert card["power"].startswith(f"With {len(OTHERS)} known non-members the smallest FPR that can be claimed is 2.7")
+    listed = client.get("/v1/calibrations").json()["data"]
+    assert [entry["id"] for entry in listed] == ["demo", "demo-records", "mine"]
+    asked = {"model": "demo", "calibration": "mine", "input": "A sentence that none of these texts has in common."}
+    (result,) = client.post("/v1/probe", json=asked).json()["results"]
+    assert result["claim"]["nonmembers"] == len(OTHERS) and result["evidence"] == "D"
+
+
+def test_sources_and_the_split_gate(client: TestClient) -> None:
+    entries = [{"id": str(i), "text": text, "source": "ab"[i % 2]} for i, text in enumerate(OTHERS)]
+    assert made(client, nonmembers=entries)["gates"]["split"] in ("pass", "fail")
+
+
+def test_the_target_is_no_placebo(client: TestClient) -> None:
+    found = made(client, members=MEMBERS, placebo="demo")
+    assert found["status"] == "failed"
+    assert found["error"] == "The placebo is the target or the reference itself; name a third model."
+
+
+def test_one_that_fails_says_why_and_leaves_nothing(client: TestClient) -> None:
+    found = made(client, nonmembers=OTHERS[:5])
+    assert found["status"] == "failed" and found["error"].startswith("5 of 5 known non-members can be scored")
+    assert [entry["id"] for entry in client.get("/v1/calibrations").json()["data"]] == ["demo", "demo-records", "mine"]
+    assert made(client)["status"] == "completed"  # the name is free again
+
+
+def test_export_and_import(client: TestClient) -> None:
+    made(client)
+    content = client.get("/v1/calibrations/mine/export").content
+    answer = client.put("/v1/calibrations/theirs", content=content)
+    assert answer.status_code == 201 and answer.json()["id"] == "theirs"
+    both = {entry["id"]: entry for entry in client.get("/v1/calibrations").json()["data"]}
+    same = {name: value for name, value in both["mine"].items() if name != "id"}
+    assert same == {name: value for name, value in both["theirs"].items() if name != "id"}
+    again = client.put("/v1/calibrations/theirs", content=content)
+    assert again.status_code == 422 and "already" in again.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"nothing of the kind"])
+def test_no_other_file_is_imported(client: TestClient, content: bytes) -> None:
+    answer = client.put("/v1/calibrations/mine", content=content)
+    assert answer.status_code == 422, answer.text
+    assert client.get("/v1/calibrations/mine").status_code == 404
+
+
+def test_deletion(client: TestClient) -> None:
+    made(client)
+    assert client.delete("/v1/calibrations/mine").json() == {"id": "mine", "object": "calibration", "deleted": True}
+    assert client.delete("/v1/calibrations/mine").status_code == 404
+    assert client.delete("/v1/calibrations/demo").status_code == 422
+
+
+def test_cancellation(client: TestClient) -> None:
+    many = [f"{text} Once more, with number {i} in it." for i in range(20) for text in OTHERS]
+    asked = {"name": "long", "model": "demo", "nonmembers": many}
+    assert client.post("/v1/calibrations", json=asked).status_code == 202
+    assert client.post("/v1/calibrations", json=asked).status_code == 422  # the name is taken while it is made
+    assert client.post("/v1/calibrations/long/cancel").json()["id"] == "long"
+    for _ in range(300):
+        if (state := client.get("/v1/calibrations/long").json())["status"] == "cancelled":
+            break
+        time.sleep(0.1)
+    assert state["status"] == "cancelled" and state["progress"]["done"] < len(many)
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"name": "../etc"}, "calibration"),
+        ({"name": "demo"}, "name"),
+        ({"nonmembers": [{"text": 1}]}, "nonmembers.0"),
+        ({"nonmembers": "one text"}, "nonmembers"),
+        ({"model": "none"}, "model"),
+        ({"placebo": "none"}, "model"),
+        ({"more": 1}, "more"),
+    ],
+)
+def test_bad_requests(client: TestClient, body: dict[str, Any], param: str) -> None:
+    asked = {"name": "mine", "model": "demo", "nonmembers": OTHERS, **body}
+    answer = client.post("/v1/calibrations", json=asked)
+    assert answer.status_code in (404, 422)
+    assert answer.json()["error"]["param"].startswith(param)
