@@ -14,20 +14,25 @@ from probe import errors
 from probe.types import Call, Result, Score, Text, TokenStats, Unscored, Verdict
 
 if TYPE_CHECKING:
+    from probe.audit.evaluate import Evaluation, evaluate
+    from probe.audit.labelled import read_labelled
     from probe.calibration.build import calibrate
     from probe.calibration.known import Known
     from probe.opening import open_probe
     from probe.pipeline import Probe
 
 __all__ = [
-    "Call", "Known", "Probe", "Result", "Score", "Text", "TokenStats", "Unscored", "Verdict", "calibrate", "errors",
-    "open_probe",
+    "Call", "Evaluation", "Known", "Probe", "Result", "Score", "Text", "TokenStats", "Unscored", "Verdict", "calibrate",
+    "errors", "evaluate", "open_probe", "read_labelled",
 ]  # fmt: skip
 _LAZY = {  # these load torch or scipy, which `import probe` does not
     "open_probe": "probe.opening",
     "Probe": "probe.pipeline",
     "calibrate": "probe.calibration.build",
     "Known": "probe.calibration.known",
+    "Evaluation": "probe.audit.evaluate",
+    "evaluate": "probe.audit.evaluate",
+    "read_labelled": "probe.audit.labelled",
 }
 
 

@@ -9,9 +9,19 @@ import numpy.typing as npt
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom, norm
+from scipy.stats import binom, norm, spearmanr
 
-from probe.audit.metrics import Figure, auc, false_positive_band, rate, tpr_at_fpr
+from probe.audit.metrics import (
+    Figure,
+    auc,
+    balanced_accuracy,
+    best_threshold,
+    false_positive_band,
+    rate,
+    roc,
+    spearman,
+    tpr_at_fpr,
+)
 from probe.calibration.conformal import at_least, threshold_rank
 from probe.errors import InputError
 
@@ -119,6 +129,49 @@ def test_the_interval_s_ends_are_where_the_binomial_tails_are(trials: int, hits:
     assert 0 <= found.low <= found.value <= found.high <= 1
     assert hits == 0 or binom.sf(hits - 1, trials, found.low) == pytest.approx(tail)
     assert hits == trials or binom.cdf(hits, trials, found.high) == pytest.approx(tail)
+
+
+def test_balanced_accuracy_by_hand() -> None:
+    members, nonmembers = np.array([1.0, 3, 4, 5]), np.array([0.0, 2])
+    assert best_threshold(members, nonmembers) == 2.5  # 3/4 and 2/2; at .5 it would be 4/4 and 1/2
+    found = balanced_accuracy(members, nonmembers, 2.5)
+    assert found.value == (3 / 4 + 1) / 2
+    parts = rate(3, 4, 0.975), rate(2, 2, 0.975)
+    assert (found.low, found.high) == (sum(part.low for part in parts) / 2, sum(part.high for part in parts) / 2)
+
+
+@settings(deadline=None)
+@given(members=tied, nonmembers=tied)
+def test_no_threshold_is_better_than_the_best(members: Vector, nonmembers: Vector) -> None:
+    def accuracy(threshold: float) -> float:
+        return float((members > threshold).mean() + (nonmembers <= threshold).mean()) / 2
+
+    best = accuracy(best_threshold(members, nonmembers))
+    assert best == pytest.approx(max(map(accuracy, np.arange(-1, 9.0))))
+    assert balanced_accuracy(members, nonmembers, 3.5).value == pytest.approx(accuracy(3.5))
+
+
+@settings(deadline=None)
+@given(members=tied, nonmembers=tied)
+def test_the_area_under_the_curve_is_the_auc(members: Vector, nonmembers: Vector) -> None:
+    fpr, tpr = roc(members, nonmembers)
+    assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0, 0, 1, 1)
+    assert np.trapezoid(tpr, fpr) == pytest.approx(auc(members, nonmembers).value)
+
+
+def test_spearman_by_hand() -> None:
+    assert spearman(np.array([1.0, 2, 3]), np.array([10.0, 200, 3000])) == pytest.approx(1)
+    assert spearman(np.array([1.0, 2, 3, 4]), np.array([2.0, 1, 4, 3])) == pytest.approx(1 - 6 * 4 / (4 * 15))
+    assert spearman(np.array([1.0, 2]), np.array([5.0, 5])) is None
+    assert spearman(np.zeros(0), np.zeros(0)) is None
+
+
+@settings(deadline=None)
+@given(pairs=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=30))
+def test_spearman_with_ties_is_scipy_s(pairs: list[tuple[int, int]]) -> None:
+    one, other = np.array(pairs, float).T
+    assume(np.ptp(one) and np.ptp(other))
+    assert spearman(one, other) == pytest.approx(spearmanr(one, other).statistic)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,79 @@
+"""An evaluation in files: evaluation.json, scores.csv, report.html, pictures as SVG and PNG. No text is in any."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from probe.audit.evaluate import BLIND, Evaluation, reasons
+from probe.audit.figures import Figures, Measured
+from probe.audit.gate import Outcome
+from probe.audit.metrics import Figure
+from probe.audit.plots import plots, png, svg
+from probe.audit.report import html
+from probe.audit.summary import caution, sentences
+
+
+def write(found: Evaluation, folder: Path, outcomes: Sequence[Outcome] = ()) -> list[Path]:
+    """Writes all files into a folder, in the place of earlier ones, and returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = plots(found)
+    texts = {
+        "evaluation.json": json.dumps(as_dict(found, outcomes), indent=1) + "\n",
+        "report.html": html(found, pictures, outcomes),
+    }
+    texts |= {f"{plot.name}.svg": svg(plot) for plot in pictures}
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    for plot in pictures:
+        (folder / f"{plot.name}.png").write_bytes(png(plot))
+    write_scores(found, folder / "scores.csv")
+    return sorted(folder / name for name in (*texts, *(f"{plot.name}.png" for plot in pictures), "scores.csv"))
+
+
+def write_scores(found: Evaluation, path: Path) -> None:
+    """Writes a row per text: id, label, what the words alone make of it, every score; empty where there is none."""
+    with path.open("w", newline="", encoding="utf-8", errors="replace") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["id", "label", BLIND, *found.scores])
+        columns = [[score.value for score in scores] for scores in found.scores.values()]
+        writer.writerows(zip(found.ids, found.member.astype(int).tolist(), found.words.tolist(), *columns, strict=True))
+
+
+def as_dict(found: Evaluation, outcomes: Sequence[Outcome] = ()) -> dict[str, Any]:
+    """Returns the evaluation as plain JSON values: figures with their intervals, or the reason why there is none."""
+    members = int(found.member.sum())
+    return {
+        "object": "evaluation", "members": members, "nonmembers": len(found.member) - members,
+        "caution": caution(found), "summary": sentences(found), "default": found.default, "best": found.best,
+        "confidence": found.confidence, "separates_blindly": found.separates_blindly, BLIND: _figures(found.blind),
+        "scores": {
+            name: _figures(figures) | {"unscored": reasons(found.scores[name])}
+            for name, figures in found.figures.items()
+        },
+        "correlation": {"scores": list(found.compared), "spearman": [list(row) for row in found.correlation]},
+        "verdicts": found.verdicts, "bars": [asdict(outcome) for outcome in outcomes],
+        "unscored": [{"id": name, "reason": reason} for name, reason in found.unscored],
+        "left_out": list(found.left_out), "warnings": list(found.warnings),
+        "calibration": found.calibration, "fingerprint": asdict(found.fingerprint), "data": found.data,
+        "seed": found.seed,
+    }  # fmt: skip
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    return {
+        "members": figures.members, "nonmembers": figures.nonmembers, "auc": _figure(figures.auc),
+        "tpr": [{"fpr": fpr} | _figure(figure) for fpr, figure in figures.tpr.items()],
+        "balanced_accuracy": _figure(figures.balanced_accuracy) | {"threshold": figures.threshold},
+        "advantage": _figure(figures.advantage),
+    }  # fmt: skip
+
+
+def _figure(figure: Measured) -> dict[str, Any]:
+    if isinstance(figure, Figure):
+        return asdict(figure)
+    return {"value": None, "low": None, "high": None, "reason": figure.reason}

@@ -1,0 +1,76 @@
+"""An evaluation as one HTML file that needs nothing else: no request leaves it, and no text is in it."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from probe.audit.evaluate import Evaluation
+from probe.audit.figures import Figures, Measured, short
+from probe.audit.gate import Outcome
+from probe.audit.metrics import Figure
+from probe.audit.plots import Plot, svg
+from probe.audit.summary import caution, sentences
+
+WORDS = "words alone (blind)"
+
+
+def html(found: Evaluation, pictures: Sequence[Plot], outcomes: Sequence[Outcome] = ()) -> str:
+    """Returns the report; outcomes: of the bars that it was held to."""
+    from jinja2 import Environment, StrictUndefined
+
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(
+        (files("probe.audit") / "report.html").read_text(encoding="utf-8")
+    )
+    return page.render(
+        caution=caution(found), sentences=sentences(found), outcomes=outcomes, confidence=found.confidence,
+        columns=list(cells(found.blind)), rows=_rows(found), verdicts=found.verdicts, absent=found.absent,
+        calls=sorted({call for counts in found.verdicts.values() for call in counts}),
+        pictures=[_picture(plot) for plot in pictures], unscored=found.unscored, left_out=found.left_out,
+        provenance=_provenance(found),
+    )  # fmt: skip
+
+
+def cells(figures: Figures) -> dict[str, Measured]:
+    """Returns the figures of one score by the name of their column."""
+    rates = {f"TPR at FPR {fpr:.3g}": found for fpr, found in figures.tpr.items()}
+    return {"AUC": figures.auc, **rates, "balanced accuracy": figures.balanced_accuracy, "advantage": figures.advantage}
+
+
+def said(figure: Measured) -> str:
+    return f"{figure:.3f}" if isinstance(figure, Figure) else figure.reason
+
+
+def _rows(found: Evaluation) -> list[dict[str, Any]]:
+    blind = [short(figure) for figure in cells(found.blind).values()]
+    every = {WORDS: found.blind} | dict(found.figures)
+    return [
+        {
+            "name": name if name != found.default else f"{name} (default)", "blind": name == WORDS,
+            "cells": [
+                {"said": said(figure), "beside": "" if name == WORDS else f"blind {beside}"}
+                for figure, beside in zip(cells(figures).values(), blind, strict=True)
+            ],
+            "counts": f"{figures.members:,}, {figures.nonmembers:,}",
+        }
+        for name, figures in every.items()
+        if name not in found.absent
+    ]  # fmt: skip
+
+
+def _picture(plot: Plot) -> dict[str, str]:
+    """An image of its own, so that ids of several pictures cannot meet."""
+    data = b64encode(svg(plot).encode()).decode()
+    return {"data": data, "title": plot.title, "description": plot.description}
+
+
+def _provenance(found: Evaluation) -> dict[str, str]:
+    stamp = found.fingerprint
+    named = {
+        "target": stamp.target, "reference": stamp.reference or "none", "tokenizer": stamp.tokenizer,
+        "dtype": stamp.dtype, "engine": f"{stamp.engine}, {stamp.device}", "calibration": found.calibration or "none",
+        "texts and labels": found.data, "seed": str(found.seed),
+    }  # fmt: skip
+    return named | {name: str(version) for name, version in stamp.versions.items()}
