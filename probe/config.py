@@ -25,6 +25,10 @@ class Settings(BaseSettings):
     name: str | None = Field(default=None, description="the id under which the service offers the model")
     prefix: Path | None = Field(default=None, description="a file of known non-members, for recall and conrecall")
     member_prefix: Path | None = Field(default=None, description="a file of known members, for conrecall")
+    corpus: str | None = Field(
+        default=None, description="a folder of `memprobe corpus build` or http://HOST/#INDEX of an infini-gram server"
+    )
+    key_passphrase: SecretStr | None = Field(default=None, description="of the private key that signs bundles")
     engine: Literal["local", "vllm"] = Field(default="local", description="what runs the models")
     vllm_options: dict[str, Any] = Field(
         default={}, description="JSON for vllm.LLM: tensor_parallel_size, data_parallel_size, quantization ..."

@@ -8,6 +8,7 @@ MemprobeError
 |   `-- UnsafeWeights       weights that are not safetensors
 +-- CalibrationError        known texts that cannot calibrate
 |   `-- FingerprintMismatch calibrated for other models, dtype or formulas
++-- Tampered                a bundle of evidence that is not as its maker wrote it
 `-- Busy                    the queue is full; try again
 """
 
@@ -48,6 +49,10 @@ class CalibrationError(MemprobeError):
 
 class FingerprintMismatch(CalibrationError):
     """The calibration was made under other models, dtype or formulas."""
+
+
+class Tampered(MemprobeError):
+    """A bundle of evidence is not as its maker wrote it."""
 
 
 class Busy(MemprobeError):

@@ -7,8 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from probe.calibration.calibration import Calibration
 from probe.calibration.store import DEMO, embedded, find
 from probe.config import Settings
+from probe.corpus.opening import open_corpus
 from probe.data.frequencies import load as load_frequencies
 from probe.data.read import Row, Unreadable, read
 from probe.errors import InputError
@@ -18,6 +20,7 @@ from probe.models.local import LocalEngine
 from probe.pipeline import Probe
 from probe.prefixes import open_prefixes
 from probe.scores.view import Role
+from probe.setup import Setup
 from probe.types import Text
 
 _ASSETS = Path(str(files("probe.demo") / "assets"))
@@ -32,19 +35,39 @@ def open_probe(
 
     dtype, device_map and revision are those of transformers' from_pretrained (revision is the target's). prefixes are
     known texts, `nonmembers` and `members`, that recall and conrecall put before a text. settings say where
-    calibrations and cached statistics are kept, the environment's where none are given. Raises ModelError, InputError,
+    calibrations and cached statistics are kept and which corpus to look texts up in, the environment's where none are
+    given. Raises ModelError, InputError,
     UnknownName, and FingerprintMismatch where the calibration is not for these models.
     """
     settings = settings or Settings()
-    found = find(calibration, settings.calibrations) if calibration else None
+    found = find_calibration(target, calibration, settings)
+    dtype = dtype or (found.fingerprint.dtype if found else None)
+    setup = open_setup(
+        target, reference, dtype=dtype, device_map=device_map, revision=revision, batch_tokens=batch_tokens,
+        prefixes=prefixes, settings=settings,
+    )  # fmt: skip
+    return Probe.of(setup, found)
+
+
+def find_calibration(target: str, calibration: str | None, settings: Settings) -> Calibration | None:
+    """Returns the calibration of this name, the embedded pair's own where none is named. Raises UnknownName."""
+    if calibration:
+        return find(calibration, settings.calibrations)
+    return embedded(DEMO) if target == DEMO else None
+
+
+def open_setup(
+    target: str, reference: str | None, *, dtype: str | None, device_map: str | None = None,
+    revision: str | None = None, batch_tokens: int | None = None,
+    prefixes: Mapping[Role, Sequence[str]] | None = None, settings: Settings,
+) -> Setup:  # fmt: skip
+    """Opens all that scores texts, whatever the calibration; arguments as those of `open_probe`."""
     if target == DEMO:
         if reference:
             raise InputError(
                 "The embedded target brings its own reference; name a --target to choose one.", "reference"
             )
         target, reference = str(_ASSETS / "target"), str(_ASSETS / "reference")
-        found = found or embedded(DEMO)
-    dtype = dtype or (found.fingerprint.dtype if found else None)
     engines = [
         open_engine(source, settings, dtype=dtype, device_map=device_map, revision=pinned, batch_tokens=batch_tokens)
         for source, pinned in ((target, revision), (reference, None))
@@ -55,7 +78,8 @@ def open_probe(
         engines = [CachedEngine(engine, cache) for engine in engines]
     before = open_prefixes(engines[0], _prefixes(settings) if prefixes is None else prefixes)
     counted = load_frequencies(engines[0], settings.frequencies)
-    return Probe(engines[0], engines[1] if len(engines) > 1 else None, found, before, counted)
+    corpus = open_corpus(settings.corpus, settings.remote_concurrency) if settings.corpus else None
+    return Setup(engines[0], engines[1] if len(engines) > 1 else None, before, counted, corpus)
 
 
 def _prefixes(settings: Settings) -> dict[Role, list[str]]:

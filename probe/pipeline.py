@@ -13,6 +13,7 @@ from probe.ahead import ahead
 from probe.calibration.batch import as_batch
 from probe.calibration.calibration import Calibration
 from probe.calibration.fingerprint import Fingerprint, take
+from probe.corpus.opening import Corpus
 from probe.data.frequencies import Frequencies
 from probe.errors import FingerprintMismatch
 from probe.judge import judge
@@ -20,9 +21,9 @@ from probe.measure import CHUNK, Progress, measure
 from probe.models.base import Engine
 from probe.prefixes import NO_PREFIXES, Prefixes
 from probe.prepare import ALPHA, Options, Prepared, prepare
-from probe.scores import choose
+from probe.scores import TABLE, choose
 from probe.setup import Setup
-from probe.types import Evidence, Result, Text
+from probe.types import Evidence, Result, Text, TokenStats
 
 SENTINEL_TOLERANCE = 1e-3
 Input = str | Text
@@ -33,10 +34,10 @@ class Probe:
 
     def __init__(
         self, target: Engine, reference: Engine | None = None, calibration: Calibration | None = None,
-        prefixes: Prefixes = NO_PREFIXES, frequencies: Frequencies | None = None,
+        prefixes: Prefixes = NO_PREFIXES, frequencies: Frequencies | None = None, corpus: Corpus | None = None,
     ) -> None:  # fmt: skip
         """Raises FingerprintMismatch where the calibration is for other models or this machine scores otherwise."""
-        self._begin(Setup(target, reference, prefixes, frequencies), calibration)
+        self._begin(Setup(target, reference, prefixes, frequencies, corpus), calibration)
 
     @classmethod
     def of(cls, setup: Setup, calibration: Calibration | None = None) -> Probe:
@@ -96,6 +97,9 @@ class Probe:
             judge(number, text, row, self.calibration, chosen, alpha)
             for number, (text, row) in enumerate(zip(prepared.texts, evidence, strict=True), first)
         ]
+        if self.setup.corpus:
+            found = self.setup.corpus.look([text.text for text in prepared.texts])
+            results = [replace(result, corpus=entry) for result, entry in zip(results, found, strict=True)]
         return [self._warned(result) for result in results]
 
     def _warned(self, result: Result) -> Result:
@@ -114,9 +118,11 @@ class Probe:
             )
         if calibration.fingerprint.same_conditions(self.fingerprint) or not calibration.sentinels:
             return
-        found = self([sentinel.text for sentinel in calibration.sentinels], scores=[calibration.score])
-        values = [result.scores[calibration.score].value if result.scores else None for result in found]
-        for sentinel, value in zip(calibration.sentinels, values, strict=True):
+        texts = [Text(sentinel.text) for sentinel in calibration.sentinels]
+        (measured,) = self.measure([self.prepare(texts, Options(frozenset({calibration.score})))])
+        method = TABLE[calibration.score]
+        for sentinel, evidence in zip(calibration.sentinels, measured, strict=True):
+            value = method(evidence, calibration.fitted).value if isinstance(evidence.target, TokenStats) else None
             if value is None or abs(value - sentinel.value) > SENTINEL_TOLERANCE:
                 raise FingerprintMismatch(
                     f"This machine scores calibration {calibration.name}'s sentinel texts differently ({value} instead "

@@ -35,6 +35,7 @@ def result_dict(result: Result, return_tokens: bool = False) -> dict[str, Any]:
         "windows": target.windows if target else 0,
         "warnings": list(result.warnings),
         "error": result.error,
+        "corpus": asdict(result.corpus) if result.corpus else None,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from probe.corpus.opening import Corpus
 from probe.data.frequencies import Frequencies
 from probe.models.base import Engine
 from probe.prefixes import NO_PREFIXES, Prefixes
@@ -12,12 +13,15 @@ from probe.prefixes import NO_PREFIXES, Prefixes
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """prefixes: texts put before others, for recall and conrecall; frequencies: of tokens in a corpus, for dcpdd."""
+    """prefixes: texts put before others, for recall and conrecall; frequencies: of tokens in a corpus, for dcpdd;
+    corpus: what it holds of a text stands beside the statistic and moves no verdict.
+    """
 
     target: Engine
     reference: Engine | None = None
     prefixes: Prefixes = NO_PREFIXES
     frequencies: Frequencies | None = None
+    corpus: Corpus | None = None
 
     @cached_property
     def alike(self) -> bool:

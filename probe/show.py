@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text as Line
 
 from probe.calibration.calibration import Calibration
-from probe.types import Result
+from probe.types import InCorpus, Result
 
 console = Console()
 _COLOURS = {"member": "red", "not_member": "green", "inconclusive": "yellow", "out_of_distribution": "magenta"}
@@ -49,6 +49,8 @@ def table(results: Sequence[Result], texts: Sequence[str]) -> None:
         console.print(Line(f"{result.id or result.index}  ", style="bold").append(head))
         for line in (excerpt(text, console.width - 4), (found.reason if found else result.error) or ""):
             console.print(Padding(Line(line), (0, 0, 0, 4)))
+        if result.corpus:
+            console.print(Padding(Line(f"In the corpus: {in_corpus(result.corpus)}."), (0, 0, 0, 4)))
     for warning in dict.fromkeys(warning for result in results for warning in result.warnings):
         console.print(Line(f"Warning: {warning}.", style="yellow"))
 
@@ -75,6 +77,18 @@ def claims(found: Calibration) -> None:
         console.print(Line(f"{name}: {gate}", style=_GATES[gate]).append(f", {found.findings[name]}.", style="default"))
     for note in found.notes:
         console.print(f"Note: {note}.")
+
+
+def in_corpus(found: InCorpus) -> str:
+    """Says what a corpus holds of a text."""
+    note = f" ({found.note})" if found.note else ""
+    if found.found is None:
+        return f"not looked up{note}"
+    if found.found == "none":
+        return f"not found{note}"
+    what = "the whole text" if found.found == "exact" else f"a run of {found.run_words} words ({found.share:.0%} of it)"
+    times = f"{found.documents:,} " + ("document" if found.documents == 1 else "documents")
+    return f"{what}, in {times}{': ' + ', '.join(found.ids) if found.ids else ''}{note}"
 
 
 def excerpt(text: str, width: int) -> str:

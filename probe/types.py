@@ -156,9 +156,28 @@ class Default:
     calibrated: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class InCorpus:
+    """What a corpus holds of a text: all of it as it stands ("exact"), a run of 13 words or more, or nothing.
+
+    run_words: of the longest run, share: of the text's words. documents: how many hold it, ids: the first of them.
+    found is None where it could not be looked up; note says why, or what limits the answer.
+    """
+
+    found: Literal["exact", "run", "none"] | None
+    run_words: int = 0
+    share: float = 0.0
+    documents: int = 0
+    ids: tuple[str, ...] = ()
+    note: str | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """Everything that is said of one text; `error` is set exactly where there is no verdict."""
+    """Everything that is said of one text; `error` is set exactly where there is no verdict.
+
+    corpus: truth beside the statistic where a corpus was named; it moves no verdict.
+    """
 
     index: int
     id: str | None
@@ -170,3 +189,4 @@ class Result:
     q_value: float | None = None
     warnings: tuple[str, ...] = ()
     error: str | None = None
+    corpus: InCorpus | None = None

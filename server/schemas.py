@@ -83,6 +83,15 @@ class Token(BaseModel):
     reference_difference: float | None
 
 
+class InCorpus(BaseModel):
+    found: Literal["exact", "run", "none"] | None
+    run_words: int
+    share: float
+    documents: int
+    ids: list[str]
+    note: str | None
+
+
 Gate = Literal["pass", "fail", "untestable"]
 
 
@@ -108,6 +117,7 @@ class ProbeResult(BaseModel):
     windows: int
     warnings: list[str]
     error: str | None
+    corpus: InCorpus | None = Field(None, description="where a corpus is named: what it holds, beside the statistic")
 
 
 class Usage(BaseModel):

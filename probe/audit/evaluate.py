@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from probe.audit.figures import FPRS, Figures, Flags, Measured, halves, measure
 from probe.audit.labelled import Entry, Labelled
 from probe.audit.metrics import Figure, Vector, spearman
-from probe.calibration.blind import FEWEST, bag_all, differ, held_out
+from probe.calibration.blind import FEWEST, bag_all, differ, held_out, widened
 from probe.calibration.fingerprint import Fingerprint
 from probe.measure import Progress
 from probe.pipeline import Probe
@@ -96,7 +96,7 @@ def evaluate(
     return Evaluation(
         ids=tuple(entry.text.id or str(number) for number, entry in enumerate(labelled.entries)), member=member,
         scores=rows, figures={name: measure(row, member, tuning, fprs, CONFIDENCE) for name, row in values.items()},
-        blind=measure(words, member, tuning, fprs, CONFIDENCE), words=words, default=default, compared=compared,
+        blind=_blind(measure(words, member, tuning, fprs, CONFIDENCE)), words=words, default=default, compared=compared,
         correlation=_correlation([values[name] for name in compared]), fingerprint=probe.fingerprint,
         data=_hash(labelled.entries), seed=seed, calibration=probe.calibration.name if probe.calibration else None,
         verdicts=_verdicts(results, member) if probe.calibration else {},
@@ -139,6 +139,11 @@ def _default(result: Result, name: str) -> Score:
     if found is None or value is None or name not in (CALIBRATED, found.name):
         return Score(reason=result.error or (result.verdict and result.verdict.reason) or "it has no such score")
     return Score(value)
+
+
+def _blind(found: Figures) -> Figures:
+    """The classifiers of different folds share their training texts, which widens the interval of their AUC."""
+    return replace(found, auc=widened(found.auc)) if isinstance(found.auc, Figure) else found
 
 
 def _words(entries: Sequence[Entry], member: Flags, seed: int) -> Vector:

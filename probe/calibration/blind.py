@@ -113,7 +113,7 @@ def separation(one: Bags, other: Bags, lengths: bool = True, seed: int = 0) -> F
 
     lengths: whether how long a text is may give it away.
     """
-    return _widened(auc(*held_out(one, other, lengths, seed)))
+    return widened(auc(*held_out(one, other, lengths, seed)))
 
 
 def held_out(one: Bags, other: Bags, lengths: bool = True, seed: int = 0) -> tuple[Vector, Vector]:
@@ -137,7 +137,7 @@ def differ(found: Figure) -> bool:
     return found.low > 0.5 and found.value > FAILS_ABOVE
 
 
-def _widened(found: Figure) -> Figure:
+def widened(found: Figure) -> Figure:
     """Returns the figure with the interval that cross-validation deserves (Nadeau & Bengio 2003).
 
     Classifiers of different folds share most of their training texts, so their errors are not independent: the plain

@@ -10,15 +10,17 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from probe.calibration.blind import NO_BAGS
 from probe.calibration.calibration import Calibration, Sentinel
 from probe.calibration.fingerprint import Fingerprint
-from probe.calibration.packing import pack, unpack
+from probe.calibration.packing import Arrays, pack, unpack
 from probe.calibration.residual import Residual
 from probe.data.arrays import write
 from probe.errors import CalibrationError, InputError, UnknownName
@@ -40,11 +42,20 @@ def save(calibration: Calibration, folder: Path) -> Path:
     """Writes NAME.npz, readable by its owner only, and returns its path."""
     path = _path(calibration.name, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    fitted, arrays = pack(calibration.fitted, calibration.bags, calibration.strata)
-    plain = replace(calibration, fitted=UNFITTED, bags=NO_BAGS, strata=())
-    header = asdict(plain) | {"fitted": fitted}
-    del header["bags"], header["strata"]
-    return write(path, header, **arrays, **{name: header.pop(name) for name in _ARRAYS})
+    header, arrays = _parts(calibration)
+    return write(path, header, **arrays)
+
+
+def content_hash(calibration: Calibration) -> str:
+    """Returns sha256:... of all that it holds but its name: the same before and after it is stored, under any zlib."""
+    header, arrays = _parts(calibration)
+    del header["name"]
+    found = sha256(json.dumps(header, sort_keys=True).encode())
+    for name, array in sorted(arrays.items()):
+        plain = np.ascontiguousarray(array, dtype=np.asarray(array).dtype.newbyteorder("<"))
+        found.update(f"\n{name} {plain.dtype.str} {plain.shape}\n".encode())
+        found.update(plain.tobytes())
+    return "sha256:" + found.hexdigest()
 
 
 def load(path: Path) -> Calibration:
@@ -136,6 +147,15 @@ def _check_size(path: Path) -> None:
     with zipfile.ZipFile(path) as packed:
         if (size := sum(entry.file_size for entry in packed.infolist())) > LARGEST:
             raise ValueError(f"it unpacks to {size:,} bytes")
+
+
+def _parts(calibration: Calibration) -> tuple[dict[str, Any], Arrays]:
+    """Returns a header of plain values, and arrays by name."""
+    fitted, arrays = pack(calibration.fitted, calibration.bags, calibration.strata)
+    plain = replace(calibration, fitted=UNFITTED, bags=NO_BAGS, strata=())
+    header = asdict(plain) | {"fitted": fitted}
+    del header["bags"], header["strata"]
+    return header, arrays | {name: header.pop(name) for name in _ARRAYS}
 
 
 def _checked(calibration: Calibration) -> Calibration:

@@ -47,7 +47,7 @@ def calibrate(
     from probe.show import claims, progress
 
     settings = settings_of(target=target, reference=reference, dtype=dtype, device_map=device_map)
-    settings.calibration = None
+    settings.calibration = settings.corpus = None
     if name in EMBEDDED or (name in names(settings.calibrations) and not force):
         raise InputError(f"There is a calibration {name} already; choose another name, or --force to replace your own.")
     columns = Columns(text_column, id_column, source_column)

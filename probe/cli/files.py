@@ -32,6 +32,15 @@ def read_texts(inputs: list[str], columns: Columns) -> tuple[list[Text], list[st
     return texts, broken
 
 
+def new_file(path: Path) -> Path:
+    """Returns the path where a file can be made, before long work is lost for it. Raises InputError."""
+    if path.exists():
+        raise InputError(f"{path} exists; name a new file.")
+    if not path.parent.is_dir():
+        raise InputError(f"There is no folder {path.parent}; make it first.")
+    return path
+
+
 def _is_file(entry: str) -> bool:
     """Raises InputError for what looks like a path and is no file."""
     try:

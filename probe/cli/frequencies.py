@@ -23,7 +23,7 @@ def frequencies(
     from probe.data.frequencies import count, save
 
     settings = settings_of(target=target)
-    settings.calibration = settings.reference = None
+    settings.calibration = settings.reference = settings.corpus = None
     engine = open_with(settings, None).target
     corpus = name or ", ".join(path.name for path in files)
     found = count(engine, (text.text for path in files for text in read_known([path], Columns(text_column))), corpus)

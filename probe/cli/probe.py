@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from probe.cli.app import app
-from probe.cli.files import read_texts
+from probe.cli.files import new_file, read_texts
 from probe.cli.options import (
     CalibrationName,
     DeviceMap,
@@ -21,6 +21,7 @@ from probe.cli.options import (
     TextColumn,
     open_with,
     settings_of,
+    sources_of,
 )
 from probe.data.read import Columns
 from probe.errors import InputError
@@ -34,18 +35,25 @@ def probe(
     scores: Annotated[str | None, typer.Option(help="ids to compute, comma-separated; see docs/scores.md")] = None,
     prefix: Annotated[Path | None, typer.Option(help="file of known non-members, for recall and conrecall")] = None,
     member_prefix: Annotated[Path | None, typer.Option(help="file of known members, for conrecall")] = None,
+    corpus: Annotated[str | None, typer.Option(help="look texts up in: an index's folder, http://HOST/#INDEX")] = None,
     alpha: Annotated[float, typer.Option(help="the false-positive rate that a `member` claims")] = 0.01,
     text_column: TextColumn = "text", id_column: IdColumn = "id",
+    record: Annotated[Path | None, typer.Option(help="also write what --json prints to this new file")] = None,
+    with_texts: Annotated[bool, typer.Option(help="put the texts in it too, not their hashes only")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object per text")] = False,
     tokens: Annotated[bool, typer.Option(help="with --json: every token's log-probability, rank and place")] = False,
 ) -> None:  # fmt: skip
     """Judges texts without a server."""
     from probe.prepare import Options
+    from probe.provenance.record import record_all
     from probe.scores import choose
     from probe.show import progress, table
 
     names = None if scores is None else [name.strip() for name in scores.split(",")]
-    Options(alpha=alpha, scores=choose(names))  # a wrong option is named before anything is loaded
+    # a wrong option is named before anything is loaded
+    options = Options(None if names is None else choose(names), alpha)
+    if record:
+        new_file(record)
     texts, broken = read_texts(inputs, Columns(text_column, id_column))
     if not texts and not broken:
         raise InputError("There is no text in what was named.")
@@ -57,15 +65,19 @@ def probe(
         device_map=device_map,
         prefix=prefix,
         member_prefix=member_prefix,
+        corpus=corpus,
     )
     opened = open_with(settings, revision)
     with progress("Measuring") as advance:
         results = opened(texts, scores=names, alpha=alpha, progress=advance)
+    sources = sources_of(settings, revision)
+    records = record_all(opened, texts, results, options, sources, with_texts=with_texts, with_tokens=tokens)
+    lines = [json.dumps(entry.as_dict(), ensure_ascii=True) for entry in records]
+    if record:
+        record.write_text("".join(f"{line}\n" for line in lines))
     if as_json:
-        from probe.response import result_dict
-
-        for result in results:
-            typer.echo(json.dumps(result_dict(result, tokens), ensure_ascii=True))
+        for line in lines:
+            typer.echo(line)
     else:
         table(results, [text.text for text in texts])
     for line in broken:

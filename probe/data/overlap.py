@@ -27,6 +27,11 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
+def spans(text: str) -> list[tuple[int, int]]:
+    """Returns where each word begins and ends in the text as it stands."""
+    return [match.span() for match in _WORD.finditer(text)]
+
+
 def shingles(text: str, size: int = SHINGLE) -> list[int]:
     """Returns a 64-bit hash for each run of `size` words, in order; a shorter text is one shingle."""
     found = words(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Container, Iterable
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from probe.scores import (
@@ -40,8 +41,10 @@ BUILT_IN = (
 )  # fmt: skip
 
 
-def table(plugins: Iterable[EntryPoint] | None = None) -> dict[str, Method]:
-    """Returns the scores by id; plugins: those installed, where none are given."""
+def table(
+    plugins: Iterable[EntryPoint] | None = None, sources: dict[str, EntryPoint] | None = None
+) -> dict[str, Method]:
+    """Returns the scores by id; plugins: those installed, where none are given. Notes in `sources` whose is which."""
     found = {method.id: method for method in BUILT_IN}
     for plugin in sorted(entry_points(group=GROUP) if plugins is None else plugins):
         try:
@@ -53,7 +56,17 @@ def table(plugins: Iterable[EntryPoint] | None = None) -> dict[str, Method]:
             )  # fmt: skip
         else:
             found[method.id] = method
+            if sources is not None:
+                sources[method.id] = plugin
     return found
+
+
+@cache
+def origins() -> dict[str, str]:
+    """Returns "DISTRIBUTION VERSION" of each installed plug-in's score by id."""
+    sources: dict[str, EntryPoint] = {}
+    table(sources=sources)
+    return {name: f"{at.dist.name} {at.dist.version}" if at.dist else at.value for name, at in sources.items()}
 
 
 def _checked(method: object, taken: Container[str]) -> Method:

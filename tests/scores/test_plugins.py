@@ -39,13 +39,17 @@ def test_the_guides_example_is_a_score_everywhere(tmp_path: Path) -> None:
         "from probe import open_probe\n"
         "result, = open_probe()('The iterator yields each key once, and then it stops.')\n"
         "print(result.scores['hits'].value, result.verdict.call)\n"
+        "from probe.scores.table import origins\n"
+        "print(origins())\n"
     )
     path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
     environment = os.environ | {"PYTHONPATH": path, "MEMPROBE_HOME": str(tmp_path / "home")}
     found = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=120, check=True
     )
-    value, call = found.stdout.split()
+    first, plugins = found.stdout.splitlines()
+    value, call = first.split()
+    assert plugins == "{'hits': 'my-scores 1'}"
     assert 0 < float(value) < 1 and call in ("member", "not_member", "inconclusive")
 
 

@@ -1,0 +1,184 @@
+"""A record: a result, and what is needed to repeat it.
+
+As JSON it is the result's own object with one more field, `provenance`. It holds hashes, names and options, and the
+text itself only where that is asked for. No seed stands in it: what a score draws at random is seeded by the text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from probe.calibration.fingerprint import Fingerprint
+from probe.calibration.store import content_hash
+from probe.data.read import Unreadable
+from probe.data.rows import is_unicode
+from probe.errors import InputError
+from probe.pipeline import Probe
+from probe.prepare import Options
+from probe.response import result_dict
+from probe.scores.table import origins
+from probe.types import Result, Text
+from probe.versions import versions
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Names as they were given, which say where to look again: of models, calibration, files of prefixes, corpus."""
+
+    target: str | None = None
+    reference: str | None = None
+    calibration: str | None = None
+    revision: str | None = None
+    dtype: str | None = None
+    prefix: str | None = None
+    member_prefix: str | None = None
+    corpus: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A calibration or corpus by name and content; a server's corpus has no hash."""
+
+    name: str
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The texts that were judged together: q-values, and from a hundred texts on the blind gate, are over all."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """text_sha256: of the text's UTF-8 without white space around it. plugins: distribution and version by score."""
+
+    text_sha256: str
+    fingerprint: Fingerprint
+    batch: Batch
+    calibration: Used | None = None
+    corpus: Used | None = None
+    scores: tuple[str, ...] | None = None
+    alpha: float = 0.01
+    max_tokens: int | None = None
+    sources: Sources = Sources()
+    plugins: dict[str, str] = field(default_factory=dict)
+    memprobe: str = ""
+    version: int = VERSION
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """result: as `probe.response.result_dict` gives it."""
+
+    result: Mapping[str, Any]
+    provenance: Provenance
+
+    @property
+    def name(self) -> str:
+        """What it is called: the caller's id, else its number."""
+        given = self.result.get("id")
+        return str(self.result.get("index") if given is None else given)
+
+    def as_dict(self, with_text: bool = True) -> dict[str, Any]:
+        """Returns it as plain JSON values."""
+        provenance = asdict(self.provenance)
+        if provenance["text"] is None or not with_text:
+            del provenance["text"]
+        return {**self.result, "provenance": provenance}
+
+
+def text_hash(text: str) -> str:
+    """Returns sha256:... of a text, white space around it aside."""
+    return "sha256:" + sha256(text.strip().encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def batch_of(hashes: Sequence[str]) -> Batch:
+    """Returns what stands for texts judged together, whatever their order."""
+    return Batch(len(hashes), "sha256:" + sha256("\n".join(sorted(hashes)).encode()).hexdigest())
+
+
+def record_all(
+    probe: Probe, texts: Sequence[Text], results: Sequence[Result], options: Options, sources: Sources, *,
+    with_texts: bool = False, with_tokens: bool = False,
+) -> list[Record]:  # fmt: skip
+    """Returns a record per result; texts and results are those of one call of `probe`, all of them."""
+    hashes = [text_hash(text.text) for text in texts]
+    calibration, corpus = probe.calibration, probe.corpus
+    shared: dict[str, Any] = {
+        "fingerprint": probe.fingerprint, "batch": batch_of(hashes),
+        "calibration": Used(calibration.name, content_hash(calibration)) if calibration else None,
+        "corpus": Used(corpus.source, corpus.hash) if corpus else None,
+        "scores": None if options.scores is None else tuple(sorted(options.scores)), "alpha": options.alpha,
+        "max_tokens": options.max_tokens,
+        "sources": sources, "plugins": origins(), "memprobe": versions().get("memprobe", ""),
+    }  # fmt: skip
+    return [
+        Record(
+            result_dict(result, with_tokens),
+            Provenance(text_sha256=hashed, text=text.text if with_texts and is_unicode(text.text) else None, **shared),
+        )
+        for text, result, hashed in zip(texts, results, hashes, strict=True)
+    ]
+
+
+def read_records(data: bytes, name: str) -> Iterator[Record | Unreadable]:
+    """Yields the records of a file's bytes: one JSON object, a list of them, or one per line."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is not UTF-8: invalid at byte {error.start}.") from error
+    try:
+        whole = _json(text)
+        rows = whole if isinstance(whole, list) else [whole]
+        lines: list[tuple[int, Any]] = list(enumerate(rows, 1))
+    except (ValueError, RecursionError):
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if not lines:
+        raise InputError(f"There is no result in {name}.")
+    for number, row in lines:
+        yield _record(number, row)
+
+
+def load_records(path: Path) -> list[Record | Unreadable]:
+    """Raises InputError where the file as a whole cannot be read."""
+    try:
+        return list(read_records(path.read_bytes(), path.name))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _record(number: int, row: Any) -> Record | Unreadable:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        value = _json(row) if isinstance(row, str) else row
+        if not isinstance(value, dict) or "provenance" not in value:
+            return Unreadable(number, "no provenance: write results with memprobe probe --json or --record")
+        found = TypeAdapter(Provenance).validate_json(json.dumps(value.pop("provenance")), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return Unreadable(number, f"no record: provenance.{'.'.join(map(str, first['loc']))}: {first['msg']}")
+    except (ValueError, RecursionError) as error:
+        return Unreadable(number, f"invalid JSON: {error}")
+    if found.version != VERSION:
+        return Unreadable(number, f"a record of version {found.version}, not {VERSION}: use the memprobe that wrote it")
+    return Record(value, found)
+
+
+def _json(text: str) -> Any:
+    return json.loads(text, parse_constant=_no_constant)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no figure")

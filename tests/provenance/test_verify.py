@@ -1,0 +1,206 @@
+"""Records measured again on the embedded pair, after one thing at a time was changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from probe.calibration.store import save
+from probe.config import Settings
+from probe.errors import InputError
+from probe.pipeline import Probe
+from probe.prepare import Options
+from probe.provenance.compare import Check, Outcome, outcome
+from probe.provenance.record import Record, Sources, Used, read_records, record_all
+from probe.provenance.verify import repeat, texts_by_hash, verify_all
+from probe.types import Text
+from tests.provenance.test_record import SENTENCE, records
+from tests.tiny import ASSETS
+
+
+@pytest.fixture(scope="module")
+def first(demo: Probe) -> Record:
+    return records(demo, [Text(SENTENCE, "a")])[0]
+
+
+def again(demo: Probe, found: list[Record], *texts: str) -> list[list[Check]]:
+    return repeat(demo, found, texts_by_hash(found, texts))
+
+
+def wrong(checks: list[Check]) -> list[str]:
+    return [check.what for check in checks if check.outcome is not Outcome.REPRODUCED]
+
+
+def changed(record: Record, *path: str, value: Any) -> Record:
+    """Returns the record with one field of its JSON changed."""
+    row = json.loads(json.dumps(record.as_dict()))
+    place = row
+    for name in path[:-1]:
+        place = place[name]
+    place[path[-1]] = value
+    (found,) = read_records(json.dumps(row).encode(), "changed")
+    assert isinstance(found, Record)
+    return found
+
+
+def test_what_was_not_changed_is_reproduced(demo: Probe, first: Record) -> None:
+    (checks,) = again(demo, [first])
+    assert outcome(checks) is Outcome.REPRODUCED and wrong(checks) == []
+    assert {"text", "score loss", "p-value", "verdict", "gates", "reason", "q-value"} <= {one.what for one in checks}
+
+
+def test_errors_are_reproduced_too(demo: Probe) -> None:
+    found = records(demo)
+    checked = again(demo, found, "", "lost \ud800 half")
+    assert [wrong(checks) for checks in checked] == [[], [], []]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "what"),
+    [
+        (("scores", "loss", "value"), -3.0, ["score loss"]),
+        (("scores", "loss", "value"), None, ["score loss"]),
+        (("scores", "loss", "value"), "-3.67", ["score loss"]),
+        (("scores", "loss"), "hidden", ["score loss"]),
+        (("scores", "unheard"), {"value": 1.0}, ["score unheard: no such score here"]),
+        (("verdict",), "member", ["verdict"]),
+        (("reason",), "Seen in training.", ["reason"]),
+        (("evidence",), "A", ["evidence"]),
+        (("gates", "split"), "untestable", ["gates"]),
+        (("claim", "alpha"), 0.001, ["claim"]),
+        (("q_value",), 0.001, ["q-value"]),
+        (("perplexity",), 2.0, ["log of perplexity"]),
+        (("perplexity",), None, ["log of perplexity"]),
+        (("score",), None, ["score that decides", "deciding score, value", "deciding score, calibrated"]),
+        (("provenance", "text"), "Another text.", ["text in the record", "text not here"]),
+        (("provenance", "text_sha256"), "sha256:0", ["text in the record", "text not here"]),
+    ],
+)
+def test_a_change_is_noticed(demo: Probe, first: Record, path: tuple[str, ...], value: Any, what: list[str]) -> None:
+    (checks,) = again(demo, [changed(first, *path, value=value)])
+    assert outcome(checks) is Outcome.DIFFERS
+    assert [name.split(":")[0] for name in wrong(checks)] == [name.split(":")[0] for name in what]
+
+
+def test_the_tolerance_is_the_callers(demo: Probe, first: Record) -> None:
+    loss = first.result["scores"]["loss"]["value"]
+    near = changed(first, "scores", "loss", "value", value=loss + 5e-4)
+    texts = texts_by_hash([near], [])
+    assert wrong(repeat(demo, [near], texts)[0]) == []
+    assert wrong(repeat(demo, [near], texts, 1e-4)[0]) == ["score loss"]
+    p_value = changed(first, "p_value", value=first.result["p_value"] + 0.002)
+    assert wrong(again(demo, [p_value])[0]) == ["p-value"]
+
+
+def test_a_text_that_is_not_here_cannot_be_checked(demo: Probe) -> None:
+    found = records(demo, [Text(SENTENCE)], with_texts=False)
+    assert outcome(again(demo, found, SENTENCE[:-1])[0]) is Outcome.UNCHECKED
+    assert outcome(again(demo, found, f"{SENTENCE}\n")[0]) is Outcome.REPRODUCED
+
+
+def test_a_text_that_was_too_long_still_is(demo: Probe) -> None:
+    options = Options(frozenset({"loss"}), max_tokens=4)
+    prepared = demo.prepare([Text(SENTENCE)], options)
+    results = demo.judge(prepared, demo.measure([prepared])[0])
+    found = record_all(demo, prepared.texts, results, options, Sources("demo"), with_texts=True)
+    assert found[0].result["error"] and wrong(again(demo, found)[0]) == []
+
+
+def test_what_rests_on_the_other_texts_of_a_batch_needs_them(demo: Probe) -> None:
+    texts = [Text(f"{SENTENCE} Number {i} of them is read from line {i * i}.") for i in range(100)]
+    results = demo(texts, scores=["loss"])
+    found = record_all(demo, texts, results, Options(frozenset({"loss"})), Sources("demo"), with_texts=True)
+    assert all(wrong(checks) == [] for checks in again(demo, found))
+    (alone,) = again(demo, found[:1])
+    assert outcome(alone) is Outcome.UNCHECKED
+    assert {name.split(" rests")[0] for name in wrong(alone)} == {"verdict", "gates", "evidence", "q-value"}
+
+
+def _other_target(record: Record, home: Path) -> Sources:
+    return Sources(str(ASSETS / "sibling"), str(ASSETS / "reference"), "demo")
+
+
+def _other_reference(record: Record, home: Path) -> Sources:
+    return Sources(str(ASSETS / "target"), str(ASSETS / "sibling"), "demo")
+
+
+def _other_calibration(record: Record, home: Path) -> Sources:
+    return Sources("demo", None, "demo-records")
+
+
+def _other_dtype(record: Record, home: Path) -> Sources:
+    return Sources("demo", dtype="bfloat16")
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        (_other_target, {"target model", "score loss", "calibration refused"}),
+        (_other_reference, {"reference model", "log of reference perplexity", "calibration refused"}),
+        (_other_calibration, {"calibration", "claim"}),
+        (_other_dtype, {"dtype", "reference dtype", "calibration refused"}),
+    ],
+)
+def test_other_models_and_calibrations_are_named(
+    first: Record, other: Callable[[Record, Path], Sources], what: set[str], tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path, cache_bytes=0)
+    (checks,) = verify_all([first], texts_by_hash([first], []), settings, other(first, tmp_path))
+    assert outcome(checks) is Outcome.DIFFERS
+    assert what <= {name.split(":")[0] for name in wrong(checks)}
+    (same,) = verify_all([first], texts_by_hash([first], []), settings)
+    assert wrong(same) == []
+
+
+def test_a_calibration_changed_under_its_name_is_noticed(demo: Probe, tmp_path: Path) -> None:
+    assert demo.calibration
+    settings = Settings(home=tmp_path, cache_bytes=0)
+    mine = replace(demo.calibration, name="mine")
+    save(mine, settings.calibrations)
+    probe = Probe(demo.target, demo.reference, mine)
+    (result,) = probe(SENTENCE, scores=["loss"])
+    (record,) = record_all(
+        probe, [Text(SENTENCE)], [result], Options(frozenset({"loss"})), Sources("demo", calibration="mine"),
+        with_texts=True,
+    )  # fmt: skip
+    texts = texts_by_hash([record], [])
+    assert wrong(verify_all([record], texts, settings)[0]) == []
+    save(replace(mine, nonmembers=mine.nonmembers[:2000], tokens=mine.tokens[:2000],
+                 difficulty=mine.difficulty[:2000], variety=mine.variety[:2000]), settings.calibrations)  # fmt: skip
+    (checks,) = verify_all([record], texts, settings)
+    assert {"calibration", "claim", "p-value"} <= set(wrong(checks))
+
+
+def test_other_conditions_are_told_and_do_not_count(demo: Probe, first: Record, tmp_path: Path) -> None:
+    versions = asdict(demo.fingerprint)["versions"] | {"numpy": "0"}
+    moved = changed(first, "provenance", "fingerprint", "versions", value=versions)
+    (checks,) = verify_all([moved], texts_by_hash([moved], []), Settings(home=tmp_path, cache_bytes=0))
+    assert outcome(checks) is Outcome.REPRODUCED and wrong(checks) == ["versions (told only)"]
+    (told,) = [check for check in checks if not check.counts]
+    assert told.then == "numpy 0" and told.now.startswith("numpy ")
+
+
+def test_no_server_that_a_record_names_is_sent_a_text(first: Record, tmp_path: Path) -> None:
+    settings, texts = Settings(home=tmp_path, cache_bytes=0), texts_by_hash([first], [])
+    server = "http://127.0.0.1:9/v1"
+    for name in ("target", "reference"):
+        lured = changed(first, "provenance", "sources", name, value=server)
+        with pytest.raises(InputError, match=f"name it yourself with --{name}"):
+            verify_all([lured], texts, settings)
+    held = changed(first, "corpus", value={"found": "exact"})
+    lured = changed(held, "provenance", "sources", "corpus", value=f"{server}#index")
+    (checks,) = verify_all([lured], texts, settings)
+    assert wrong(checks) == ["corpus not opened: name it with --corpus"]
+
+
+def test_a_corpus_that_is_not_here_is_told(demo: Probe, first: Record, tmp_path: Path) -> None:
+    held = changed(first, "corpus", value={"found": "exact"})
+    used = Record(held.result, replace(held.provenance, corpus=Used("gone", None)))
+    (checks,) = again(demo, [used])
+    assert wrong(checks) == ["corpus not opened: name it with --corpus"]
+    assert outcome(checks) is Outcome.UNCHECKED
