@@ -29,6 +29,9 @@ class Settings(BaseSettings):
         default=None, description="a folder of `memprobe corpus build` or http://HOST/#INDEX of an infini-gram server"
     )
     key_passphrase: SecretStr | None = Field(default=None, description="of the private key that signs bundles")
+    neighbours: str | None = Field(
+        default=None, description="masked or causal model that proposes words, for neighbour and spv"
+    )
     engine: Literal["local", "vllm"] = Field(default="local", description="what runs the models")
     vllm_options: dict[str, Any] = Field(
         default={}, description="JSON for vllm.LLM: tensor_parallel_size, data_parallel_size, quantization ..."

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
 
 from probe.data.frequencies import Frequencies
 from probe.models.base import NO_EXTRAS, Engine, Extras
-from probe.prepare import NO_REFERENCE, Prepared
+from probe.models.writing import Prompt, write
+from probe.prepare import NO_REFERENCE, Entry, Prepared
+from probe.scores.samia import SAMPLES
+from probe.scores.view import NOT_ASKED
 from probe.setup import Setup
 from probe.types import Evidence, Tokens, TokenStats, Unscored
 
@@ -32,21 +36,33 @@ def measure(setup: Setup, requests: Sequence[Prepared], progress: Progress | Non
 
 
 def _evidence(setup: Setup, places: Sequence[Place]) -> list[Evidence]:
-    originals = [request.target[row] for request, row in places]
+    originals = [(request.target[row], request.extras) for request, row in places]
     copies = [entry for request, row in places for group in request.copies.values() for entry in group[row]]
-    stats = iter(_score(setup.target, [*originals, *copies]))  # copies ride in the same batches
+    stats = iter(_score(setup.target, [*originals, *_plain(copies)]))  # copies ride in the same batches
     references = [request.reference[row] for request, row in places]
-    reference_stats = _score(setup.reference, references) if setup.reference else [NO_REFERENCE] * len(places)
-    target_stats = [next(stats) for _ in places]
-    behind = _behind(setup, places)
+    references += [e for request, row in places for group in request.reference_copies.values() for e in group[row]]
+    reference_stats: Iterator[Measured] = repeat(NO_REFERENCE)
+    if setup.reference:
+        reference_stats = iter(_score(setup.reference, _plain(references)))
+    of_target, of_reference = ([next(found) for _ in places] for found in (stats, reference_stats))
+    behind, written = _behind(setup, places), _written(setup.target, places)
     return [
         Evidence(
-            request.texts[row].text.strip(), target_stats[place], reference_stats[place],
+            request.texts[row].text.strip(), of_target[place], of_reference[place],
             {name: [next(stats) for _ in group[row]] for name, group in request.copies.items()}, behind[place],
-            setup.alike, _rarity(setup.frequencies, originals[place]),
+            setup.alike, _rarity(setup.frequencies, request.target[row]),
+            {name: [next(reference_stats) for _ in group[row]] for name, group in request.reference_copies.items()},
+            written[place],
         )
         for place, (request, row) in enumerate(places)
     ]  # fmt: skip
+
+
+def _written(target: Engine, places: Sequence[Place]) -> list[Sequence[str] | Unscored]:
+    """Returns what the target writes behind the first half of each text that asks for it."""
+    entries = [request.prompts[row] if request.prompts else NOT_ASKED for request, row in places]
+    drawn = iter(write(target, [entry for entry in entries if isinstance(entry, Prompt)], SAMPLES))
+    return [next(drawn) if isinstance(entry, Prompt) else entry for entry in entries]
 
 
 def _rarity(frequencies: Frequencies | None, tokens: Tokens | Unscored) -> npt.NDArray[np.float64] | None:
@@ -59,13 +75,22 @@ def _behind(setup: Setup, places: Sequence[Place]) -> list[dict[str, Measured]]:
     for role in sorted({role for request, _ in places for role in request.behind}):
         chosen = [place for place, (request, _) in enumerate(places) if role in request.behind]
         entries = [places[place][0].behind[role][places[place][1]] for place in chosen]
-        stats = _score(setup.target, entries, Extras(prefix=setup.prefixes.ids.get(role, ())))
+        extras = Extras(prefix=setup.prefixes.ids.get(role, ()))
+        stats = _score(setup.target, [(entry, extras) for entry in entries])
         for place, entry in zip(chosen, stats, strict=True):
             found[place][role] = entry
     return found
 
 
-def _score(engine: Engine, tokens: Sequence[Tokens | Unscored], extras: Extras = NO_EXTRAS) -> list[Measured]:
-    good = [entry for entry in tokens if isinstance(entry, Tokens)]
-    stats = iter(engine.score(good, extras))
-    return [next(stats) if isinstance(entry, Tokens) else entry for entry in tokens]
+def _plain(entries: Sequence[Entry]) -> list[tuple[Entry, Extras]]:
+    return [(entry, NO_EXTRAS) for entry in entries]
+
+
+def _score(engine: Engine, entries: Sequence[tuple[Entry, Extras]]) -> list[Measured]:
+    """Scores each entry with its extras; those of the same ones together."""
+    groups: dict[Extras, list[Tokens]] = {}
+    for tokens, extras in entries:
+        if isinstance(tokens, Tokens):
+            groups.setdefault(extras, []).append(tokens)
+    stats = {extras: iter(engine.score(group, extras)) for extras, group in groups.items()}
+    return [next(stats[extras]) if isinstance(tokens, Tokens) else tokens for tokens, extras in entries]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from probe.errors import InputError
 from probe.models.base import Engine
 from probe.models.cache import Cache, CachedEngine
 from probe.models.local import LocalEngine
+from probe.models.neighbours import LocalProposer
 from probe.pipeline import Probe
 from probe.prefixes import open_prefixes
 from probe.scores.view import Role
@@ -29,14 +31,15 @@ _ASSETS = Path(str(files("probe.demo") / "assets"))
 def open_probe(
     target: str = DEMO, reference: str | None = None, calibration: str | None = None, *, dtype: str | None = None,
     device_map: str | None = None, revision: str | None = None, batch_tokens: int | None = None,
-    prefixes: Mapping[Role, Sequence[str]] | None = None, settings: Settings | None = None,
+    prefixes: Mapping[Role, Sequence[str]] | None = None, neighbours: str | None = None,
+    settings: Settings | None = None,
 ) -> Probe:  # fmt: skip
     """Opens a target by hub id, folder or server address; with no arguments the embedded pair and its calibration.
 
     dtype, device_map and revision are those of transformers' from_pretrained (revision is the target's). prefixes are
-    known texts, `nonmembers` and `members`, that recall and conrecall put before a text. settings say where
-    calibrations and cached statistics are kept and which corpus to look texts up in, the environment's where none are
-    given. Raises ModelError, InputError,
+    known texts, `nonmembers` and `members`, that recall and conrecall put before a text. neighbours is a masked or
+    causal model that proposes words for neighbour and spv. settings say where calibrations and cached statistics are
+    kept and which corpus to look texts up in, the environment's where none are given. Raises ModelError, InputError,
     UnknownName, and FingerprintMismatch where the calibration is not for these models.
     """
     settings = settings or Settings()
@@ -44,9 +47,10 @@ def open_probe(
     dtype = dtype or (found.fingerprint.dtype if found else None)
     setup = open_setup(
         target, reference, dtype=dtype, device_map=device_map, revision=revision, batch_tokens=batch_tokens,
-        prefixes=prefixes, settings=settings,
+        prefixes=prefixes, neighbours=neighbours, settings=settings,
     )  # fmt: skip
-    return Probe.of(setup, found)
+    corpus = open_corpus(settings.corpus, settings.remote_concurrency) if settings.corpus else None
+    return Probe.of(replace(setup, corpus=corpus), found)
 
 
 def find_calibration(target: str, calibration: str | None, settings: Settings) -> Calibration | None:
@@ -59,7 +63,7 @@ def find_calibration(target: str, calibration: str | None, settings: Settings) -
 def open_setup(
     target: str, reference: str | None, *, dtype: str | None, device_map: str | None = None,
     revision: str | None = None, batch_tokens: int | None = None,
-    prefixes: Mapping[Role, Sequence[str]] | None = None, settings: Settings,
+    prefixes: Mapping[Role, Sequence[str]] | None = None, neighbours: str | None = None, settings: Settings,
 ) -> Setup:  # fmt: skip
     """Opens all that scores texts, whatever the calibration; arguments as those of `open_probe`."""
     if target == DEMO:
@@ -78,8 +82,9 @@ def open_setup(
         engines = [CachedEngine(engine, cache) for engine in engines]
     before = open_prefixes(engines[0], _prefixes(settings) if prefixes is None else prefixes)
     counted = load_frequencies(engines[0], settings.frequencies)
-    corpus = open_corpus(settings.corpus, settings.remote_concurrency) if settings.corpus else None
-    return Setup(engines[0], engines[1] if len(engines) > 1 else None, before, counted, corpus)
+    named = neighbours or settings.neighbours
+    proposer = LocalProposer.open(named, device_map=device_map) if named else None
+    return Setup(engines[0], engines[1] if len(engines) > 1 else None, before, counted, proposer)
 
 
 def _prefixes(settings: Settings) -> dict[Role, list[str]]:

@@ -19,6 +19,7 @@ from probe.errors import FingerprintMismatch
 from probe.judge import judge
 from probe.measure import CHUNK, Progress, measure
 from probe.models.base import Engine
+from probe.neighbours import Proposer
 from probe.prefixes import NO_PREFIXES, Prefixes
 from probe.prepare import ALPHA, Options, Prepared, prepare
 from probe.scores import TABLE, choose
@@ -34,10 +35,11 @@ class Probe:
 
     def __init__(
         self, target: Engine, reference: Engine | None = None, calibration: Calibration | None = None,
-        prefixes: Prefixes = NO_PREFIXES, frequencies: Frequencies | None = None, corpus: Corpus | None = None,
+        prefixes: Prefixes = NO_PREFIXES, frequencies: Frequencies | None = None, proposer: Proposer | None = None,
+        corpus: Corpus | None = None,
     ) -> None:  # fmt: skip
         """Raises FingerprintMismatch where the calibration is for other models or this machine scores otherwise."""
-        self._begin(Setup(target, reference, prefixes, frequencies, corpus), calibration)
+        self._begin(Setup(target, reference, prefixes, frequencies, proposer, corpus), calibration)
 
     @classmethod
     def of(cls, setup: Setup, calibration: Calibration | None = None) -> Probe:

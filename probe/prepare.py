@@ -1,21 +1,26 @@
-"""Texts -> tokens: of each text for target and reference, and of the copies that the chosen scores read beside it."""
+"""Texts -> tokens: of each text for target and reference, and of what the chosen scores read or write beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from probe.errors import InputError
-from probe.models.base import Engine
+from probe.models.base import NO_EXTRAS, Engine, Extras
+from probe.models.writing import Prompt
+from probe.neighbours import neighbours
 from probe.prefixes import Prefixes
-from probe.scores import choose, copies_for, prefixes_for
-from probe.scores.copies import Make
+from probe.scores import choose, compared_for, copies_for, needed, prefixes_for, samia
+from probe.scores.copies import Copies
+from probe.scores.samia import SAMPLES
 from probe.scores.view import Role
 from probe.setup import Setup
 from probe.types import Text, Tokens, Unscored
 
 ALPHA = 0.01
 NO_REFERENCE = Unscored("no reference model is given")
+NO_PROPOSER = Unscored("no model is named that proposes words for neighbours (--neighbours, MEMPROBE_NEIGHBOURS)")
 _NOT_SCORED = Unscored("the text cannot be scored under the target")
 Entry = Tokens | Unscored
 
@@ -38,7 +43,9 @@ class Options:
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Texts of one caller, tokenised; each list has one entry per text, copies by their name one list per text, behind:
-    by role of the prefix that is read before it."""
+    by role of the prefix that is read before it. reference_copies: those that the reference reads too, as it reads
+    them. prompts: what the target is to go on from, empty where no score asks. extras: of the texts themselves.
+    """
 
     texts: Sequence[Text]
     options: Options
@@ -46,6 +53,9 @@ class Prepared:
     reference: Sequence[Entry]
     copies: Mapping[str, Sequence[Sequence[Entry]]]
     behind: Mapping[Role, Sequence[Entry]]
+    reference_copies: Mapping[str, Sequence[Sequence[Entry]]] = field(default_factory=dict)
+    prompts: Sequence[Prompt | Unscored] = ()
+    extras: Extras = NO_EXTRAS
 
     @property
     def tokens(self) -> int:
@@ -54,9 +64,10 @@ class Prepared:
 
     @property
     def read(self) -> int:
-        """Tokens that the target will read in all, copies included and texts behind a prefix again."""
+        """Tokens that the target will read in all, copies included and texts behind a prefix again, or write."""
         others = [group for groups in self.copies.values() for group in groups]
-        return sum(map(_count, [self.target, *others, *self.behind.values()]))
+        written = sum(len(entry.ids) + entry.size for entry in self.prompts if isinstance(entry, Prompt))
+        return sum(map(_count, [self.target, *others, *self.behind.values()])) + SAMPLES * written
 
 
 def prepare(setup: Setup, texts: Sequence[Text], options: Options) -> Prepared:
@@ -66,12 +77,16 @@ def prepare(setup: Setup, texts: Sequence[Text], options: Options) -> Prepared:
     kept = [isinstance(entry, Tokens) for entry in found]
     chosen = choose(options.scores)
     other = _for_reference(setup, plain, found)
+    copies = {name: _copies(setup, copy, plain, kept) for name, copy in copies_for(chosen).items()}
     return Prepared(
         texts, options,
         [_placed(entry, text.text) for entry, text in zip(found, texts, strict=True)],
         [entry if keep else _NOT_SCORED for entry, keep in zip(other, kept, strict=True)],
-        {name: _copies(setup.target, copy.make, plain, kept) for name, copy in copies_for(chosen).items()},
+        {name: entries for name, (_, entries) in copies.items()},
         {role: _behind(setup.prefixes, role, plain, found) for role in prefixes_for(chosen)},
+        {name: _compared(setup, *copies[name]) for name in sorted(compared_for(chosen))},
+        _prompts(setup.target, plain, kept) if needed("generate", chosen) else (),
+        Extras(gradient=needed("gradient", chosen)),
     )  # fmt: skip
 
 
@@ -79,7 +94,7 @@ def _count(entries: Sequence[Entry]) -> int:
     return sum(len(entry.ids) for entry in entries if isinstance(entry, Tokens))
 
 
-def _for_reference(setup: Setup, texts: Sequence[str], found: list[Entry]) -> list[Entry]:
+def _for_reference(setup: Setup, texts: Sequence[str], found: Sequence[Entry]) -> Sequence[Entry]:
     """Tokens of the reference: the target's where its tokenizer is the very same."""
     if setup.reference is None:
         return [NO_REFERENCE] * len(texts)
@@ -88,10 +103,45 @@ def _for_reference(setup: Setup, texts: Sequence[str], found: list[Entry]) -> li
     return setup.reference.tokenize(texts)
 
 
-def _copies(target: Engine, make: Make, texts: Sequence[str], kept: Sequence[bool]) -> list[list[Entry]]:
-    made = [make(text) if keep else () for text, keep in zip(texts, kept, strict=True)]
-    tokens = iter(target.tokenize([copy for copies in made for copy in copies]))
-    return [[next(tokens) for _ in copies] for copies in made]
+def _copies(
+    setup: Setup, copy: Copies, texts: Sequence[str], kept: Sequence[bool]
+) -> tuple[list[Sequence[str]], list[list[Entry]]]:
+    """Returns the copies of each text, and their tokens, or why there are none."""
+    found = _made(setup, copy, [text for text, keep in zip(texts, kept, strict=True) if keep])
+    if isinstance(found, Unscored):
+        return [() for _ in texts], [[found] for _ in texts]
+    each = iter(found)
+    made = [next(each) if keep else () for keep in kept]
+    tokens = iter(setup.target.tokenize(list(chain(*made))))
+    return made, [[next(tokens) for _ in group] for group in made]
+
+
+def _made(setup: Setup, copy: Copies, texts: Sequence[str]) -> Sequence[Sequence[str]] | Unscored:
+    if copy.make is not None:
+        return [copy.make(text) for text in texts]
+    return NO_PROPOSER if setup.proposer is None else neighbours(setup.proposer, texts)
+
+
+def _compared(setup: Setup, made: Sequence[Sequence[str]], entries: Sequence[Sequence[Entry]]) -> list[list[Entry]]:
+    """Returns the copies as the reference reads them."""
+    if not any(made):
+        return [list(group) for group in entries]
+    flat = iter(_for_reference(setup, list(chain(*made)), list(chain(*entries))))
+    return [[next(flat) for _ in group] for group in entries]
+
+
+def _prompts(target: Engine, texts: Sequence[str], kept: Sequence[bool]) -> list[Prompt | Unscored]:
+    """Returns the first half of each text as a prompt, with room for the second."""
+    parts = [samia.split(text) if keep else _NOT_SCORED for text, keep in zip(texts, kept, strict=True)]
+    good = [part for part in parts if isinstance(part, samia.Split)]
+    tokens = iter(target.tokenize([half for part in good for half in (part.prefix, part.suffix)]))
+    return [part if isinstance(part, Unscored) else _prompt(next(tokens), next(tokens)) for part in parts]
+
+
+def _prompt(prefix: Entry, suffix: Entry) -> Prompt | Unscored:
+    if isinstance(prefix, Unscored):
+        return Unscored(f"its first half cannot be gone on from: {prefix.reason}")
+    return Prompt(prefix.ids, samia.room(len(suffix.ids) if isinstance(suffix, Tokens) else 1))
 
 
 def _behind(prefixes: Prefixes, role: Role, texts: Sequence[str], found: Sequence[Entry]) -> list[Entry]:

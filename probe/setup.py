@@ -8,19 +8,22 @@ from functools import cached_property
 from probe.corpus.opening import Corpus
 from probe.data.frequencies import Frequencies
 from probe.models.base import Engine
+from probe.neighbours import Proposer
 from probe.prefixes import NO_PREFIXES, Prefixes
 
 
 @dataclass(frozen=True, eq=False)
 class Setup:
     """prefixes: texts put before others, for recall and conrecall; frequencies: of tokens in a corpus, for dcpdd;
-    corpus: what it holds of a text stands beside the statistic and moves no verdict.
+    proposer: a model that proposes words, for neighbour and spv; corpus: what it holds of a text stands beside the
+    statistic and moves no verdict.
     """
 
     target: Engine
     reference: Engine | None = None
     prefixes: Prefixes = NO_PREFIXES
     frequencies: Frequencies | None = None
+    proposer: Proposer | None = None
     corpus: Corpus | None = None
 
     @cached_property

@@ -49,7 +49,8 @@ class TokenStats:
 
     logprob: nats, log p(x_t | x_<t). mu: nats, E[log p] under p, that is minus the entropy. sigma: nats, the standard
     deviation of log p under p. rank: 0 = the argmax. mu and sigma are None on engines without full-vocabulary
-    statistics. top: [scored, 5] largest log-probabilities, sampled: log-probability under a sampler; both on request.
+    statistics. On request: top, [scored, 5] largest log-probabilities; sampled, log-probability under a sampler;
+    gradient, each token's part in the squared norm of its window's gradient by the output head (models/gradient.py).
     """
 
     tokens: Tokens
@@ -59,6 +60,7 @@ class TokenStats:
     sigma: Floats | None = None
     top: Floats | None = None
     sampled: Floats | None = None
+    gradient: Floats | None = None
     windows: int = 1
 
     @property
@@ -84,7 +86,8 @@ class Evidence:
 
     copies: other texts made of it, under the target, by their name (scores/copies.py). behind: the text under the
     target behind a prefix of known texts, by their role (prefixes.py). rarity: float64 [scored], log(1/f) in nats of a
-    corpus's token frequencies.
+    corpus's token frequencies. reference_copies: some of the copies under the reference. continuations: how the target
+    went on from the text's first half.
     """
 
     text: str
@@ -94,6 +97,8 @@ class Evidence:
     behind: Mapping[str, TokenStats | Unscored] = field(default_factory=dict)
     same_tokenizer: bool = True
     rarity: npt.NDArray[np.float64] | None = None
+    reference_copies: Mapping[str, Sequence[TokenStats | Unscored]] = field(default_factory=dict)
+    continuations: Sequence[str] | Unscored = Unscored("not requested")
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,11 @@ class Contract:
         (found,) = engine.score(tokens_of(engine, TEXTS[:1]), Extras(top=True))
         assert found.top is not None if isinstance(found, TokenStats) else "columns" in found.reason
 
+    def test_gradients_are_given_or_left_out(self, engine: Engine) -> None:
+        (found,) = scored(engine, TEXTS[:1], Extras(gradient=True))
+        self.agrees(found, expected(found.tokens, engine.context))
+        assert found.gradient is None or (len(found.gradient) == len(found.logprob) and found.gradient.sum() > 0)
+
     def test_its_identity_does_not_change(self, engine: Engine) -> None:
         engine.load()
         before = engine.identity

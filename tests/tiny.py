@@ -37,3 +37,28 @@ def save(shape: str, folder: Path) -> Path:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def save_masked(folder: Path, texts: list[str]) -> Path:
+    """Writes a masked model (BERT) whose WordPiece vocabulary holds the words of these texts, and parts of them."""
+    import torch
+    from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
+
+    spelled = [word.strip(".,;").lower() for text in texts for word in text.split()]
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    letters = sorted({letter for text in texts for letter in text.lower() if not letter.isspace()})
+    pieces = specials + sorted(set(spelled)) + letters + [f"##{letter}" for letter in letters]
+    folder.mkdir(exist_ok=True)
+    (folder / "vocab.txt").write_text("\n".join(dict.fromkeys(pieces)) + "\n")
+    tokenizer = BertTokenizerFast(str(folder / "vocab.txt"), do_lower_case=True)
+    torch.manual_seed(0)
+    model = BertForMaskedLM(BertConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
+        max_position_embeddings=64,
+    ))  # fmt: skip
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, std=0.3)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -30,10 +30,11 @@ class Fingerprint:
     versions: dict[str, str] = field(default_factory=dict)
     prefixes: dict[str, str] = field(default_factory=dict)
     frequencies: str = ""
+    neighbours: str = ""
 
     def mismatches(self, other: Fingerprint) -> list[str]:
         """Returns the names of the fields that must match and do not."""
-        recorded = {"engine", "device", "versions", "prefixes", "frequencies"}
+        recorded = {"engine", "device", "versions", "prefixes", "frequencies", "neighbours"}
         mine, theirs = asdict(self), asdict(other)
         return [name for name in mine if name not in recorded and mine[name] != theirs[name]]
 
@@ -52,4 +53,5 @@ def take(setup: Setup) -> Fingerprint:
         reference_dtype=other.dtype if other else None, reference_windows=other.windows if other else None,
         engine=mine.engine, device=mine.device, versions=versions(), prefixes=setup.prefixes.hashes(),
         frequencies=setup.frequencies.hash if setup.frequencies else "",
+        neighbours=setup.proposer.hash if setup.proposer else "",
     )  # fmt: skip

@@ -1,4 +1,6 @@
-"""A score freed of length and difficulty: (score - location) / scale, both linear in log tokens, its square and reference loss.
+"""A score freed of length and difficulty: (score - location) / scale.
+
+Location and scale are linear in the log of the tokens, its square and the reference loss.
 
 Fitted by least squares on tuning non-members, who are neither calibrated on nor tested: location on the score, scale
 on the log of the absolute residual (Harvey 1976). A short text's mean scatters more than a long one's, so without the

@@ -36,6 +36,9 @@ def probe(
     prefix: Annotated[Path | None, typer.Option(help="file of known non-members, for recall and conrecall")] = None,
     member_prefix: Annotated[Path | None, typer.Option(help="file of known members, for conrecall")] = None,
     corpus: Annotated[str | None, typer.Option(help="look texts up in: an index's folder, http://HOST/#INDEX")] = None,
+    neighbours: Annotated[
+        str | None, typer.Option(help="masked or causal model that proposes words, for neighbour and spv")
+    ] = None,
     alpha: Annotated[float, typer.Option(help="the false-positive rate that a `member` claims")] = 0.01,
     text_column: TextColumn = "text", id_column: IdColumn = "id",
     record: Annotated[Path | None, typer.Option(help="also write what --json prints to this new file")] = None,
@@ -66,6 +69,7 @@ def probe(
         prefix=prefix,
         member_prefix=member_prefix,
         corpus=corpus,
+        neighbours=neighbours,
     )
     opened = open_with(settings, revision)
     with progress("Measuring") as advance:

@@ -31,16 +31,20 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What is asked beyond the plain statistics: optional columns of TokenStats, a prefix before every text."""
+    """What is asked beyond the plain statistics: optional columns of TokenStats, a prefix before every text.
+
+    gradient: where the engine can; others leave that column out.
+    """
 
     top: bool = False
     temperature: float | None = None  # with top_k: adds the log-probability under that sampler
     top_k: int | None = None
     prefix: tuple[int, ...] = ()  # token ids, BOS included; they are context and are not scored
+    gradient: bool = False
 
     @property
     def columns(self) -> bool:
-        """True where optional columns are asked for."""
+        """True where columns are asked for that an engine gives or refuses to score."""
         return self.top or self.temperature is not None or self.top_k is not None
 
 

@@ -21,11 +21,12 @@ from pathlib import Path
 import numpy as np
 
 from probe.models.base import NO_EXTRAS, Engine, Extras, Identity
+from probe.models.writing import Prompt, write
 from probe.types import Tokens, TokenStats, Unscored
 from probe.versions import versions
 
 LAYOUT = 2  # of the packed columns: another layout has other keys
-_COLUMNS = ("logprob", "rank", "mu", "sigma", "top", "sampled")
+_COLUMNS = ("logprob", "rank", "mu", "sigma", "top", "sampled", "gradient")
 _AT_ONCE = 500  # keys in one SELECT
 _FRESH = 3600  # seconds within which a further use is not recorded: reads stay reads
 _SCHEMA = """
@@ -139,6 +140,10 @@ class CachedEngine:
 
     def same_tokenizer(self, other: Engine) -> bool:
         return self._engine.same_tokenizer(other._engine if isinstance(other, CachedEngine) else other)
+
+    def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
+        """Nothing of it is kept: what the cache stores holds no text."""
+        return write(self._engine, prompts, samples)
 
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
         keys = _keys(self.identity, extras, texts)

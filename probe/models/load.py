@@ -18,8 +18,10 @@ from probe.models.checks import sample
 from probe.models.content import content_hash, weight_files
 from probe.models.hub import explained, folder_of
 from probe.models.tokens import Tokenizer, open_tokenizer
+from probe.types import Unscored
 
 DTYPES = ("float32", "bfloat16", "float16", "auto")
+ALIEN = Unscored("the tokenizer gives ids that the model does not have; is this its own tokenizer?")
 _QUICK = 1 << 30  # bytes of weights that load before a progress bar could be read
 _CONTEXTS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")  # as configurations call it
 _UNBOUNDED = 2048  # context used for models that state none
@@ -76,8 +78,11 @@ def find(
     )  # fmt: skip
 
 
-def load(source: Source) -> Any:
-    """Reads the weights; returns the transformers model in evaluation mode. Raises ModelError."""
+def load(source: Source, *, masked: bool = False) -> Any:
+    """Reads the weights; returns the transformers model in evaluation mode. Raises ModelError.
+
+    masked: as a model that fills masks, not as a causal one.
+    """
     from transformers import AutoConfig
     from transformers.utils.logging import disable_progress_bar
 
@@ -88,7 +93,7 @@ def load(source: Source) -> Any:
     if (quantisation := getattr(config, "quantization_config", None)) is not None:
         return _quantised(source, str(dict(quantisation).get("quant_method", "an unstated method")))
     if source.adapter is None:
-        return _read(source, source.dtype)
+        return _read(source, source.dtype, masked)
     # Base plus adapter is rounded once, to the chosen dtype: each alone would lose small changes. A base stored in that
     # dtype needs no wider one meanwhile, because peft adds float32 changes and the sum alone is rounded.
     wide = torch.promote_types(getattr(torch, source.dtype), getattr(torch, _stored(config.get_text_config())))
@@ -99,13 +104,14 @@ def load(source: Source) -> Any:
     return model
 
 
-def _read(source: Source, dtype: Any) -> Any:
+def _read(source: Source, dtype: Any, masked: bool = False) -> Any:
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
     try:
         with explained(source.name):
-            loader: Any = AutoModelForCausalLM  # its annotations know no loading report
+            # Any: their annotations know no loading report
+            loader: Any = AutoModelForMaskedLM if masked else AutoModelForCausalLM
             model, report = loader.from_pretrained(
                 source.folder, dtype=dtype, device_map=source.device_map, use_safetensors=True,
                 trust_remote_code=False, output_loading_info=True,

@@ -20,11 +20,15 @@ from probe.data.windows import POLICY, Window, cut
 from probe.models.activation import fuse
 from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing, stats_of
 from probe.models.checks import check_causal, plain_head
+from probe.models.gradient import gradient
 from probe.models.kernel import keep_memory
-from probe.models.load import Source, find, load
+from probe.models.load import ALIEN, Source, find, load
 from probe.models.packed import batch_decides, enable, keep, run, shares
 from probe.models.prefix import Prefix
+from probe.models.sampling import go_on
 from probe.models.statistics import Columns, reduce
+from probe.models.streaming import linear
+from probe.models.writing import Prompt
 from probe.types import Tokens, TokenStats, Unscored
 
 CPU_TOKENS, CUDA_TOKENS = 2048, 16384  # padded tokens per batch
@@ -114,6 +118,11 @@ class LocalEngine(Tokenizing):
             for index, tokens in enumerate(texts)
         ]
 
+    def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
+        if prompts:
+            self.load()
+        return go_on(self._model, self._source, prompts, samples)
+
     @torch.inference_mode()
     def _keep(self, ids: Sequence[int]) -> Prefix | None:
         """Runs a prefix but for its last token, which stays with the texts to predict their first."""
@@ -142,9 +151,12 @@ class LocalEngine(Tokenizing):
         hidden, begins = self._packed(windows, prefix) if self._packs else self._padded(windows)
         places = np.concatenate([begin + rows for begin, rows in zip(begins, predicts, strict=True)])
         chosen = hidden[torch.from_numpy(places).to(hidden.device)]
-        columns = reduce(self._head or _as_it_is, chosen, targets.to(hidden.device), extras)
+        targets, scored = targets.to(hidden.device), [window.scored for window in windows]
+        columns = reduce(self._head or _as_it_is, chosen, targets, extras)
         arrays = {name: column.cpu().numpy() for name, column in _present(columns)}
-        bounds = np.cumsum([window.scored for window in windows])[:-1]
+        if extras.gradient and linear(self._head):
+            arrays["gradient"] = gradient(self._head, chosen, targets, scored).cpu().numpy()
+        bounds = np.cumsum(scored)[:-1]
         split = {name: np.split(column, bounds) for name, column in arrays.items()}
         for row in range(len(windows)):
             yield {name: parts[row] for name, parts in split.items()}
@@ -186,7 +198,7 @@ def batches(lengths: Sequence[int], budget: int, packs: bool = False) -> Iterato
 
 def _join(tokens: Tokens, windows: Sequence[Arrays | Unscored]) -> TokenStats | Unscored:
     if not windows:
-        return Unscored("the tokenizer gives ids that the model does not have; is this its own tokenizer?")
+        return ALIEN
     good: list[Arrays] = []
     for window in windows:
         if isinstance(window, Unscored):

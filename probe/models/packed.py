@@ -68,7 +68,8 @@ def attend(
     """Causal attention; query [batch, heads, tokens, width] -> [batch, tokens, heads, width]."""
     pack, shared = _pack.get(), query.shape[1] != key.shape[1]
     if pack is None:
-        found = attention(query, key, value, is_causal=True, scale=scaling, enable_gqa=shared)
+        whole = query.shape[2] == key.shape[2]  # else one new token looks back at those that a cache keeps
+        found = attention(query, key, value, is_causal=whole, scale=scaling, enable_gqa=shared)
         return found.transpose(1, 2).contiguous(), None
     pack.used = True
     if pack.records is not None:

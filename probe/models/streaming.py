@@ -27,8 +27,13 @@ Fold = Callable[[Tensor, Tensor, Tensor, Tensor], None]
 
 def streams(head: Any, hidden: Tensor, extras: Extras) -> TypeGuard[torch.nn.Linear]:
     """True where `stream` applies."""
-    plain = type(head) is torch.nn.Linear and not head._forward_hooks and not head._forward_pre_hooks
-    return plain and not extras.columns and hidden.device.type == "cpu" and head.out_features >= _LEAST
+    fits = not extras.columns and hidden.device.type == "cpu"
+    return linear(head) and fits and head.out_features >= _LEAST
+
+
+def linear(head: Any) -> TypeGuard[torch.nn.Linear]:
+    """True for a head whose weight is a plain matrix: not quantised, not adapted, not kept elsewhere."""
+    return type(head) is torch.nn.Linear and not head._forward_hooks and not head._forward_pre_hooks
 
 
 def stream(

@@ -40,6 +40,8 @@ class Tokenizer:
         self.warnings = tuple(_disagreements(tokenizer, source))
         self.hash = _hash(tokenizer)
         self.vocabulary: dict[str, int] = tokenizer.get_vocab()
+        self.mask: int | None = tokenizer.mask_token_id
+        self.closing: int | None = tokenizer.sep_token_id  # what a masked model expects behind a text
 
     def __call__(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
         """Returns Tokens per text, or the reason why there are none, in order."""
@@ -47,6 +49,11 @@ class Tokenizer:
         good = [text for text, refusal in zip(texts, refused, strict=True) if refusal is None]
         rows = iter(self._encode(good) if good else [])
         return [refusal or next(rows) for refusal in refused]
+
+    def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
+        """Returns the text of each row of ids, special tokens left out."""
+        found: list[str] = self._backend.decode_batch(rows, skip_special_tokens=True)
+        return found
 
     def _encode(self, texts: list[str]) -> list[Tokens | Unscored]:
         encodings = self._backend.encode_batch(texts)  # transformers would copy every column into lists first

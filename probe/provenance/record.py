@@ -114,7 +114,7 @@ def record_all(
 ) -> list[Record]:  # fmt: skip
     """Returns a record per result; texts and results are those of one call of `probe`, all of them."""
     hashes = [text_hash(text.text) for text in texts]
-    calibration, corpus = probe.calibration, probe.corpus
+    calibration, corpus = probe.calibration, probe.setup.corpus
     shared: dict[str, Any] = {
         "fingerprint": probe.fingerprint, "batch": batch_of(hashes),
         "calibration": Used(calibration.name, content_hash(calibration)) if calibration else None,

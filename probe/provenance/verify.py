@@ -73,7 +73,7 @@ def _verify(
     again = repeat(probe, records, texts, tolerance)
     now, held = take(setup), content_hash(calibration) if calibration else None
     return [
-        [*compare_setup(record.provenance, now, held, probe.corpus), *refused, *checks]
+        [*compare_setup(record.provenance, now, held, probe.setup.corpus), *refused, *checks]
         for record, checks in zip(records, again, strict=True)
     ]
 
@@ -82,7 +82,7 @@ def _attach(setup: Setup, calibration: Calibration | None, corpus: Corpus | None
     """Returns a probe with its calibration, or without one that is refused, and the check that says so."""
 
     def probe(calibration: Calibration | None) -> Probe:
-        return Probe(setup.target, setup.reference, calibration, setup.prefixes, setup.frequencies, corpus)
+        return Probe.of(replace(setup, corpus=corpus), calibration)
 
     try:
         return probe(calibration), []

@@ -8,13 +8,16 @@ from probe.errors import UnknownName
 from probe.scores.base import Method
 from probe.scores.copies import Copies
 from probe.scores.table import table
-from probe.scores.view import Role, View
+from probe.scores.view import Need, Role, View
 from probe.types import Score
 
 PASSES = 2  # of the target: scores that take more are computed where they are named
 VERSION = "1"  # of the formulas: a calibration made under another is refused
 TABLE: dict[str, Method] = table()
-_FEW = frozenset(name for name, method in TABLE.items() if method.passes <= PASSES and not method.prefixes)
+_FEW = frozenset(
+    name for name, method in TABLE.items()
+    if method.passes <= PASSES and not method.prefixes and "gradient" not in method.needs
+)  # fmt: skip
 NOT_REQUESTED = Score(reason="not requested")
 
 
@@ -30,6 +33,16 @@ def copies_for(chosen: frozenset[str]) -> dict[str, Copies]:
     """Returns the copies that these scores read, by name."""
     found = [TABLE[name].copies for name in sorted(chosen)]
     return {copies.name: copies for copies in found if copies}
+
+
+def compared_for(chosen: frozenset[str]) -> set[str]:
+    """Returns the names of the copies that the reference reads too."""
+    return {copies.name for name in chosen if TABLE[name].compared and (copies := TABLE[name].copies)}
+
+
+def needed(need: Need, chosen: frozenset[str]) -> bool:
+    """True where one of these scores needs this."""
+    return any(need in TABLE[name].needs for name in chosen)
 
 
 def prefixes_for(chosen: frozenset[str]) -> list[Role]:

@@ -14,7 +14,10 @@ from probe.types import Evidence, Score, Unscored
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One row of the score table. Higher values mean a likelier member."""
+    """One row of the score table. Higher values mean a likelier member.
+
+    compared: the reference reads the copies too. samples: continuations that the target writes.
+    """
 
     id: str
     function: Callable[[View], float | Unscored]
@@ -22,6 +25,8 @@ class Method:
     paper: str
     copies: Copies | None = None
     prefixes: tuple[Role, ...] = ()
+    compared: bool = False
+    samples: int = 0
 
     def __call__(self, evidence: Evidence, fitted: Fitted = UNFITTED) -> Score:
         """Returns the score, or the reason why this evidence does not give it."""
@@ -37,7 +42,7 @@ class Method:
         for need in self.needs:
             if missing := view.missing(need):
                 return Score(reason=missing.reason)
-        if missing := view.lacks(self.copies.name if self.copies else None, self.prefixes):
+        if missing := view.lacks(self.copies.name if self.copies else None, self.prefixes, self.compared):
             return Score(reason=missing.reason)
         try:
             value = self.function(view)
@@ -49,5 +54,6 @@ class Method:
 
     @property
     def passes(self) -> int:
-        """Texts that the target reads for this score, the text itself among them."""
-        return 1 + len(self.prefixes) + (self.copies.passes if self.copies else 0)
+        """Texts that the target reads or writes for this score, itself among them; a gradient counts as one too."""
+        copies = self.copies.passes if self.copies else 0
+        return 1 + len(self.prefixes) + copies + self.samples + ("gradient" in self.needs)

@@ -1,4 +1,4 @@
-"""Other texts made of a text, which the target reads beside it: in lower case, with words swapped, twice over.
+"""Other texts made of a text, which models read beside it: in lower case, with words swapped, twice over, neighbours.
 
 A text always has the same copies, whatever stands beside it: what is drawn at random is seeded by the text.
 """
@@ -17,10 +17,13 @@ SWAPPED, SWAPS = 0.3, 5  # words and copies, as PAC has them (2405.11930)
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """A way to make copies, or none of a text that allows none. passes: texts of its length that they come to."""
+    """A way to make copies, or none of a text that allows none. passes: texts of its length that they come to.
+
+    make is None where a model of the caller's has a hand in it (probe/neighbours.py).
+    """
 
     name: str
-    make: Make
+    make: Make | None
     passes: int
 
 
@@ -53,3 +56,4 @@ def _swapped(parts: Sequence[str], places: Sequence[int], rng: random.Random) ->
 
 LOWERCASE, SWAPPED_WORDS = Copies("lowercase", lower, 1), Copies("swaps", swap, SWAPS)
 REPEATED = Copies("repeated", twice, 2)
+NEIGHBOURS = Copies("neighbours", None, 25)  # 25 as in MIMIR; the paper's 100 are 4 times the price

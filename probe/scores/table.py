@@ -18,14 +18,18 @@ from probe.scores import (
     conrecall,
     dcpdd,
     ez,
+    gradnorm,
     loss,
     lowercase,
     mink,
     minkpp,
     minkpp_diff,
+    neighbour,
     pac,
     recall,
     ref,
+    samia,
+    spv,
     surp,
     wbc,
     zlib,
@@ -36,8 +40,8 @@ GROUP = "memprobe.scores"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 BUILT_IN = (
     loss.SCORE, zlib.SCORE, zlib.RATE, lowercase.SCORE, mink.SCORE, minkpp.SCORE, surp.SCORE, dcpdd.SCORE, pac.SCORE,
-    camia.SCORE, recall.SCORE, conrecall.SCORE,
-    ref.SCORE, ref.BYTES, wbc.SCORE, ez.SCORE, minkpp_diff.SCORE, combined.SCORE,
+    camia.SCORE, neighbour.SCORE, recall.SCORE, conrecall.SCORE, samia.SCORE, gradnorm.SCORE, ref.SCORE, ref.BYTES,
+    wbc.SCORE, ez.SCORE, minkpp_diff.SCORE, spv.SCORE, combined.SCORE,
 )  # fmt: skip
 
 

@@ -12,11 +12,18 @@ import numpy as np
 from probe.scores.fitted import UNFITTED, Fitted, Vector
 from probe.types import Evidence, Score, TokenStats, Unscored
 
-Need = Literal["logprob", "moments", "frequencies", "reference", "reference_moments", "same_tokenizer"]
+Need = Literal[
+    "logprob", "moments", "frequencies", "reference", "reference_moments", "same_tokenizer", "gradient", "generate"
+]
 Role = Literal["nonmembers", "members"]  # of the texts in a prefix
 MINKPP_SHARE = 0.2
 _NO_FREQUENCIES = Unscored("no token frequencies of a corpus are at hand: make them with memprobe frequencies FILES")
-_NOT_REQUESTED = Unscored("not requested")
+NOT_ASKED = Unscored("not requested")
+_NO_MOMENTS = Unscored("this engine gives no full-vocabulary moments")
+_NO_GRADIENT = Unscored(
+    "this engine gives no gradients: they take the local one (a hub id or folder) and a plain output head"
+)
+_NO_COLUMN = {"moments": _NO_MOMENTS, "reference_moments": _NO_MOMENTS, "gradient": _NO_GRADIENT}
 _FLAT = 1e-6  # a next-token distribution with one possible token has sigma 0
 
 
@@ -41,6 +48,16 @@ class View:
     def copies(self, name: str) -> list[TokenStats]:
         """Statistics of the copies of this name (copies.py), all of which were scored."""
         return [stats for stats in self.evidence.copies[name] if isinstance(stats, TokenStats)]
+
+    def reference_copies(self, name: str) -> list[TokenStats]:
+        """The same under the reference."""
+        return [stats for stats in self.evidence.reference_copies[name] if isinstance(stats, TokenStats)]
+
+    @property
+    def continuations(self) -> Sequence[str]:
+        """What the target wrote behind the first half of the text."""
+        assert not isinstance(self.evidence.continuations, Unscored)
+        return self.evidence.continuations
 
     def behind(self, role: Role) -> TokenStats:
         """Statistics of the text behind the prefix of this role."""
@@ -101,21 +118,24 @@ class View:
         return self._missing[need]
 
     def _lacks(self, need: Need) -> Unscored | None:
+        evidence = self.evidence
         if need == "same_tokenizer":
             return self.unlike
         if need == "frequencies":
-            return _NO_FREQUENCIES if self.evidence.rarity is None else None
-        stats = self.evidence.target if need in ("moments", "logprob") else self.evidence.reference
+            return _NO_FREQUENCIES if evidence.rarity is None else None
+        if need == "generate":
+            return evidence.continuations if isinstance(evidence.continuations, Unscored) else None
+        stats = evidence.reference if need in ("reference", "reference_moments") else evidence.target
         if isinstance(stats, Unscored):
             return stats
-        if stats.mu is None and "moments" in need:
-            return Unscored("this engine gives no full-vocabulary moments")
-        return None
+        missing = (stats.mu is None and "moments" in need) or (stats.gradient is None and need == "gradient")
+        return _NO_COLUMN[need] if missing else None
 
-    def lacks(self, copies: str | None, prefixes: Sequence[Role]) -> Unscored | None:
+    def lacks(self, copies: str | None, prefixes: Sequence[Role], compared: bool = False) -> Unscored | None:
         """Returns why copies of this name, or the text behind these prefixes, cannot be used, or None."""
-        made = self.evidence.copies.get(copies, [_NOT_REQUESTED]) if copies else ()
-        behind = [self.evidence.behind.get(role, _NOT_REQUESTED) for role in prefixes]
+        sets = [self.evidence.copies, *([self.evidence.reference_copies] if compared else [])] if copies else []
+        made = [stats for group in sets for stats in group.get(copies or "", [NOT_ASKED])]
+        behind = [self.evidence.behind.get(role, NOT_ASKED) for role in prefixes]
         return next((stats for stats in (*made, *behind) if isinstance(stats, Unscored)), None)
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from probe.models.budget import Usage
 from probe.models.draw import Advance
 from probe.models.generate import GenerateEngine
-from probe.textonly import quiz, samia
+from probe.scores import samia
+from probe.textonly import quiz
 from probe.textonly.passages import Passage
 from probe.textonly.plan import Options, Plan, plan
 from probe.types import Score, Unscored

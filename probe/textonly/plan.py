@@ -10,7 +10,8 @@ from probe.errors import InputError
 from probe.models.budget import Usage
 from probe.models.draw import Advance
 from probe.models.generate import GenerateEngine
-from probe.textonly import quiz, samia
+from probe.scores import samia
+from probe.textonly import quiz
 from probe.textonly.passages import Passage
 from probe.types import Unscored
 
@@ -101,7 +102,7 @@ def _orders(index: int, passage: Passage, options: Options) -> tuple[quiz.Order,
 
 def _samia(engine: GenerateEngine, splits: Sequence[samia.Split | Unscored], options: Options) -> Batch:
     halves = [parts for parts in splits if isinstance(parts, samia.Split)]
-    sizes = tuple(engine.count(parts.suffix) * 4 // 3 + 8 for parts in halves)  # room for as many words, and no more
+    sizes = tuple(samia.room(engine.count(parts.suffix)) for parts in halves)
     prompts = tuple(parts.prefix for parts in halves)
     return Batch(prompts, sizes, options.samples, options.temperature, options.seed, _GO_ON)
 

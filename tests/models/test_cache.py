@@ -46,7 +46,7 @@ def tokens_of(engine: CachedEngine, texts: Sequence[str] = TEXTS) -> list[Tokens
 
 def same(one: TokenStats | Unscored, other: TokenStats | Unscored) -> bool:
     assert isinstance(one, TokenStats) and isinstance(other, TokenStats)
-    for name in ("logprob", "rank", "mu", "sigma", "top", "sampled"):
+    for name in ("logprob", "rank", "mu", "sigma", "top", "sampled", "gradient"):
         a, b = getattr(one, name), getattr(other, name)
         if (a is None) != (b is None) or (a is not None and not np.array_equal(a, b)):
             return False
@@ -136,8 +136,11 @@ def test_several_processes_share_the_file(tmp_path: Path) -> None:
     width=st.integers(0, 5),
     sampled=st.booleans(),
     windows=st.integers(1, 9),
+    gradient=st.booleans(),
 )
-def test_what_is_packed_comes_back(n: int, moments: bool, width: int, sampled: bool, windows: int) -> None:
+def test_what_is_packed_comes_back(
+    n: int, moments: bool, width: int, sampled: bool, windows: int, gradient: bool
+) -> None:
     rng = np.random.default_rng(n)
     span = np.arange(n, dtype=np.int32)
     tokens = Tokens(np.arange(n + 1, dtype=np.int32), span, span + 1, has_bos=True)
@@ -148,7 +151,8 @@ def test_what_is_packed_comes_back(n: int, moments: bool, width: int, sampled: b
     stats = TokenStats(
         tokens, column(), rng.integers(0, 50_000, n, dtype=np.int32), column() if moments else None,
         column() if moments else None, rng.normal(size=(n, width)).astype(np.float32) if width else None,
-        np.where(column() > 0, column(), -np.inf).astype(np.float32) if sampled else None, n,
+        np.where(column() > 0, column(), -np.inf).astype(np.float32) if sampled else None,
+        column() if gradient else None, n,
     )  # fmt: skip
     assert same(_unpack(tokens, n, _pack(stats)), stats)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.textonly.samia import Split, continuation, recall, samia, samia_zlib, split
+from probe.scores.samia import Split, continuation, recall, samia, samia_zlib, split
 from probe.types import Unscored
 
 

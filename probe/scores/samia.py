@@ -4,7 +4,8 @@ samia = mean over samples of ROUGE-1 recall = |words(sample) & words(suffix)| / 
 samia_zlib = mean over samples of that recall x len(zlib(sample)), bytes, against samples that repeat themselves
 
 Words are split at white space and keep their case, as in the paper's code. A sample is cut to as many words as the
-suffix has, which the paper's code does not do: a longer one would gain recall from frequent words alone.
+suffix has, which the paper's code does not do: a longer one would gain recall from frequent words alone. Ten samples at
+temperature 1. Local models write them here; for servers, and for samia_zlib, see memprobe ask.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from probe.scores.view import compressed
+from probe.scores.base import Method
+from probe.scores.view import View, compressed
 from probe.types import Unscored
 
 SAMPLES = 10  # as in the paper
@@ -37,6 +39,11 @@ def split(text: str) -> Split | Unscored:
     return Split(body[: len(body) - len(rest)].rstrip(), rest)
 
 
+def room(tokens: int) -> int:
+    """Returns the most tokens of an answer to a suffix of so many: room for as many words, and little more."""
+    return tokens * 4 // 3 + 8
+
+
 def continuation(answer: str, parts: Split) -> str:
     """Returns the words that were added: without the prefix, which chat models like to repeat, and no more than due."""
     words, prefix = answer.split(), parts.prefix.split()
@@ -58,3 +65,14 @@ def samia(suffix: str, continuations: Sequence[str]) -> float:
 def samia_zlib(suffix: str, continuations: Sequence[str]) -> float:
     """Returns the mean of recall times compressed size, bytes. There must be a continuation."""
     return sum(recall(suffix, added) * compressed(added) for added in continuations) / len(continuations)
+
+
+def of_view(view: View) -> float | Unscored:
+    """Returns samia of the continuations that the target wrote for this text."""
+    parts, answers = split(view.text), view.continuations
+    if isinstance(parts, Unscored):
+        return parts
+    return samia(parts.suffix, [continuation(answer, parts) for answer in answers])
+
+
+SCORE = Method("samia", of_view, ("logprob", "generate"), "Kaneko et al. 2024, arXiv:2404.11262", samples=SAMPLES)

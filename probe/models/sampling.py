@@ -1,0 +1,109 @@
+"""Continuations from a local model: transformers' generate, with noise that belongs to the prompt.
+
+argmax_v (z_v - log e_v), e_v ~ Exp(1), is a draw from softmax(z) (Gumbel-max). Each sample has a random stream of its
+own, seeded by its prompt and its number, so what is drawn does not depend on what stands beside it. Prompts of equal
+length share a batch: nothing is padded, so no model has to know of padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from probe.models.load import ALIEN, Source
+from probe.models.writing import Prompt
+from probe.types import Unscored
+
+_TOKENS = 16_384  # of all rows of a batch: their keys and values are kept, one token of each is computed at a time
+Drawn = list[str] | Unscored
+
+
+def go_on(model: Any, source: Source, prompts: Sequence[Prompt], samples: int) -> list[Drawn]:
+    """Returns `samples` continuations per prompt, up to its size or the model's end of text."""
+    found: list[Drawn] = [_refusal(prompt, source) or [] for prompt in prompts]
+    order = [number for number, entry in enumerate(found) if not isinstance(entry, Unscored)]
+    order.sort(key=lambda number: (len(prompts[number].ids), prompts[number].size))
+    for length, group in groupby(order, key=lambda number: len(prompts[number].ids)):
+        numbers = list(group)
+        step = max(1, _TOKENS // (samples * (length + prompts[numbers[-1]].size)))
+        for begin in range(0, len(numbers), step):
+            part = numbers[begin : begin + step]
+            for number, ids in zip(part, _spared(model, [prompts[number] for number in part], samples), strict=True):
+                found[number] = ids if isinstance(ids, Unscored) else source.tokenizer.decode(ids)
+    return found
+
+
+def _refusal(prompt: Prompt, source: Source) -> Unscored | None:
+    if prompt.ids.max() >= source.vocabulary:
+        return ALIEN
+    if (needed := len(prompt.ids) + prompt.size) > source.context:
+        return Unscored(
+            f"to go on from its first half takes {needed:,} tokens of {source.context:,}: send passages of it"
+        )
+    return None
+
+
+def _spared(model: Any, prompts: Sequence[Prompt], samples: int) -> list[list[list[int]] | Unscored]:
+    """Draws from fewer prompts at once where memory does not suffice."""
+    try:
+        return list(_draw(model, prompts, samples))
+    except torch.OutOfMemoryError:
+        if len(prompts) == 1:
+            return [Unscored("out of memory while going on from its first half; use a smaller dtype or larger device")]
+    half = len(prompts) // 2
+    return _spared(model, prompts[:half], samples) + _spared(model, prompts[half:], samples)
+
+
+@torch.inference_mode()
+def _draw(model: Any, prompts: Sequence[Prompt], samples: int) -> list[list[list[int]]]:
+    """Returns the new ids of each sample of each prompt, all prompts of one length."""
+    from transformers import GenerationConfig, LogitsProcessorList
+
+    ids = torch.from_numpy(np.repeat(np.stack([prompt.ids for prompt in prompts]), samples, axis=0)).long()
+    ids = ids.to(model.get_input_embeddings().weight.device)
+    ends = _ends(model)
+    model.generation_config = GenerationConfig(
+        eos_token_id=ends or None, pad_token_id=ends[0] if ends else 0
+    )  # no penalties
+    noise = Noise([prompt for prompt in prompts for _ in range(samples)], samples)
+    made: Tensor = model.generate(
+        ids, attention_mask=torch.ones_like(ids), max_new_tokens=max(prompt.size for prompt in prompts),
+        do_sample=False, logits_processor=LogitsProcessorList([noise]),
+    )  # fmt: skip
+    rows = iter(made[:, ids.shape[1] :].tolist())
+    return [[_until(next(rows)[: prompt.size], ends) for _ in range(samples)] for prompt in prompts]
+
+
+class Noise:
+    """Turns logits [rows, vocabulary] into ones whose argmax is a draw, each row by its own random stream."""
+
+    def __init__(self, prompts: Sequence[Prompt], samples: int) -> None:
+        """prompts: of each row, a prompt's samples one after the other."""
+        self._streams = [stream(prompt, row % samples) for row, prompt in enumerate(prompts)]
+
+    def __call__(self, ids: Tensor, logits: Tensor) -> Tensor:
+        size = logits.shape[1]
+        waits = np.stack([own.standard_exponential(size, dtype=np.float32) for own in self._streams])
+        return logits.float() - torch.from_numpy(waits).log_().to(logits.device)
+
+
+def stream(prompt: Prompt, sample: int) -> np.random.Generator:
+    """Returns the random stream of a sample."""
+    seed = int.from_bytes(sha256(np.ascontiguousarray(prompt.ids, dtype=np.int32).tobytes()).digest()[:8], "little")
+    return np.random.default_rng((seed, sample))
+
+
+def _ends(model: Any) -> list[int]:
+    """Returns the ids that end a text, in this model's own words."""
+    found = model.generation_config.eos_token_id
+    return [] if found is None else [found] if isinstance(found, int) else list(found)
+
+
+def _until(ids: list[int], ends: Sequence[int]) -> list[int]:
+    return ids[: next((place for place, number in enumerate(ids) if number in ends), len(ids))]
