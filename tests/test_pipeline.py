@@ -72,21 +72,17 @@ def test_what_calibrated_fails_the_overlap_gate(demo: Probe) -> None:
         assert result.verdict.call not in (Call.MEMBER, Call.NOT_MEMBER)
 
 
-def test_gates_of_later_issues_are_untestable_and_lower_the_grade(demo: Probe) -> None:
+def test_the_embedded_pair_passes_every_gate_that_a_calibration_decides(demo: Probe) -> None:
     (result,) = demo(SENTENCES[0])
-    assert result.verdict and result.verdict.evidence == "D"
-    assert [name for name, gate in result.verdict.gates.items() if gate == "untestable"] == [
-        "blind",
-        "placebo",
-        "split",
-    ]
+    assert result.verdict and result.verdict.evidence == "B"
+    assert {result.verdict.gates[name] for name in ("blind", "placebo", "split")} == {"pass"}
 
 
 def test_ids_and_options(demo: Probe) -> None:
     result = demo([Text(SENTENCES[0], "mine")], scores=["loss"])[0]
     assert result.id == "mine"
     assert result.scores["loss"].value is not None and result.scores["minkpp"].reason == "not requested"
-    assert result.score and result.score.name == "ref"  # the verdict's own score is always computed
+    assert result.score and result.score.name == "combined"  # the verdict's own score is always computed
     with pytest.raises(UnknownName):
         demo("text", scores=["nonsense"])
     for alpha in (0.0, 0.7, float("nan")):

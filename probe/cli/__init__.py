@@ -8,7 +8,22 @@ import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from probe.cli import ask, bundle, calibrate, corpus, demo, evaluate, frequencies, models, probe, serve, verify  # noqa: F401 - each adds its command
+from probe.cli import (  # noqa: F401 - each adds its command
+    ask,
+    bundle,
+    calibrate,
+    collection,
+    controls,
+    corpus,
+    demo,
+    evaluate,
+    frequencies,
+    models,
+    order,
+    probe,
+    serve,
+    verify,
+)  # fmt: skip
 from probe.cli.app import app
 from probe.errors import MemprobeError
 

@@ -16,7 +16,7 @@ from probe.models.base import Engine, Identity
 from probe.setup import Setup
 
 CONDITIONS = {"engine", "device", "versions"}
-RECORDED = CONDITIONS | {"prefixes", "frequencies"}  # no verdict rests on a score that reads these
+RECORDED = CONDITIONS | {"prefixes", "frequencies", "neighbours"}  # no verdict rests on a score that reads these
 FULL = Fingerprint(
     target="t", tokenizer="tt", dtype="float32", windows="w/8", reference="r", reference_tokenizer="rt",
     reference_dtype="bfloat16", reference_windows="w/4", engine="local", device="cpu", versions={"torch": "1"},

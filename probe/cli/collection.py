@@ -1,0 +1,89 @@
+"""memprobe collection: documents judged as a set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from probe.cli.app import app
+from probe.cli.files import read_known
+from probe.cli.options import (
+    CalibrationName,
+    DeviceMap,
+    Dtype,
+    IdColumn,
+    Reference,
+    Revision,
+    Target,
+    TextColumn,
+    open_with,
+    settings_of,
+)
+from probe.data.read import Columns
+from probe.types import Text
+
+if TYPE_CHECKING:
+    from probe.pipeline import Probe
+
+_WHOLE = (".txt", ".md", "")  # endings of files that are one document each
+
+
+@app.command()
+def collection(
+    suspect: Annotated[list[Path], typer.Argument(help="rows of texts (.jsonl .csv .tsv), or documents (.txt)")],
+    controls: Annotated[list[Path], typer.Option(help="the same of texts that the target cannot have seen")],
+    members: Annotated[list[Path] | None, typer.Option(help="of texts that it was trained on: for the share")] = None,
+    document_column: Annotated[str, typer.Option(help="the field that names a row's document")] = "source",
+    placebo: Annotated[str | None, typer.Option(help="a model of the target's kind that saw none of them")] = None,
+    target: Target = None, reference: Reference = None, calibration: CalibrationName = None, dtype: Dtype = None,
+    device_map: DeviceMap = None, revision: Revision = None,
+    score: Annotated[str | None, typer.Option(help="what to compare; by default the calibration's")] = None,
+    by: Annotated[str, typer.Option(help="what a claim rests on: mean, ranks or inference")] = "mean",
+    random_split: Annotated[bool, typer.Option(help="suspect and controls are random parts of one set")] = False,
+    earlier: Annotated[float | None, typer.Option(help="e-value of batches of other documents")] = None,
+    alpha: Annotated[float, typer.Option(help="the false-positive rate of the claim")] = 0.01,
+    text_column: TextColumn = "text", id_column: IdColumn = "id", seed: int = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+) -> None:  # fmt: skip
+    """Tells whether members are among documents, held against others that the target cannot have seen."""
+    from probe.collections import show
+    from probe.collections.collection import judge_set
+    from probe.collections.decide import Options
+    from probe.opening import open_engine
+    from probe.show import progress
+
+    options = Options(alpha, score, cast(Any, by), random_split, earlier, seed)
+    columns = Columns(text_column, id_column, document_column)
+    named = (suspect, controls, members or [])
+    read = [[read_known([path], columns) for path in paths] for paths in named]
+    settings = settings_of(
+        target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map
+    )
+    opened = open_with(settings, revision)
+    mine, theirs, known = (
+        [text for path, texts in zip(paths, side, strict=True) for text in _texts(opened, path, texts)]
+        for paths, side in zip(named, read, strict=True)
+    )
+    third = open_engine(placebo, settings, dtype=opened.target.identity.dtype) if placebo else None
+    with progress("Measuring") as advance:
+        result = judge_set(opened, mine, theirs, known, options, advance, third)
+    if as_json:
+        typer.echo(json.dumps(show.collection_dict(result), ensure_ascii=True))
+    else:
+        show.collection(result)
+
+
+def _texts(probe: Probe, path: Path, texts: Sequence[Text]) -> list[Text]:
+    """Cuts a plain file, which is one document, into passages of a length that the calibration covers."""
+    from probe.collections.documents import PASSAGE, passages
+
+    if path.suffix.lower() not in _WHOLE:
+        return list(texts)
+    most = probe.calibration.lengths[1] if probe.calibration else PASSAGE
+    whole = [replace(text, source=str(path)) for text in texts]  # names alone may agree
+    return [passage for text in whole for passage in passages(text, probe.target, most)]

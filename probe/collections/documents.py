@@ -1,0 +1,91 @@
+"""Texts -> documents, the unit of every test here: passages of one document are no independent witnesses.
+
+A text names its document in `source`; one that names none is a document of its own. Repeated texts count once, and a
+control that shares a run of words with a suspect text is none: it would be a member wherever that one is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from probe.data.overlap import Seen
+from probe.models.base import Engine
+from probe.types import Text, Tokens
+
+PASSAGE = 128  # tokens of a passage of a whole document, where no calibration says what it covers
+_ROOM = 0.75  # of the most tokens: passages are cut by words, and some words take many tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    name: str
+    texts: tuple[Text, ...]
+
+    @property
+    def whole(self) -> str:
+        return "\n".join(text.text for text in self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """suspect, controls: documents; notes: what was left out and why."""
+
+    suspect: list[Document]
+    controls: list[Document]
+    notes: tuple[str, ...] = ()
+
+
+def group(texts: Sequence[Text]) -> list[Document]:
+    """Returns the documents in the order in which they begin."""
+    found: dict[object, list[Text]] = {}
+    for number, text in enumerate(texts):
+        found.setdefault(number if text.source is None else text.source, []).append(text)
+    return [
+        Document(kept[0].id or str(key) if isinstance(key, int) else str(key), tuple(kept))
+        for key, kept in found.items()
+    ]
+
+
+def sort_out(suspect: Sequence[Text], controls: Sequence[Text]) -> Sets:
+    """Groups texts into documents; leaves out repeats, and controls that share a run of words with a suspect text."""
+    mine, theirs = _unique(suspect), _unique(controls)
+    seen = Seen()
+    for text in mine:
+        seen.add(text.text)
+    free = [text for text in theirs if not seen.shares(text.text)]
+    notes = [
+        f"{count:,} {what}"
+        for count, what in (
+            (len(suspect) + len(controls) - len(mine) - len(theirs), "repeated texts were left out"),
+            (len(theirs) - len(free), "controls that share a run of words with a suspect text were left out"),
+        )
+        if count
+    ]
+    return Sets(group(mine), group(free), tuple(notes))
+
+
+def _unique(texts: Sequence[Text]) -> list[Text]:
+    found: dict[str, Text] = {}
+    for text in texts:
+        found.setdefault(" ".join(text.text.split()), text)
+    return list(found.values())
+
+
+def passages(text: Text, engine: Engine, most: int = PASSAGE) -> list[Text]:
+    """Cuts a whole document, the source of all of them, into runs of words of about `most` tokens at most.
+
+    The rest at the end goes with the last passage but one where it is less than half a passage.
+    """
+    words = text.text.split()
+    (tokens,) = engine.tokenize([text.text])
+    if not words or not isinstance(tokens, Tokens):
+        return [replace(text, source=text.source or text.id)]
+    size = max(1, int(_ROOM * most * len(words) / len(tokens.ids)))
+    count = max(1, round(len(words) / size))
+    bounds = [round(number * len(words) / count) for number in range(count + 1)]
+    return [
+        Text(" ".join(words[begin:end]), f"{text.id}#{number}", text.source or text.id)
+        for number, (begin, end) in enumerate(pairwise(bounds))
+    ]

@@ -1,0 +1,157 @@
+"""Sets judged from end to end on the embedded pair, and the rules of the verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from probe import Call, Probe, Text
+from probe.audit.metrics import Figure
+from probe.collections.aggregate import Values, aggregate, choose_score
+from probe.collections.collection import Measured, SetResult, judge_set, weigh
+from probe.collections.decide import Options
+from probe.collections.documents import Document, group
+from probe.collections.inference import Inference
+from probe.config import Settings
+from probe.errors import InputError, UnknownName
+from probe.opening import open_engine
+from probe.scores.features import NAMES
+from probe.types import Unscored
+from tests.collections.conftest import Passages
+from tests.tiny import ASSETS
+
+
+def made(scores: np.ndarray, words: str = "alike") -> Values:
+    """Documents with these scores; their words tell nothing, but for `words`."""
+    texts = [Document(str(i), (Text(f"{words} {i % 7} {i % 11}"),)) for i in range(len(scores))]
+    return Values(scores, np.tile(scores[:, None], (1, len(NAMES))), tuple(texts), Counter())
+
+
+NOBODY = made(np.zeros(0))
+DICE = np.random.default_rng(0)
+NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 40) for i in range(40)])
+CONTROLS, HIGHER = DICE.normal(size=80), DICE.normal(1.5, size=80)
+
+
+def test_members_are_found(demo: Probe, passages: Passages) -> None:
+    mine, theirs, known = passages.members[:60], passages.nonmembers[:60], passages.members[60:100]
+    found = judge_set(demo, mine, theirs, known)
+    assert found.verdict.call is Call.MEMBER and found.verdict.evidence == "C", found.verdict.reason
+    assert found.comparison.welch < 1e-12 and found.comparison.rank_sum < 1e-9 and found.comparison.mean <= 1e-4
+    assert isinstance(found.inference, Inference) and found.inference.p_value < 1e-9
+    assert isinstance(found.share, Figure) and found.share.low > 0.8
+    assert found.e_value is not None and found.e_value > 100 and found.missing == (0, 0)
+
+
+def test_nonmembers_are_not(demo: Probe, passages: Passages) -> None:
+    found = judge_set(demo, passages.nonmembers[:60], passages.nonmembers[60:120], passages.members[:40])
+    assert found.verdict.call is Call.INCONCLUSIVE
+    assert found.comparison.mean > 0.01 and found.comparison.rank_sum > 0.01
+    assert isinstance(found.inference, Inference) and found.inference.p_value > 0.01
+    assert isinstance(found.share, Figure) and found.share.low == 0 and found.share.high < 0.3
+
+
+def test_a_share_of_members_is_measured(demo: Probe, passages: Passages) -> None:
+    mine = passages.members[:30] + passages.nonmembers[:90]
+    found = judge_set(demo, mine, passages.nonmembers[90:210], passages.members[30:130], Options(random_split=True))
+    assert found.verdict.call is Call.MEMBER and found.verdict.evidence == "B"
+    assert isinstance(found.share, Figure) and found.share.low <= 0.25 <= found.share.high < 0.4
+
+
+def test_a_placebo_must_not_find_it_too(demo: Probe, passages: Passages) -> None:
+    mine, theirs = passages.members[:60], passages.nonmembers[:60]
+    sibling = open_engine(str(ASSETS / "sibling"), Settings())
+    found = judge_set(demo, mine, theirs, placebo=sibling)
+    assert found.verdict.call is Call.MEMBER and found.verdict.gates["placebo"] == "pass"
+    both = judge_set(demo, mine, theirs, placebo=demo.target)
+    assert both.verdict.call is Call.INCONCLUSIVE and "by themselves" in both.verdict.reason
+
+
+def test_the_document_is_the_unit(demo: Probe, passages: Passages) -> None:
+    texts = [replace(text, source=f"book {i % 10}") for i, text in enumerate(passages.members[:40])]
+    texts += [Text(" "), Text("", source="book 3")]
+    score = choose_score(demo, group(texts))
+    found = aggregate(demo, group(texts), score)
+    assert len(found) == 10 and found.texts == 40 and sum(found.lost.values()) == 2
+    single = aggregate(demo, group([replace(text, source=None) for text in texts[:40]]), score)
+    assert found.scores[3] == pytest.approx(single.scores[3::10].mean(), abs=1e-4)
+
+
+def test_without_a_calibration(demo: Probe, passages: Passages) -> None:
+    plain = Probe(demo.target)
+    found = judge_set(plain, passages.members[:30], passages.nonmembers[:30])
+    assert found.score == "minkpp" and found.comparison.mean < 0.01
+    assert found.verdict.call is Call.INCONCLUSIVE and "it takes 50 on each side" in found.verdict.reason
+    named = judge_set(plain, passages.members[:30], passages.nonmembers[:30], options=Options(score="loss"))
+    assert named.score == "loss"
+
+
+def test_shifted_controls_allow_no_claim() -> None:
+    found = weigh(Measured(made(HIGHER), made(CONTROLS, "other kind"), NOBODY), "loss", Options())
+    assert found.comparison.mean < 1e-4 and found.verdict.gates["blind"] == "fail"
+    assert found.verdict.call is Call.INCONCLUSIVE and "words alone tell" in found.verdict.reason
+    assert found.verdict.evidence == "D"
+
+
+def test_a_placebo_that_scores_nothing_allows_no_claim() -> None:
+    measured = Measured(made(HIGHER), made(CONTROLS), NOBODY, NOBODY, NOBODY)
+    with pytest.raises(InputError, match="0 suspect \\(under the placebo\\) documents"):
+        weigh(measured, "loss", Options(random_split=True))
+    few = replace(measured, placebo=made(CONTROLS[:5]), placebo_controls=made(CONTROLS[5:10]))
+    found = weigh(few, "loss", Options(random_split=True, by="inference"))
+    assert found.verdict.gates["placebo"] == "untestable" and found.verdict.call is Call.INCONCLUSIVE
+
+
+def test_few_documents_allow_no_claim() -> None:
+    few = weigh(Measured(made(HIGHER[:9]), made(CONTROLS), NOBODY), "loss", Options(random_split=True))
+    assert few.verdict.call is Call.INCONCLUSIVE and "a claim takes 10 of each" in few.verdict.reason
+    weak = weigh(Measured(made(NORMAL + 0.3), made(NORMAL), NOBODY), "loss", Options(random_split=True))
+    missing = weak.missing
+    assert missing is not None and missing[0] > 0 and f"takes {weak.sizes.needed:,} documents" in weak.verdict.reason
+    with pytest.raises(InputError, match="1 suspect documents can be scored"):
+        weigh(Measured(made(HIGHER[:1]), made(CONTROLS), NOBODY), "loss", Options())
+
+
+@pytest.mark.parametrize("by", ["mean", "ranks", "inference"])
+def test_a_claim_rests_on_the_test_that_was_chosen(by: str) -> None:
+    options = Options(by=by, random_split=True)  # type: ignore[arg-type]
+    found = weigh(Measured(made(HIGHER), made(CONTROLS), NOBODY), "loss", options)
+    p_values = {"mean": found.comparison.mean, "ranks": found.comparison.rank_sum}
+    expected = p_values.get(by) or (isinstance(found.inference, Inference) and found.inference.p_value)
+    assert found.verdict.call is Call.MEMBER and found.verdict.p_value == expected
+    lower = weigh(Measured(made(CONTROLS - 1), made(CONTROLS[::-1]), NOBODY), "loss", options)
+    assert lower.verdict.call is Call.INCONCLUSIVE
+
+
+def test_inference_that_is_missing_allows_no_claim() -> None:
+    found = weigh(
+        Measured(made(HIGHER[:15]), made(CONTROLS[:15]), NOBODY), "loss", Options(by="inference", random_split=True)
+    )
+    assert isinstance(found.inference, Unscored) and found.e_value is None and found.verdict.p_value is None
+    assert found.verdict.call is Call.INCONCLUSIVE and found.inference.reason in found.verdict.reason
+
+
+def test_after_earlier_batches_the_e_value_decides() -> None:
+    def judged(earlier: float | None) -> SetResult:
+        options = Options(random_split=True, earlier=earlier)
+        return weigh(Measured(made(NORMAL + 0.4), made(NORMAL), NOBODY), "loss", options)
+
+    alone = judged(None).e_value
+    assert alone is not None and judged(10).e_value == 10 * alone
+    assert [judged(earlier).verdict.call for earlier in (None, 90 / alone, 110 / alone)] == [
+        Call.INCONCLUSIVE, Call.INCONCLUSIVE, Call.MEMBER,
+    ]  # fmt: skip
+    strong = weigh(Measured(made(HIGHER), made(CONTROLS), NOBODY), "loss", Options(random_split=True, earlier=0.1))
+    assert strong.comparison.mean < 0.01 and strong.verdict.call is Call.INCONCLUSIVE
+
+
+def test_wrong_options_are_named() -> None:
+    for wrong in ({"alpha": 0.7}, {"by": "luck"}, {"earlier": 0.0}):
+        with pytest.raises(InputError):
+            Options(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(UnknownName):
+        Options(score="nothing")

@@ -1,0 +1,91 @@
+"""The commands that the guide shows are the commands that run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from probe.cli import app
+from probe.errors import InputError
+from tests.collections.conftest import Passages
+from tests.collections.test_exchangeability import LINES
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "guide.md").read_text()
+
+
+def command(*arguments: str) -> Any:
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, passages: Passages, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The files that the guide names."""
+    members, others = passages.members, passages.nonmembers
+    files = {"suspect": members[:48], "controls": others[:48], "known-members": members[48:96], "pool": others[48:168]}
+    for name, texts in files.items():
+        rows = [
+            {"text": text.text, "source": f"{name} {i // 2}", "site": "docs", "date": f"202{i // 2 % 2}-05-01"}
+            for i, text in enumerate(texts)
+        ]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "benchmark.jsonl").write_text("".join(json.dumps({"text": line}) + "\n" for line in LINES))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_guide_s_commands_run(folder: Path) -> None:
+    shown = re.findall(r"^memprobe ((?:collection|controls|order) .*)$", GUIDE, flags=re.MULTILINE)
+    assert {line.split()[0] for line in shown} == {"collection", "controls", "order"}
+    for line in sorted(shown, key=lambda line: not line.startswith("controls")):  # it makes files that others read
+        done = command(*shlex.split(line))
+        assert done.exit_code == 0, (line, done.output, done.exception)
+
+
+def test_collection(folder: Path) -> None:
+    paths = ("suspect.jsonl", "--controls", "controls.jsonl", "--members", "known-members.jsonl")
+    said = json.loads(command("collection", *paths, "--json", "--random-split").stdout)
+    assert said["verdict"] == "member" and said["p_value"] <= 1e-4 and said["evidence"] == "B"
+    assert said["documents"] == {"suspect": 24, "controls": 24, "members": 24} and said["share"]["low"] > 0.8
+    table = " ".join(command("collection", *paths).stdout.split())
+    assert "inconclusive" in table and "it takes 50 on each side" in table and "still needed: 26 suspect" in table
+    assert re.search(r"share of members: [01]\.\d\d \[", table)
+
+
+def test_plain_files_are_documents(folder: Path, passages: Passages) -> None:
+    for side, texts in (("s", passages.members), ("c", passages.nonmembers)):
+        for number in range(3):
+            (folder / f"{side}{number}.txt").write_text("\n\n".join(text.text for text in texts[10 * number :][:10]))
+    suspects, controls = ([f"{side}{number}.txt" for number in range(3)] for side in "sc")
+    named = [part for path in controls for part in ("--controls", path)]
+    said = json.loads(command("collection", *suspects, *named, "--json").stdout)
+    assert said["documents"] == {"suspect": 3, "controls": 3, "members": 0}
+    assert said["share"] == {"reason": "no known members are named (--members)"} and said["verdict"] == "inconclusive"
+
+
+def test_controls(folder: Path) -> None:
+    done = command(
+        "controls", "suspect.jsonl", "--pool", "pool.jsonl", "--out", "out.jsonl", "--matched", "matched.jsonl",
+        "--match-column", "site", "--date-column", "date",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    mine, theirs = (
+        [json.loads(line) for line in (folder / name).read_text().splitlines()]
+        for name in ("matched.jsonl", "out.jsonl")
+    )
+    assert {row["matches"] for row in theirs} == {row["source"] for row in mine} and len(mine) >= 30
+    years = {row["source"]: row["date"][:4] for row in mine}
+    assert all(years[row["matches"]] == row["date"][:4] for row in theirs)
+    assert "AUC of words alone" in " ".join(done.stdout.split())
+
+
+def test_order(folder: Path) -> None:
+    said = json.loads(command("order", "benchmark.jsonl", "--json").stdout)
+    assert said["object"] == "order" and 0.01 <= said["p_value"] <= 1 and said["gates"]["reference"] in ("pass", "fail")
+    assert said["target"]["sharded"]["reason"].startswith("the t-test takes 10 shards")
+    assert isinstance(command("order", "benchmark.jsonl", "--shuffles", "9").exception, InputError)
