@@ -29,6 +29,7 @@ def result_dict(result: Result, return_tokens: bool = False) -> dict[str, Any]:
         "perplexity_ratio": _finite(math.exp(target.loss - reference.loss)) if target and reference else None,
         "gates": verdict.gates if verdict else {},
         "evidence": verdict and verdict.evidence,
+        "ppv": [{"prior": prior, "least": least} for prior, least in verdict.ppv.items()] if verdict else [],
         "tokens": _tokens(target, reference, "ref" in result.scores and result.scores["ref"].value is not None)
         if target and return_tokens
         else None,

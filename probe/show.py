@@ -41,6 +41,7 @@ def table(results: Sequence[Result], texts: Sequence[str]) -> None:
             "p-value": number(found.p_value if found else None),
             "q-value": number(result.q_value),
             "evidence": found.evidence if found else None,
+            "PPV at prior 10%": f"{found.ppv[0.1]:.0%}" if found and 0.1 in found.ppv else None,
         }
         if score:
             figures[score.name] = f"{score.value:.3f}"

@@ -141,7 +141,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A calibrated answer and what it rests on. `p_value` is against known non-members, `p_member` against members."""
+    """A calibrated answer and what it rests on. `p_value` is against known non-members, `p_member` against members.
+
+    ppv: of a `member`, by prior: the least share of such answers that is right where that share of the texts are
+    members. Empty without known members.
+    """
 
     call: Call
     reason: str
@@ -150,6 +154,7 @@ class Verdict:
     claim: Claim | None = None
     gates: dict[str, Gate] = field(default_factory=dict)
     evidence: Grade | None = None
+    ppv: dict[float, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

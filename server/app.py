@@ -14,7 +14,7 @@ from probe.versions import versions
 from server import errors
 from server.batcher import Batcher
 from server.limits import BodyLimit
-from server.routes import calibrations, health, models, probe
+from server.routes import calibrations, evaluations, health, models, probe
 from server.service import Service
 
 Opener = Callable[[Settings], dict[str, Probe]]
@@ -53,6 +53,6 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
     app.state.service = Service(settings, Batcher(settings.queue_depth, settings.max_request_tokens))
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     errors.install(app)
-    for route in (probe, calibrations, models, health):
+    for route in (probe, calibrations, evaluations, models, health):
         app.include_router(route.router)
     return app

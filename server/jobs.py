@@ -87,6 +87,11 @@ class Jobs:
         if job.status == "queued":
             job.status = "cancelled"
 
+    def forget(self, job: Job) -> None:
+        """Ends a job and drops what it left."""
+        self.cancel(job)
+        self._jobs.pop(job.id, None)
+
     def stop(self) -> None:
         for job in self._jobs.values():
             job.cancelling = True

@@ -92,6 +92,13 @@ class InCorpus(BaseModel):
     note: str | None
 
 
+class Ppv(BaseModel):
+    """The least share of `member` answers that is right where `prior` of the texts are members."""
+
+    prior: float
+    least: float
+
+
 Gate = Literal["pass", "fail", "untestable"]
 
 
@@ -113,6 +120,7 @@ class ProbeResult(BaseModel):
     perplexity_ratio: float | None
     gates: dict[str, Gate]
     evidence: Literal["A", "B", "C", "D"] | None
+    ppv: list[Ppv]
     tokens: list[Token] | None
     windows: int
     warnings: list[str]
@@ -214,6 +222,36 @@ class CalibrationJob(BaseModel):
     created: int
     progress: Progress
     error: str | None
+
+
+class EvaluationRequest(BaseModel):
+    """Labelled texts, of which every score is measured."""
+
+    model_config = ConfigDict(extra="forbid")
+    model: str = Field(description="an id of GET /v1/models")
+    members: list[AnyText | Entry] = Field(description="texts that the target was trained on")
+    nonmembers: list[AnyText | Entry] = Field(description="texts that it was not; 1,000 for a TPR at FPR .1%")
+    scores: list[str] | None = Field(None, description="ids to compute; by default those of two passes at most")
+    calibration: str | None = Field(None, description="a name of GET /v1/calibrations; the model's own by default")
+    seed: int = 0
+
+
+class EvaluationJob(BaseModel):
+    """An evaluation: its progress, and its figures when it is completed."""
+
+    id: str
+    object: Literal["evaluation"] = "evaluation"
+    model: str
+    status: Literal["queued", "running", "completed", "failed", "cancelled"]
+    created: int
+    progress: Progress
+    error: str | None
+    evaluation: dict[str, Any] | None = Field(description="what memprobe evaluate --json prints")
+
+
+class EvaluationList(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[EvaluationJob]
 
 
 class Deleted(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fastapi import Request
 
@@ -12,6 +12,7 @@ from probe.config import Settings
 from probe.errors import UnknownName
 from probe.models.base import Engine
 from probe.pipeline import Probe
+from probe.setup import Setup
 from server.batcher import Batcher
 from server.jobs import Jobs
 from server.turns import Turns
@@ -33,6 +34,11 @@ class Service:
         if name not in self.models:
             raise UnknownName(f"No model {name!r} is served. There are: {', '.join(self.models)}.", "model")
         return self.models[name]
+
+    def setup_in_turns(self, model: Probe) -> Setup:
+        """Returns what a model's texts are measured with, for a job."""
+        reference = self.in_turns(model.reference) if model.reference else None
+        return replace(model.setup, target=self.in_turns(model.target), reference=reference)
 
     def in_turns(self, engine: Engine) -> Engine:
         """Returns the engine for a job, whose passes run between those of requests."""

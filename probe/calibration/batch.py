@@ -37,7 +37,7 @@ def _regated(verdict: Verdict, finding: Finding, calibration: Calibration) -> Ve
     gates = verdict.gates | {"blind": gate}
     found = replace(verdict, gates=gates, evidence=grade(gates, calibration.basis))
     if gate == "fail" and verdict.call in (Call.MEMBER, Call.NOT_MEMBER):
-        return replace(found, call=Call.INCONCLUSIVE, reason=f"No claim: {why}.")
+        return replace(found, call=Call.INCONCLUSIVE, ppv={}, reason=f"No claim: {why}.")
     return found
 
 

@@ -54,8 +54,9 @@ def calibrate(
     calibration = Calibration(
         name=name, score=found.score, fingerprint=probe.fingerprint, residual=residual,
         member_residual=member_residual, nonmembers=np.sort(scores),
-        members=np.sort(member_residual(*positive.T[:3])), tokens=negative[:, 1], difficulty=negative[:, 2],
-        variety=negative[:, 3], shingles=index(texts), bags=bag_all([text.text for text in groups.nonmembers]),
+        members=np.sort(member_residual(*positive.T[:3])), found=np.sort(residual(*positive.T[:3])),
+        tokens=negative[:, 1], difficulty=negative[:, 2], variety=negative[:, 3], shingles=index(texts),
+        bags=bag_all([text.text for text in groups.nonmembers]),
         sentinels=_sentinels(probe, known.sentinels or groups.nonmembers, found), fitted=found.fitted,
         basis=known.basis, created=datetime.now(UTC).isoformat(timespec="seconds"), notes=notes,
     )  # fmt: skip

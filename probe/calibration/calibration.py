@@ -43,9 +43,10 @@ class Calibration:
     residual frees scores of length and difficulty as non-members have them, member_residual as members have them: a
     short member scores lower than a long one, and would else be called unlike the members for being short.
     basis: "split" where a known random half was trained on, else "post-hoc". shingles: uint32, sorted, of every known
-    text. bags: of the words of each non-member. strata: kinds of them
-    that have a threshold of their own. fitted: what the score takes from the tuning texts. gates: those
-    decided when the calibration was made, findings: what decided them, in a sentence.
+    text. bags: of the words of each non-member. strata: kinds of them that have a threshold of their own. found: scores
+    of the members calibrated as non-members are, ascending: how many exceed a threshold. fitted: what the score takes
+    from the tuning texts. gates: those decided when the calibration was made, findings: what decided them, in a
+    sentence.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Calibration:
     fitted: Fitted = UNFITTED
     bags: Bags = NO_BAGS
     strata: tuple[Stratum, ...] = ()
+    found: Vector = field(default_factory=lambda: np.zeros(0))
     basis: str = "post-hoc"
     gates: dict[str, Gate] = field(default_factory=dict)
     findings: dict[str, str] = field(default_factory=dict)

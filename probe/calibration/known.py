@@ -131,10 +131,11 @@ def _split(tuning: list[Text], texts: list[Text], seed: int) -> tuple[list[Text]
     """Returns texts to tune on and texts to calibrate on."""
     if tuning:
         return tuning, texts
-    rest = list(texts)
-    random.Random(seed).shuffle(rest)
-    share = len(rest) // TUNING_SHARE
-    return (rest[:share], rest[share:]) if share >= FEWEST else ([], rest)
+    share = len(texts) // TUNING_SHARE
+    if share < FEWEST:
+        return [], texts
+    shuffled = random.Random(seed).sample(texts, len(texts))
+    return shuffled[:share], shuffled[share:]
 
 
 def _sizes(groups: dict[str, list[Text]]) -> int:

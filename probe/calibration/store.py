@@ -27,13 +27,13 @@ from probe.errors import CalibrationError, InputError, UnknownName
 from probe.scores.fitted import UNFITTED
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_ARRAYS = ("nonmembers", "members", "tokens", "difficulty", "variety", "shingles")
+_ARRAYS = ("nonmembers", "members", "found", "tokens", "difficulty", "variety", "shingles")
 DEMO, RECORDS = "demo", "demo-records"
 EMBEDDED = (DEMO, RECORDS)
 LARGEST = 1 << 28  # bytes of an unpacked calibration
 # whatever numpy, zipfile and json raise on a truncated, corrupt or hostile file
 _BROKEN = (
-    OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, RecursionError, MemoryError, zipfile.BadZipFile,
+    OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, RuntimeError, MemoryError, zipfile.BadZipFile,
     zlib.error, SyntaxError, tokenize.TokenError,
 )  # fmt: skip
 
@@ -160,7 +160,7 @@ def _parts(calibration: Calibration) -> tuple[dict[str, Any], Arrays]:
 
 def _checked(calibration: Calibration) -> Calibration:
     """Raises ValueError for arrays that would give wrong verdicts."""
-    for name in ("nonmembers", "members", "shingles"):
+    for name in ("nonmembers", "members", "found", "shingles"):
         array = getattr(calibration, name)
         if array.ndim != 1 or (np.diff(array.astype(np.float64)) < 0).any():
             raise ValueError(f"{name} are not ascending")

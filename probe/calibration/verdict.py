@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from probe.audit.metrics import rate
 from probe.calibration.calibration import Bar, Calibration
 from probe.calibration.conformal import at_least, at_most, p_value
 from probe.calibration.gates import Gates
 from probe.types import Call, Claim, Gate, Grade, Verdict
 
+PRIORS = (0.5, 0.1, 0.01)  # shares of members among the texts that are asked about
 MEMBER_LEVEL = 0.05  # b: a text below all but 5% of the known members is unlike them
 
 
@@ -33,10 +37,23 @@ def decide(calibration: Calibration, bars: Sequence[Bar], score: float, member_s
         call, reason = Call.OUT_OF_DISTRIBUTION, f"Not comparable: {gates.why['support']}."
     elif gates.failed and call is not Call.OUT_OF_DISTRIBUTION:
         call, reason = Call.INCONCLUSIVE, f"No claim: {'; '.join(gates.why[name] for name in gates.failed)}."
+    ppv = _ppv(calibration, bar) if call is Call.MEMBER else {}
     return Verdict(
         call=call, reason=reason, p_value=p_value(bar.scores, score), p_member=p_member, claim=claim,
         gates=gates.results, evidence=grade(gates.results, calibration.basis),
+        ppv=ppv,
     )  # fmt: skip
+
+
+def _ppv(calibration: Calibration, bar: Bar) -> dict[float, float]:
+    """Returns prior * TPR / (prior * TPR + (1 - prior) * FPR), with the least TPR that the known members allow (95%,
+    Clopper-Pearson) and the greatest FPR that is claimed.
+    """
+    m, fpr = len(calibration.found), bar.claim.alpha
+    if not m:
+        return {}
+    tpr = rate(at_least(calibration.found, np.nextafter(bar.scores[-bar.claim.k], np.inf)), m).low
+    return {prior: prior * tpr / (prior * tpr + (1 - prior) * fpr) for prior in PRIORS}
 
 
 def uncalibrated(reason: str) -> Verdict:

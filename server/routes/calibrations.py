@@ -45,10 +45,9 @@ async def create(body: CalibrationRequest, service: Shared) -> CalibrationJob:
         _texts(body.nonmembers), _texts(body.members), _texts(body.tuning), _texts(body.tuning_members),
         basis="split" if body.random_split else "post-hoc",
     )  # fmt: skip
-    reference = service.in_turns(model.reference) if model.reference else None
-    probe = Probe(service.in_turns(model.target), reference, prefixes=model.setup.prefixes)
 
     def work(progress: Progress) -> str:
+        probe = Probe.of(service.setup_in_turns(model))
         third = service.in_turns(placebo) if placebo else None
         found = calibrate(probe, known, body.name, body.seed, progress, third)
         save(found, service.settings.calibrations)

@@ -80,6 +80,7 @@ def test_everything_comes_back(make: Make, tmp_path: Path) -> None:
         gates={"blind": "untestable"}, findings={"blind": "few"}, created="2020-01-01", notes=("a", "b"),
         bags=bag_all(["one two", "", "three"]),
         strata=(Stratum("topic", np.array([1.0, 2.0]), np.zeros(BUCKETS), -1.5),), members=np.array([]),
+        found=np.array([-1.0, 2.5]),
     )  # fmt: skip
     found = load(save(calibration, tmp_path))
     assert same(found, calibration)

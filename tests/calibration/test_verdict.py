@@ -189,3 +189,12 @@ def test_a_frozen_claim_decides_not_the_calibration_s_size(make: Make) -> None:
     gates = Gates(dict.fromkeys(GATES, "pass"), {})
     bar = replace(bars(calibration)[0], claim=stricter)
     assert decide(calibration, [bar], 998.5, 998.5, gates).call == INCONCLUSIVE
+
+
+def test_a_member_comes_with_what_such_an_answer_is_worth_at_three_priors(make: Make) -> None:
+    """k = 5 of 1,000 at 1%: the threshold is 995. 80 of 100 members exceed it: TPR .8, at least .7082 with 95%."""
+    found = np.sort(np.append(np.full(20, 995.0), np.full(80, 996.0)))
+    verdict = judged(make(found=found), 998.5)
+    low = 0.70816
+    assert verdict.ppv == pytest.approx({p: p * low / (p * low + (1 - p) * 0.01) for p in (0.5, 0.1, 0.01)}, rel=1e-4)
+    assert judged(make(found=found), 950.0).ppv == {} and judged(make(), 998.5).ppv == {}

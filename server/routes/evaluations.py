@@ -1,0 +1,109 @@
+"""/v1/evaluations: labelled texts in, every score's figures out; kept as long as the service runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import HTMLResponse
+
+from probe.audit.evaluate import Evaluation, evaluate
+from probe.audit.files import as_dict
+from probe.audit.labelled import Entry, distinct
+from probe.audit.plots import plots
+from probe.audit.report import html
+from probe.errors import InputError
+from probe.measure import Progress
+from probe.pipeline import Probe
+from probe.scores import choose
+from probe.types import Text
+from server.jobs import Job
+from server.schemas import AnyText, Deleted, ErrorResponse, EvaluationJob, EvaluationList, EvaluationRequest
+from server.schemas import Entry as Given
+from server.schemas import Progress as Done
+from server.service import Service, service_of
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What a job leaves: the figures, and the page that shows them."""
+
+    figures: Evaluation
+    page: str
+
+
+KIND = "evaluation"
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorResponse} for status in (400, 404, 409, 413, 422, 429)
+}
+router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], responses=_ERRORS)
+Shared = Annotated[Service, Depends(service_of)]
+
+
+@router.post("", status_code=202)
+async def create(body: EvaluationRequest, service: Shared) -> EvaluationJob:
+    """Measures in the background how well the scores tell members from non-members; poll it under its id."""
+    model = await service.probe(body.model, body.calibration)
+    chosen = None if body.scores is None else choose(body.scores)
+    labelled = distinct([*_entries(body.members, True), *_entries(body.nonmembers, False)])
+
+    def work(progress: Progress) -> Evaluated:
+        probe = Probe.of(service.setup_in_turns(model), model.calibration)
+        found = evaluate(probe, labelled, scores=chosen, seed=body.seed, progress=progress)
+        return Evaluated(found, html(found, plots(found)))  # drawn here: matplotlib takes one thread at a time
+
+    return _job(service.jobs.start(KIND, body.model, work))
+
+
+@router.get("")
+def index(service: Shared) -> EvaluationList:
+    """Lists the evaluations of this run of the service, without their figures."""
+    return EvaluationList(data=[_job(job, whole=False) for job in service.jobs.of_kind(KIND)])
+
+
+@router.get("/{name}")
+def show(name: str, service: Shared) -> EvaluationJob:
+    """The state of an evaluation, and its figures once it is completed."""
+    return _job(service.jobs.find(KIND, name))
+
+
+@router.get("/{name}/report", response_class=HTMLResponse)
+def report(name: str, service: Shared) -> HTMLResponse:
+    """One HTML page with tables and pictures, complete in itself."""
+    job = service.jobs.find(KIND, name)
+    if not isinstance(job.result, Evaluated):
+        raise InputError(f"The evaluation is {job.status}; its report is there when it is completed.", "id")
+    return HTMLResponse(job.result.page)
+
+
+@router.post("/{name}/cancel")
+def cancel(name: str, service: Shared) -> EvaluationJob:
+    """Ends an evaluation."""
+    job = service.jobs.find(KIND, name)
+    service.jobs.cancel(job)
+    return _job(job)
+
+
+@router.delete("/{name}")
+def remove(name: str, service: Shared) -> Deleted:
+    """Forgets an evaluation; one that is running is ended."""
+    service.jobs.forget(service.jobs.find(KIND, name))
+    return Deleted(id=name, object=KIND)
+
+
+def _entries(texts: Sequence[AnyText | Given], member: bool) -> list[Entry]:
+    named = "members" if member else "nonmembers"
+    return [
+        Entry(Text(one) if isinstance(one, str) else Text(one.text, one.id), member, f"{named}[{number}]")
+        for number, one in enumerate(texts)
+    ]
+
+
+def _job(job: Job, whole: bool = True) -> EvaluationJob:
+    found = as_dict(job.result.figures) if whole and isinstance(job.result, Evaluated) else None
+    return EvaluationJob(
+        id=job.id, model=job.name, status=job.status, created=job.created, error=job.error, evaluation=found,
+        progress=Done(done=job.done, total=job.total),
+    )  # fmt: skip

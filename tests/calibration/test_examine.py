@@ -1,0 +1,63 @@
+"""The placebo: a third model that saw neither group must not tell them apart by the same score."""
+
+from __future__ import annotations
+
+import pytest
+
+from probe import Known, calibrate
+from probe.audit.metrics import Figure
+from probe.calibration.examine import placebo_gate
+from probe.demo.locate import find, marks
+from probe.errors import CalibrationError
+from probe.models.local import LocalEngine
+from probe.pipeline import Probe
+from tests.tiny import ASSETS
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "gate"),
+    [
+        (0.44, 0.50, 0.56, "pass"),
+        (0.43, 0.50, 0.57, "pass"),
+        (0.51, 0.54, 0.57, "pass"),  # told apart for certain, but too little to matter
+        (0.42, 0.50, 0.56, "untestable"),
+        (0.40, 0.50, 0.60, "untestable"),
+        (0.52, 0.56, 0.60, "fail"),
+        (0.30, 0.36, 0.42, "fail"),
+    ],
+)
+def test_the_band(low: float, value: float, high: float, gate: str) -> None:
+    assert placebo_gate(Figure(value, low, high))[0] == gate
+
+
+@pytest.fixture(scope="module")
+def known() -> Known:
+    found: dict[str, list[str]] = {"member": [], "nonmember": []}
+    for entry, text in find(marks()[::3]).items():
+        if entry.role in found and entry.split == "test":
+            found[entry.role].append(text)
+    return Known(found["nonmember"], members=found["member"], basis="split")
+
+
+def test_the_sibling_is_a_placebo_and_another_target_would_not_pass(demo: Probe, known: Known) -> None:
+    sibling = LocalEngine.open(str(ASSETS / "sibling"))
+    found = calibrate(Probe(demo.target, demo.reference), known, "tested", placebo=sibling)
+    assert found.gates["blind"] in ("pass", "untestable") and found.gates["placebo"] in ("pass", "untestable")
+    assert "a model that saw none of the texts tells them apart with AUC 0." in found.findings["placebo"]
+    # the target in the placebo's place: it saw the members
+    swapped = calibrate(Probe(sibling, demo.reference), known, "swapped", placebo=demo.target)
+    assert swapped.gates["placebo"] == "fail"
+    text = (
+        "Nothing of this sentence is known to any of these models, and yet it is as long as those that calibrate them."
+    )
+    (judged,) = Probe(sibling, demo.reference, swapped)(text)
+    assert (
+        judged.verdict and judged.verdict.evidence == "D" and judged.verdict.call.value not in ("member", "not_member")
+    )
+    assert judged.verdict.gates["placebo"] == "fail"
+
+
+def test_target_and_reference_are_no_placebos(demo: Probe, known: Known) -> None:
+    for engine in (demo.target, demo.reference):
+        with pytest.raises(CalibrationError, match="target or the reference itself"):
+            calibrate(Probe(demo.target, demo.reference), known, "none", placebo=engine)
