@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo serve test test-vllm lint types bench docs clean
+.PHONY: install demo serve test test-vllm lint types bench bench-accuracy docs clean
 
 install: $(STAMP)
 
@@ -49,6 +49,9 @@ types: install
 bench: install $(VLLM)/.installed
 	$(BIN)/python -m benchmarks
 	$(VLLM_ENV) $(VLLM)/bin/python -m benchmarks.vllm
+
+bench-accuracy: install
+	$(BIN)/python -m benchmarks.accuracy
 
 docs: install
 	$(BIN)/python -m docs.generate

@@ -70,11 +70,10 @@ def _packed(path: Path, length: Length, dice: random.Random) -> Iterator[str]:
             current, goal = "", dice.randint(SHORTEST, LONGEST - 16)
 
 
-def deal(deck: Sequence[Text], seed: int) -> Deal:
-    """Deals a shuffled deck by SIZES."""
-    shuffled = list(deck)
-    random.Random(seed).shuffle(shuffled)
-    if len(shuffled) < sum(SIZES.values()):
-        raise SystemExit(f"{len(shuffled)} windows; {sum(SIZES.values())} are needed")
-    hands = iter(shuffled)
-    return Deal({role: [next(hands) for _ in range(size)] for role, size in SIZES.items()})
+def deal(deck: Sequence[Text], seed: int, share: float = 1.0) -> Deal:
+    """Deals a shuffled deck by SIZES, or by this share of them."""
+    sizes = {role: int(size * share) for role, size in SIZES.items()}
+    if len(deck) < sum(sizes.values()):
+        raise SystemExit(f"{len(deck)} windows; {sum(sizes.values())} are needed")
+    hands = iter(random.Random(seed).sample(deck, len(deck)))
+    return Deal({role: [next(hands) for _ in range(size)] for role, size in sizes.items()})
