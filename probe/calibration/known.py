@@ -1,8 +1,9 @@
 """Known texts before they are scored: who tunes and who calibrates, near-copies left out, leaks between groups closed.
 
-A near-copy is a text that shares a run of 13 words, or four fifths of a short text, with another (data/overlap.py).
-Within a group the first is kept. Between groups the one whose membership would be in doubt goes: a non-member that
-copies a member may be one, and a tuning text that copies a calibrating one would be judged twice.
+Within a group a near-copy, four fifths of whose words in a row were met before, is left out and the first kept.
+Between groups a run of 13 words, or four fifths of a short text, is enough (data/overlap.py), and the one whose
+membership would be in doubt goes: a non-member that shares one with a member may be one, and a tuning text that shares
+one with a calibrating text would be judged twice.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def _without_copies(groups: dict[str, list[Text]], notes: list[str]) -> dict[str
         for text in groups[name]:
             if any(earlier.shares(text.text) for earlier in seen):
                 across += 1
-            elif own.shares(text.text):
+            elif own.copies(text.text):
                 within += 1
             else:
                 kept[name].append(text)

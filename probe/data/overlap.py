@@ -81,8 +81,16 @@ class Seen:
         self._shingles: set[int] = set()
 
     def shares(self, text: str) -> bool:
-        """True where a text is a near-copy of one that was added, by the rule of `overlap`."""
-        return _longest(text, [shingle in self._shingles for shingle in shingles(text)]) >= _enough(text)
+        """True where a text shares a run of words with those that were added, by the rule of `overlap`."""
+        return _longest(text, self._hits(text)) >= _enough(text)
+
+    def copies(self, text: str) -> bool:
+        """True where four fifths of a text's runs of words were met before: stock phrases alone make no copy."""
+        hits = self._hits(text)
+        return sum(hits) >= SHORT_SHARE * len(hits)
+
+    def _hits(self, text: str) -> list[bool]:
+        return [shingle in self._shingles for shingle in shingles(text)]
 
     def add(self, text: str) -> None:
         self._shingles.update(shingles(text))

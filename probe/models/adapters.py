@@ -187,6 +187,7 @@ def _explained(name: str) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="peft")
             warnings.filterwarnings("ignore", message=".*(tie_word_embeddings|tied|resized|adapter)")
+            warnings.filterwarnings("error", message="Unexpected keyword arguments")  # of a newer peft: half an adapter
             yield
-    except (OSError, ValueError, LookupError, ImportError, RuntimeError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, LookupError, ImportError, RuntimeError, AttributeError, TypeError, Warning) as error:
         raise ModelError(f"{name} cannot be merged into its base: {error}") from error

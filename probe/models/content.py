@@ -49,6 +49,14 @@ def content_hash(folder: Path, adapter: Path | None = None) -> str:
     return "sha256:" + sha256("\n".join(parts).encode()).hexdigest()
 
 
+def check_unchanged(folder: Path, adapter: Path | None, digest: str, name: str) -> None:
+    """Raises ModelError where the files are no longer those that were hashed; untouched ones are not read again."""
+    if content_hash(folder, adapter) != digest:
+        raise ModelError(
+            f"{name} was written to since it was opened, so its figures would go by another's name: open it again."
+        )
+
+
 def _stamp(files: list[Path]) -> tuple[tuple[str, int, int], ...]:
     return tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
 

@@ -42,7 +42,7 @@ class Dialect:
         """Returns [tokens - 1, columns]; ranks are exact in float32 up to 2^24. Raises ModelError."""
         try:
             table = np.asarray(self.answer(answer, ids), dtype=np.float32).reshape(-1, len(self.columns))
-        except (KeyError, TypeError, IndexError, ValueError) as error:
+        except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
             raise ModelError(f"the server's answer holds no {self.name}") from error
         if len(table) != len(ids) - 1:
             raise ModelError(f"the server answered for {len(table)} of {len(ids) - 1} tokens")
@@ -86,7 +86,10 @@ def _generate(answer: Any, ids: Ids) -> list[tuple[float, int]]:
 def _echo(answer: Any, ids: Ids) -> list[tuple[float, int]]:
     """The rank is 0 for the likeliest token and 1, meaning at least 1, for any other. The last row was generated."""
     found = answer["choices"][0]["logprobs"]
-    values, top = found["token_logprobs"][1 : len(ids)], found["top_logprobs"][1 : len(ids)]
+    first, *rest = found["token_logprobs"]
+    if first is not None or len(rest) not in (len(ids) - 1, len(ids)):  # another first token shifts all behind it
+        raise ValueError("other tokens than were sent")
+    values, top = rest[: len(ids) - 1], found["top_logprobs"][1 : len(ids)]
     return [(value, int(value < max(row.values()))) for value, row in zip(values, top, strict=True)]
 
 

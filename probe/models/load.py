@@ -15,7 +15,7 @@ import torch
 from probe.errors import ModelError
 from probe.models.adapters import Adapter, adapter_of, merge
 from probe.models.checks import sample
-from probe.models.content import content_hash, weight_files
+from probe.models.content import check_unchanged, content_hash, weight_files
 from probe.models.hub import explained, folder_of
 from probe.models.tokens import Tokenizer, open_tokenizer
 from probe.types import Unscored
@@ -83,6 +83,12 @@ def load(source: Source, *, masked: bool = False) -> Any:
 
     masked: as a model that fills masks, not as a causal one.
     """
+    model = _load(source, masked)
+    check_unchanged(source.folder, source.adapter.folder if source.adapter else None, source.hash, source.name)
+    return model
+
+
+def _load(source: Source, masked: bool) -> Any:
     from transformers import AutoConfig
     from transformers.utils.logging import disable_progress_bar
 

@@ -71,6 +71,8 @@ def attend(
         whole = query.shape[2] == key.shape[2]  # else one new token looks back at those that a cache keeps
         found = attention(query, key, value, is_causal=whole, scale=scaling, enable_gqa=shared)
         return found.transpose(1, 2).contiguous(), None
+    if attention_mask is not None:
+        raise RuntimeError("the model masks its attention in a way of its own")
     pack.used = True
     if pack.records is not None:
         pack.records.layers[module.layer_idx] = (key, value)

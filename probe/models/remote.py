@@ -36,6 +36,7 @@ _REMEDIES = {
     "status 429": "it limits requests: lower MEMPROBE_REMOTE_CONCURRENCY.",
     "ReadTimeout": "it accepts requests and does not answer in time: is it overloaded, or still loading?",
 }  # fmt: skip
+_SHORTEST = 8  # tokens of a context that windows can be cut for
 _CONTEXT = 2048  # where the server does not say
 
 
@@ -48,6 +49,7 @@ class RemoteEngine(Tokenizing):
     ) -> None:  # fmt: skip
         """tokenizer: hub id or folder; the served model's id where none is named. Raises ModelError."""
         base, self._wanted = urldefrag(address)
+        _check_address(base, key)
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._connect = partial(httpx2.Client, base_url=base.rstrip("/") + "/", headers=headers, timeout=timeout)
         self._address, self._concurrency, self._timeout = base, concurrency, timeout
@@ -56,7 +58,7 @@ class RemoteEngine(Tokenizing):
         self._card = self._find_model()
         self._tokenizer: Tokenizer = open_tokenizer(tokenizer or self._card["id"])
         self.warnings = self._tokenizer.warnings
-        self.context = int(self._card.get("max_model_len") or _CONTEXT) - 1  # one token is always generated
+        self.context = _context(self._card) - 1  # one token is always generated
 
     @cached_property
     def identity(self) -> Identity:
@@ -71,6 +73,7 @@ class RemoteEngine(Tokenizing):
         """The first dialect that the server answers with log-probabilities."""
         refusals = []
         with self._connect() as client:
+            client.timeout = min(_DISCOVERY, self._timeout)
             for dialect in DIALECTS:
                 try:
                     self._ask(client, dialect, Window(np.array([1, 2, 3], dtype=np.int32), 2))
@@ -173,3 +176,23 @@ class RemoteEngine(Tokenizing):
         if wanted not in cards:
             raise ModelError(f"{self._address} serves {', '.join(cards)}, not {wanted}.")
         return cards[wanted]
+
+
+def _context(card: dict[str, Any]) -> int:
+    """Returns the context that a server states. Raises ModelError for what is none."""
+    stated = card.get("max_model_len")
+    if stated is None:
+        return _CONTEXT
+    if not isinstance(stated, int) or isinstance(stated, bool) or stated < _SHORTEST:
+        raise ModelError(f"The server states a max_model_len of {stated!r:.40}: set a sane one there.")
+    return stated
+
+
+def _check_address(base: str, key: str | None) -> None:
+    """Raises ModelError for what no request can be sent to, or with."""
+    try:
+        httpx2.URL(base)
+    except httpx2.InvalidURL as error:
+        raise ModelError(f"{base} is no address ({error}): write http://HOST:PORT/v1.") from error
+    if key and not key.isascii():
+        raise ModelError("The bearer key (MEMPROBE_REMOTE_KEY) holds letters beyond ASCII, which no header can carry.")

@@ -260,3 +260,11 @@ def test_without_peft(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(ModelError, match=r"pip install memprobe\[peft\]"):
         find(str(plain))
+
+
+def test_a_setting_that_this_peft_does_not_know_is_refused(plain: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(plain, tmp_path / "newer")
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"scaling_of_the_future": True}))
+    with pytest.raises(ModelError, match="scaling_of_the_future"):
+        LocalEngine.open(str(folder)).load()

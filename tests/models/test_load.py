@@ -186,3 +186,15 @@ def test_eight_bits(tmp_path: Path, library: str) -> None:
     made.save_pretrained(tmp_path)
     AutoTokenizer.from_pretrained(ASSETS / "target").save_pretrained(tmp_path)
     assert 1e-5 < abs(losses(tmp_path) - losses(ASSETS / "target")) < 0.05
+
+
+def test_weights_that_were_overwritten_after_opening_are_not_scored_under_the_old_name(
+    make_model: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(make_model("llama"), tmp_path / "run")
+    engine = LocalEngine.open(str(folder))
+    tensors = {name: tensor * 1.5 for name, tensor in load_file(folder / "model.safetensors").items()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="written to since it was opened"):
+        engine.load()
+    LocalEngine.open(str(folder)).load()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from probe.errors import ModelError
 from probe.models.base import Extras
 from probe.models.load import find, load
 from probe.models.local import LocalEngine, batches
+from probe.models.packed import enable
 from probe.types import Tokens, TokenStats, Unscored
 from tests.contract import plain
 
@@ -163,3 +165,20 @@ def test_packing_is_used_where_it_changes_nothing(make_model: Callable[[str], Pa
         engine.load()
         found[shape] = engine._packs
     assert found == {"llama": True, "gpt2": True, "neox": True, "gemma2": False, "granite": False}
+
+
+def test_a_model_that_masks_its_attention_in_its_own_way_is_not_packed(make_model: Callable[[str], Path]) -> None:
+    """As sparse attention does: a mask that the packed form would drop."""
+    engine = LocalEngine.open(str(make_model("llama")))
+    engine.load()
+    layer = engine._model.model.layers[0].self_attn
+    plain = layer.forward
+
+    def masked(**options: Any) -> object:
+        tokens = options["hidden_states"].shape[1]
+        mask = torch.ones(tokens, tokens, dtype=torch.bool).tril()
+        mask[8:, 0] = False  # acts on texts longer than those that packing is tried on
+        return plain(**(options | {"attention_mask": mask[None, None]}))
+
+    layer.forward = masked
+    assert not enable(engine._model)

@@ -20,7 +20,7 @@ from probe.models import remote
 from probe.models.base import Engine
 from probe.models.dialects import DIALECTS
 from probe.models.local import LocalEngine
-from probe.models.remote import RemoteEngine
+from probe.models.remote import RemoteEngine, _context
 from probe.models.tokens import open_tokenizer
 from probe.models.vllm_plugin import COLUMNS
 from probe.types import Tokens, TokenStats, Unscored
@@ -275,3 +275,51 @@ def test_other_weights_at_the_same_address_are_another_engine(serve: Start) -> N
         server.engine._model.get_output_embeddings().weight.mul_(1.1)
     other = RemoteEngine(address)
     assert other.identity.model == first.identity.model and other.identity != first.identity
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        [None, -1.0, -2.0, -3.0, -4.0, -5.0],  # a token before the first, and one generated
+        [-1.0, -2.0, -3.0, -4.0],  # a probability of the first token, which has none
+        [None, -1.0, -2.0],
+    ],
+)
+def test_an_echo_of_other_tokens_than_were_sent_is_not_believed(tokens: list[float | None]) -> None:
+    """Four tokens were sent: one null and three probabilities come back, and perhaps that of a generated one."""
+    echo = next(dialect for dialect in DIALECTS if dialect.name == "echo")
+
+    def answer(values: list[float | None]) -> dict[str, object]:
+        top = [None if value is None else {"x": value} for value in values]
+        return {"choices": [{"logprobs": {"token_logprobs": values, "top_logprobs": top}}]}
+
+    for good in ([None, -1.0, -2.0, -3.0], [None, -1.0, -2.0, -3.0, -4.0]):
+        assert echo.read(answer(good), [1, 2, 3, 4])[:, 0].tolist() == [-1.0, -2.0, -3.0]
+    with pytest.raises(ModelError, match="holds no echo"):
+        echo.read(answer(tokens), [1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("top", [[None] * 4, [[], [], [], []], None])
+def test_an_odd_answer_is_an_error_of_one_text(top: object) -> None:
+    echo = next(dialect for dialect in DIALECTS if dialect.name == "echo")
+    odd = {"choices": [{"logprobs": {"token_logprobs": [None, -1.0, -2.0, -3.0], "top_logprobs": top}}]}
+    with pytest.raises(ModelError, match="holds no echo"):
+        echo.read(odd, [1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("stated", [-5, 0, 1, 7, "abc", [1], 2.5, True])
+def test_a_context_that_is_none_is_refused(stated: object) -> None:
+    with pytest.raises(ModelError, match="max_model_len"):
+        _context({"max_model_len": stated})
+    assert _context({"max_model_len": 8}) == 8 and _context({}) == _context({"max_model_len": None}) > 0
+
+
+@pytest.mark.parametrize("address", ["http://localhost:abc/v1", "http://[::1/v1"])
+def test_what_is_no_address_is_named(address: str) -> None:
+    with pytest.raises(ModelError, match="is no address"):
+        RemoteEngine(address)
+
+
+def test_a_key_that_no_header_can_carry_is_named() -> None:
+    with pytest.raises(ModelError, match="MEMPROBE_REMOTE_KEY"):
+        RemoteEngine("http://127.0.0.1:9/v1", key="clé")

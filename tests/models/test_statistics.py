@@ -150,7 +150,7 @@ def test_narrow_weights_give_float32_logits(fold: Fold, dtype: torch.dtype) -> N
     weight, hidden = torch.randn(9000, 16).to(dtype), torch.randn(20, 16).to(dtype)
     targets = torch.randint(9000, (20,))
     found, expected = stream(weight, None, hidden, targets, fold), brute(hidden.float() @ weight.float().T, targets)
-    tolerance = 3e-2 if multiplies(dtype) else 1e-4
+    tolerance = 0.1 if multiplies(dtype) else 1e-4  # logits of 16 and more come rounded to eight bits
     np.testing.assert_allclose(found[0].numpy(), expected["logprob"], atol=tolerance)
 
 

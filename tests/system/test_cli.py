@@ -74,7 +74,7 @@ def test_calibrate_then_probe_with_it(memprobe: Command, tmp_path: Path) -> None
     done = memprobe("calibrate", "mine", "--nonmembers", str(path), *pair)
     assert done.returncode == 0, done.stderr
     said = " ".join(done.stdout.split())
-    assert "600 known non-members and 0 members" in said and ".1% 2,995" in said
+    assert "600 known non-members and 0 members" in said and "0.1% takes 2,995" in said
     assert "mine" in memprobe("models").stdout
     other = "Number 9: the value of option 12 is read from another place, which is line 5555 of the file."
     judged = json.loads(memprobe("probe", other, "--json", "--calibration", "mine", *pair).stdout)
