@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from probe.errors import ModelError
+from probe.errors import MemprobeError, ModelError
 
 _FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]  # never pickled weights, never code
 
@@ -31,5 +31,7 @@ def explained(name: str) -> Iterator[None]:
     """Turns what transformers raises into one error that names the model."""
     try:
         yield
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, AssertionError) as error:
+    except MemprobeError:
+        raise
+    except Exception as error:  # tokenizers raises no kind of its own for a damaged file, transformers a dozen
         raise ModelError(f"{name} cannot be loaded as a causal language model: {error}") from error

@@ -114,16 +114,16 @@ def _read(source: Source, dtype: Any, masked: bool = False) -> Any:
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
-    try:
-        with explained(source.name):
-            # Any: their annotations know no loading report
-            loader: Any = AutoModelForMaskedLM if masked else AutoModelForCausalLM
+    with explained(source.name):
+        # Any: their annotations know no loading report
+        loader: Any = AutoModelForMaskedLM if masked else AutoModelForCausalLM
+        try:
             model, report = loader.from_pretrained(
                 source.folder, dtype=dtype, device_map=source.device_map, use_safetensors=True,
                 trust_remote_code=False, output_loading_info=True,
             )  # fmt: skip
-    except SafetensorError as error:
-        raise ModelError(f"{source.name} has damaged weights ({error}): download or save them again.") from error
+        except SafetensorError as error:
+            raise ModelError(f"{source.name} has damaged weights ({error}): download or save them again.") from error
     if missing := sorted(report["missing_keys"]):  # transformers fills them with random numbers
         raise ModelError(
             f"{source.name} is incomplete: its files lack {len(missing)} of the model's tensors, {missing[0]} first. "

@@ -7,6 +7,7 @@ here, by the model's own tokenizer, and sent as ids; a server that cuts text int
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,7 @@ _REMEDIES = {
     "status 429": "it limits requests: lower MEMPROBE_REMOTE_CONCURRENCY.",
     "ReadTimeout": "it accepts requests and does not answer in time: is it overloaded, or still loading?",
 }  # fmt: skip
+DRIPPING = 2  # time-outs that one answer may take in all
 _SHORTEST = 8  # tokens of a context that windows can be cut for
 _CONTEXT = 2048  # where the server does not say
 
@@ -150,19 +152,29 @@ class RemoteEngine(Tokenizing):
             if attempt:
                 time.sleep(_BACKOFF * 2 ** (attempt - 1))
             try:
-                answer = client.request(method, address, json=body)
+                status, content = self._read(client, method, address, body)
             except httpx2.RequestError as error:
                 reason = type(error).__name__
                 continue
-            reason = f"status {answer.status_code}"
-            if answer.status_code < 400:
+            reason = f"status {status}"
+            if status < 400:
                 try:
-                    return answer.json()
+                    return json.loads(content)
                 except ValueError:
                     reason = "its answer is no JSON"
-            if answer.status_code not in AGAIN:
+            if status not in AGAIN:
                 break
         raise ModelError(f"the server at {self._address} failed: {reason}; {_REMEDIES.get(reason, _REMEDY)}")
+
+    def _read(self, client: httpx2.Client, method: str, address: str, body: Any) -> tuple[int, bytes]:
+        """Returns status and content. The client's time-out is of each read: a server that drips would never end."""
+        begin, parts = time.monotonic(), []
+        with client.stream(method, address, json=body) as answer:
+            for part in answer.iter_bytes():
+                parts.append(part)
+                if time.monotonic() - begin > DRIPPING * self._timeout:
+                    raise httpx2.ReadTimeout("the answer does not end", request=answer.request)
+            return answer.status_code, b"".join(parts)
 
     def _find_model(self) -> dict[str, Any]:
         with self._connect() as client:

@@ -198,3 +198,10 @@ def test_weights_that_were_overwritten_after_opening_are_not_scored_under_the_ol
     with pytest.raises(ModelError, match="written to since it was opened"):
         engine.load()
     LocalEngine.open(str(folder)).load()
+
+
+def test_a_damaged_tokenizer_is_an_error_of_ours(make_model: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(make_model("llama"), tmp_path / "damaged")
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        LocalEngine.open(str(folder))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -323,3 +325,31 @@ def test_what_is_no_address_is_named(address: str) -> None:
 def test_a_key_that_no_header_can_carry_is_named() -> None:
     with pytest.raises(ModelError, match="MEMPROBE_REMOTE_KEY"):
         RemoteEngine("http://127.0.0.1:9/v1", key="clé")
+
+
+def test_a_server_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One byte every tenth of a second never meets a time-out of reads."""
+
+    class Dripping(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            for _ in range(600):
+                try:
+                    self.wfile.write(b" ")
+                    self.wfile.flush()
+                except OSError:
+                    return
+                time.sleep(0.1)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Keeps quiet."""
+
+    monkeypatch.setattr(remote, "TRIES", 1)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            with pytest.raises(ModelError, match="ReadTimeout"):
+                RemoteEngine(f"http://127.0.0.1:{server.server_port}/v1", timeout=0.5)
+        finally:
+            server.shutdown()
