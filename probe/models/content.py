@@ -52,9 +52,7 @@ def content_hash(folder: Path, adapter: Path | None = None) -> str:
 def check_unchanged(folder: Path, adapter: Path | None, digest: str, name: str) -> None:
     """Raises ModelError where the files are no longer those that were hashed; untouched ones are not read again."""
     if content_hash(folder, adapter) != digest:
-        raise ModelError(
-            f"{name} was written to since it was opened, so its figures would go by another's name: open it again."
-        )
+        raise ModelError(f"{name} was written to since it was opened, and is another model now: open it again.")
 
 
 def _stamp(files: list[Path]) -> tuple[tuple[str, int, int], ...]:

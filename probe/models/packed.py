@@ -113,6 +113,8 @@ def enable(model: Any) -> bool:
     config = model.config.get_text_config()
     if getattr(config, "sliding_window", None) or batch_decides(config) or not hasattr(config, "_attn_implementation"):
         return False
+    if set(getattr(config, "layer_types", None) or ()) - {"full_attention"}:
+        return False  # sparse or chunked attention acts on texts longer than those that are tried below
     before = config._attn_implementation
     rows = _samples(model, (5, 5, 8))
     apart = torch.cat([_alone(model, row) for row in rows])

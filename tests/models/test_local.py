@@ -167,6 +167,16 @@ def test_packing_is_used_where_it_changes_nothing(make_model: Callable[[str], Pa
     assert found == {"llama": True, "gpt2": True, "neox": True, "gemma2": False, "granite": False}
 
 
+def test_layers_that_do_not_attend_to_everything_are_not_packed(make_model: Callable[[str], Path]) -> None:
+    """Their masks may act only on texts longer than those that packing is tried on (MiniMax's sparse layers)."""
+    engine = LocalEngine.open(str(make_model("llama")))
+    engine.load()
+    engine._model.config.layer_types = ["full_attention", "full_attention"]
+    assert enable(engine._model)
+    engine._model.config.layer_types = ["full_attention", "minimax_m3_sparse"]
+    assert not enable(engine._model)
+
+
 def test_a_model_that_masks_its_attention_in_its_own_way_is_not_packed(make_model: Callable[[str], Path]) -> None:
     """As sparse attention does: a mask that the packed form would drop."""
     engine = LocalEngine.open(str(make_model("llama")))
