@@ -280,3 +280,8 @@ class ErrorResponse(BaseModel):
     """Every answer that is not a success."""
 
     error: ErrorBody
+
+
+def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Returns what a route documents of its answers that are no success."""
+    return {status: {"model": ErrorResponse} for status in statuses}

@@ -17,9 +17,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from probe.models.around import Around
 from probe.models.base import NO_EXTRAS, Engine, Extras, Identity
 from probe.models.writing import Prompt, write
 from probe.types import Tokens, TokenStats, Unscored
@@ -110,36 +112,12 @@ class Cache:
             return self._database.execute(oldest, (max(1, count // 10),)).rowcount > 0
 
 
-class CachedEngine:
+class CachedEngine(Around):
     """An engine that asks the cache first. Only texts that it does not hold reach the model."""
 
     def __init__(self, engine: Engine, cache: Cache) -> None:
-        self._engine, self._cache = engine, cache
-
-    @property
-    def identity(self) -> Identity:
-        return self._engine.identity
-
-    @property
-    def context(self) -> int:
-        return self._engine.context
-
-    @property
-    def vocabulary(self) -> int:
-        return self._engine.vocabulary
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        return self._engine.warnings
-
-    def load(self) -> None:
-        self._engine.load()
-
-    def tokenize(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
-        return self._engine.tokenize(texts)
-
-    def same_tokenizer(self, other: Engine) -> bool:
-        return self._engine.same_tokenizer(other._engine if isinstance(other, CachedEngine) else other)
+        super().__init__(engine)
+        self._cache = cache
 
     def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
         """Nothing of it is kept: what the cache stores holds no text."""
@@ -191,10 +169,11 @@ def _unpack(tokens: Tokens, windows: int, value: bytes) -> TokenStats | None:
     names = [name for bit, name in enumerate(_COLUMNS) if present >> bit & 1]
     words = np.frombuffer(value, np.float32, offset=8)
     width = (len(words) // n - len(names) + 1) if "top" in names else 1
-    columns, begin = {}, 0
+    columns: dict[str, Any] = {}
+    begin = 0
     for name in names:
         size = n * (width if name == "top" else 1)
         part = words[begin : begin + size]
         columns[name] = part.view(np.int32) if name == "rank" else part.reshape(n, width) if name == "top" else part
         begin += size
-    return TokenStats(tokens=tokens, windows=windows, **columns)  # type: ignore[arg-type]
+    return TokenStats(tokens=tokens, windows=windows, **columns)

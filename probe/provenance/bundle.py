@@ -41,7 +41,7 @@ _KEY = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 ._-]{0,127}")
 # whatever zipfile raises on a truncated, corrupt or hostile file
 _BROKEN = (
-    zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError, OverflowError, struct.error,
+    zipfile.BadZipFile, ValueError, OSError, EOFError, RuntimeError, OverflowError, struct.error,
 )  # fmt: skip
 _DISTRUST = "do not rely on it, and ask its maker for another."
 Files = dict[str, bytes]
@@ -137,16 +137,7 @@ def unpack(data: bytes) -> Files:
             if sum(entry.file_size for entry in entries) > len(data):
                 raise Tampered(f"The bundle claims to hold more than its own bytes: {_DISTRUST}")
             files = {entry.filename: found.read(entry) for entry in entries}
-    # whatever zipfile raises on a truncated, corrupt or hostile file
-    except (
-        zipfile.BadZipFile,
-        ValueError,
-        OSError,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        OverflowError,
-    ) as error:
+    except _BROKEN as error:
         raise Tampered(f"The bundle is damaged ({error}): {_DISTRUST}") from error
     if pack(files) != data:
         raise Tampered(f"The bundle holds bytes that belong to none of its files: {_DISTRUST}")

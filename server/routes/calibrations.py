@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Response
 
@@ -22,15 +22,14 @@ from server.schemas import (
     CalibrationList,
     CalibrationRequest,
     Deleted,
-    ErrorResponse,
     KnownTexts,
+    failures,
 )  # fmt: skip
 from server.schemas import Progress as Done
 from server.service import Service, service_of
 
 KIND = "calibration"
-_ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorResponse} for status in (400, 404, 413, 422, 429)}
-router = APIRouter(prefix="/v1/calibrations", tags=["calibrations"], responses=_ERRORS)
+router = APIRouter(prefix="/v1/calibrations", tags=["calibrations"], responses=failures(400, 404, 413, 422, 429))
 Shared = Annotated[Service, Depends(service_of)]
 Card = CalibrationCard | CalibrationJob
 

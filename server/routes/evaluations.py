@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
@@ -20,7 +20,7 @@ from probe.pipeline import Probe
 from probe.scores import choose
 from probe.types import Text
 from server.jobs import Job
-from server.schemas import AnyText, Deleted, ErrorResponse, EvaluationJob, EvaluationList, EvaluationRequest
+from server.schemas import AnyText, Deleted, EvaluationJob, EvaluationList, EvaluationRequest, failures
 from server.schemas import Entry as Given
 from server.schemas import Progress as Done
 from server.service import Service, service_of
@@ -35,10 +35,7 @@ class Evaluated:
 
 
 KIND = "evaluation"
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorResponse} for status in (400, 404, 409, 413, 422, 429)
-}
-router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], responses=_ERRORS)
+router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], responses=failures(400, 404, 409, 413, 422, 429))
 Shared = Annotated[Service, Depends(service_of)]
 
 

@@ -12,14 +12,14 @@ from probe.prepare import Options
 from probe.response import fingerprint_dict, result_dict
 from probe.scores import choose
 from probe.types import Text
-from server.schemas import ErrorResponse, ProbeRequest, ProbeResponse
+from server.schemas import ProbeRequest, ProbeResponse, failures
 from server.service import Service, service_of
 
 router = APIRouter()
-_ERRORS = {status: {"model": ErrorResponse} for status in (400, 404, 409, 413, 422, 429, 500)}
+_ERRORS = failures(400, 404, 409, 413, 422, 429, 500)
 
 
-@router.post("/v1/probe", response_model=ProbeResponse, responses=_ERRORS, tags=["probe"])  # type: ignore[arg-type]
+@router.post("/v1/probe", response_model=ProbeResponse, responses=_ERRORS, tags=["probe"])
 async def probe(body: ProbeRequest, service: Annotated[Service, Depends(service_of)]) -> dict[str, object]:
     """Judges each text; one that cannot be scored is a result with an error, and the others stand."""
     texts = _texts(body)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 
-from probe.calibration.learn import FEWEST, KINDS, _trees, learn
+from probe.calibration.learn import FEWEST, KINDS, Learned, _trees, learn
 from probe.scores.combination import Vector
 from probe.scores.features import NAMES
 
@@ -30,11 +30,13 @@ def test_trees_are_scikit_learns() -> None:
 
 
 @pytest.fixture(scope="module")
-def learned():  # type: ignore[no-untyped-def]
-    return learn(rows(300, 1.0, 0), rows(400, 0.0, 1), seed=0)
+def learned() -> Learned:
+    found = learn(rows(300, 1.0, 0), rows(400, 0.0, 1), seed=0)
+    assert found is not None
+    return found
 
 
-def test_it_tells_what_one_feature_tells_less_well(learned) -> None:  # type: ignore[no-untyped-def]
+def test_it_tells_what_one_feature_tells_less_well(learned: Learned) -> None:
     members, others = rows(500, 1.0, 2), rows(500, 0.0, 3)
     values = [np.array([learned.combination(row) for row in group]) for group in (members, others)]
     found = (values[0][:, None] > values[1]).mean()
@@ -43,7 +45,7 @@ def test_it_tells_what_one_feature_tells_less_well(learned) -> None:  # type: ig
     assert all(np.isfinite(group).all() for group in values)
 
 
-def test_its_own_texts_are_scored_like_strangers(learned) -> None:  # type: ignore[no-untyped-def]
+def test_its_own_texts_are_scored_like_strangers(learned: Learned) -> None:
     """The mean of its out-of-fold log-odds lies where that of fresh texts lies, not where a fit to them would."""
     assert len(learned.members) == 300 and len(learned.nonmembers) == 400
     fresh = np.mean([learned.combination(row) for row in rows(1000, 1.0, 4)])
@@ -51,7 +53,7 @@ def test_its_own_texts_are_scored_like_strangers(learned) -> None:  # type: igno
     assert abs(learned.members.mean() - fresh) < 0.25 < own - fresh or learned.combination.kind == "logistic"
 
 
-def test_the_kind_that_finds_most_members_is_kept(learned) -> None:  # type: ignore[no-untyped-def]
+def test_the_kind_that_finds_most_members_is_kept(learned: Learned) -> None:
     assert set(learned.power) == set(KINDS)
     assert learned.power[learned.combination.kind] == max(learned.power.values())
 
