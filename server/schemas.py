@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
+from server.jobs import Status
+
 EXAMPLE = "Return a new list containing all items from the iterable in ascending order."
 
 
@@ -218,7 +220,7 @@ class CalibrationJob(BaseModel):
     id: str
     object: Literal["calibration"] = "calibration"
     job: str
-    status: Literal["queued", "running", "completed", "failed", "cancelled"]
+    status: Status
     created: int
     progress: Progress
     error: str | None
@@ -242,7 +244,7 @@ class EvaluationJob(BaseModel):
     id: str
     object: Literal["evaluation"] = "evaluation"
     model: str
-    status: Literal["queued", "running", "completed", "failed", "cancelled"]
+    status: Status
     created: int
     progress: Progress
     error: str | None
