@@ -6,7 +6,6 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from probe.pipeline import Probe
 from probe.types import Result, TokenStats
 
 
@@ -38,10 +37,6 @@ def result_dict(result: Result, return_tokens: bool = False) -> dict[str, Any]:
         "error": result.error,
         "corpus": asdict(result.corpus) if result.corpus else None,
     }
-
-
-def fingerprint_dict(probe: Probe) -> dict[str, Any]:
-    return asdict(probe.fingerprint)
 
 
 def _score(value: float | None, reason: str | None) -> dict[str, Any]:

@@ -128,6 +128,7 @@ class ProbeResult(BaseModel):
     warnings: list[str]
     error: str | None
     corpus: InCorpus | None = Field(None, description="where a corpus is named: what it holds, beside the statistic")
+    text_sha256: str = Field(description="of the text's UTF-8 without white space around it")
 
 
 class Usage(BaseModel):
@@ -141,6 +142,7 @@ class ProbeResponse(BaseModel):
     calibration: str | None
     results: list[ProbeResult]
     fingerprint: dict[str, Any]
+    provenance: dict[str, Any] = Field(description="what repeating it takes beside the fingerprint: memprobe verify")
     usage: Usage
 
 

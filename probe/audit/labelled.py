@@ -1,14 +1,16 @@
 """Labelled texts in: members and non-members, from one file with labels or from a file of each.
 
 The columns are guessed where nobody names them: `text` (ours, ArxivMIA), `input` (WikiMIA) or `snippet` (BookMIA), and
-`label`, 1 or "member" for what the target saw. MIMIR has a file of each, whose rows are bare strings. A repeated text
-counts once, for repeats are no independent evidence; one that is labelled both ways does not count at all.
+`label`, 1 or "member" for what the target saw. MIMIR has a file of each, whose rows are bare strings, or on the hub
+rows that hold one of each, in `member` and `nonmember`. A repeated text counts once, for repeats are no independent
+evidence; one that is labelled both ways does not count at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from probe.data.hub import SCHEME, hub_rows
@@ -19,6 +21,7 @@ from probe.types import Text
 
 TEXTS = ("text", "input", "snippet")
 LABEL = "label"
+PAIR = ("member", "nonmember")
 _LABELS = {"1": True, "1.0": True, "true": True, "member": True, "0": False, "0.0": False, "false": False}
 _LABELS |= dict.fromkeys(("nonmember", "non-member", "non_member"), False)
 
@@ -99,16 +102,32 @@ def _read(source: str, label: bool | None, columns: LabelledColumns) -> Iterator
     """Yields the entries of one source, and a line for each row that is none."""
     table = hub_rows(source) if source.startswith(SCHEME) else rows(Path(source))
     name = source if source.startswith(SCHEME) else Path(source).name
-    chosen = None if table.columns is None else _guess(table.columns, label, columns, name)
-    for row in table.rows:
+    named = table.columns is not None and not _paired(table.columns, label, columns)
+    chosen = _guess(table.columns or [], label, columns, name) if named else None
+    for row, said in chain.from_iterable(_parts(row, label, columns) for row in table.rows):
         found: Entry | Unreadable
         try:
             if chosen is None and isinstance(row, Raw) and isinstance(row.value, dict):  # the first that fits decides
-                chosen = _guess(list(row.value), label, columns, name)
-            found = row if isinstance(row, Unreadable) else _entry(row, label, chosen or columns, name)
+                chosen = _guess(list(row.value), said, columns, name)
+            found = row if isinstance(row, Unreadable) else _entry(row, said, chosen or columns, name)
         except InputError as error:
             found = Unreadable(row.row, str(error).rstrip("."))
         yield f"{name}, row {found.row}: {found.reason}" if isinstance(found, Unreadable) else found
+
+
+def _paired(there: Container[str], label: bool | None, columns: LabelledColumns) -> bool:
+    """True where a row holds a member and a non-member, and nobody said to read it otherwise."""
+    return label is None and columns.text is None and columns.label is None and all(one in there for one in PAIR)
+
+
+def _parts(
+    row: Raw | Unreadable, label: bool | None, columns: LabelledColumns
+) -> Iterator[tuple[Raw | Unreadable, bool | None]]:
+    """Yields what a row holds, with what is known of its label."""
+    if isinstance(row, Raw) and isinstance(row.value, dict) and _paired(row.value, label, columns):
+        yield from ((Raw(row.row, row.value[kind]), kind == PAIR[0]) for kind in PAIR)
+    else:
+        yield row, label
 
 
 def _guess(there: Sequence[str], label: bool | None, columns: LabelledColumns, name: str) -> LabelledColumns:

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -46,6 +47,7 @@ def save(calibration: Calibration, folder: Path) -> Path:
     return write(path, header, **arrays)
 
 
+@lru_cache(maxsize=8)
 def content_hash(calibration: Calibration) -> str:
     """Returns sha256:... of all that it holds but its name: the same before and after it is stored, under any zlib."""
     header, arrays = _parts(calibration)

@@ -25,7 +25,8 @@ def bundle(
     from probe.data.read import Unreadable
     from probe.provenance.bundle import make_bundle
     from probe.provenance.keys import load_private
-    from probe.provenance.record import Record, load_records
+    from probe.provenance.read import load_records
+    from probe.provenance.record import Record
 
     new_file(out)
     rows = load_records(results)

@@ -35,7 +35,7 @@ _WHOLE = (".txt", ".md", "")  # endings of files that are one document each
 
 @app.command()
 def collection(
-    suspect: Annotated[list[Path], typer.Argument(help="rows of texts (.jsonl .csv .tsv), or documents (.txt)")],
+    suspect: Annotated[list[Path], typer.Argument(help="rows of texts (.jsonl .json .csv .tsv), or documents (.txt)")],
     controls: Annotated[list[Path], typer.Option(help="the same of texts that the target cannot have seen")],
     members: Annotated[list[Path] | None, typer.Option(help="of texts that it was trained on: for the share")] = None,
     document_column: Annotated[str, typer.Option(help="the field that names a row's document")] = "source",

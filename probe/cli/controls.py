@@ -14,7 +14,7 @@ from probe.cli.options import IdColumn, TextColumn
 
 @app.command()
 def controls(
-    suspect: Annotated[Path, typer.Argument(help="rows of texts (.jsonl .csv .tsv)")],
+    suspect: Annotated[Path, typer.Argument(help="rows of texts (.jsonl .json .csv .tsv)")],
     pool: Annotated[Path, typer.Option(help="rows of texts that the target cannot have seen")],
     out: Annotated[Path, typer.Option(help="where the controls go, as .jsonl; each names the suspect it matches")],
     matched: Annotated[Path | None, typer.Option(help="where the suspect rows that have a control go")] = None,

@@ -23,7 +23,7 @@ def group() -> None:
 
 @corpus.command()
 def build(
-    files: Annotated[list[Path], typer.Argument(help="the corpus: .jsonl .csv .tsv .txt, one document per row")],
+    files: Annotated[list[Path], typer.Argument(help="the corpus: .jsonl .json .csv .tsv .txt, one document per row")],
     out: Annotated[Path, typer.Option(help="the new folder of the index")],
     text_column: TextColumn = "text", id_column: IdColumn = "id",
 ) -> None:  # fmt: skip

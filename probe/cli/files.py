@@ -13,7 +13,7 @@ from probe.data.read import Columns, Unreadable, read
 from probe.errors import InputError
 from probe.types import Text
 
-_PATH = re.compile(r"/|\.(jsonl|ndjson|csv|tsv|txt|md|parquet)$")
+_PATH = re.compile(r"/|\.(jsonl?|ndjson|csv|tsv|txt|md|parquet)$")
 
 
 def read_texts(inputs: list[str], columns: Columns) -> tuple[list[Text], list[str]]:
@@ -43,6 +43,8 @@ def new_file(path: Path) -> Path:
 
 def _is_file(entry: str) -> bool:
     """Raises InputError for what looks like a path and is no file."""
+    if not entry:
+        return False
     try:
         if Path(entry).is_file():
             return True

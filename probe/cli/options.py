@@ -11,7 +11,6 @@ from probe.config import Settings
 
 if TYPE_CHECKING:
     from probe.pipeline import Probe
-    from probe.provenance.record import Sources
 
 Target = Annotated[str | None, typer.Option(help="hub id or folder; the embedded pair where none is named")]
 Reference = Annotated[str | None, typer.Option(help="hub id or folder of the reference model")]
@@ -26,18 +25,6 @@ IdColumn = Annotated[str, typer.Option(help="the field that holds the id")]
 def settings_of(**chosen: Any) -> Settings:
     """Returns the environment's settings with the options that were given over them."""
     return Settings(**{name: value for name, value in chosen.items() if value is not None})
-
-
-def sources_of(settings: Settings, revision: str | None) -> Sources:
-    """Returns the names as they were given, for the record."""
-    from probe.provenance.record import Sources
-
-    named = (settings.prefix, settings.member_prefix)
-    prefix, member_prefix = (None if path is None else str(path) for path in named)
-    return Sources(
-        settings.target, settings.reference, settings.calibration, revision, settings.dtype, prefix, member_prefix,
-        settings.corpus,
-    )  # fmt: skip
 
 
 def open_with(settings: Settings, revision: str | None) -> Probe:

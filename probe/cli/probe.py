@@ -21,7 +21,6 @@ from probe.cli.options import (
     TextColumn,
     open_with,
     settings_of,
-    sources_of,
 )
 from probe.data.read import Columns
 from probe.errors import InputError
@@ -29,7 +28,7 @@ from probe.errors import InputError
 
 @app.command()
 def probe(
-    inputs: Annotated[list[str], typer.Argument(help="texts, or files (.jsonl .csv .tsv .txt); - reads one text")],
+    inputs: Annotated[list[str], typer.Argument(help="texts, or files (.json .jsonl .csv .tsv .txt); - reads one")],
     target: Target = None, reference: Reference = None, calibration: CalibrationName = None, dtype: Dtype = None,
     device_map: DeviceMap = None, revision: Revision = None,
     scores: Annotated[str | None, typer.Option(help="ids to compute, comma-separated; see docs/scores.md")] = None,
@@ -48,7 +47,7 @@ def probe(
 ) -> None:  # fmt: skip
     """Judges texts without a server."""
     from probe.prepare import Options
-    from probe.provenance.record import record_all
+    from probe.provenance.record import Sources, record_all
     from probe.scores import choose
     from probe.show import progress, table
 
@@ -74,7 +73,7 @@ def probe(
     opened = open_with(settings, revision)
     with progress("Measuring") as advance:
         results = opened(texts, scores=names, alpha=alpha, progress=advance)
-    sources = sources_of(settings, revision)
+    sources = Sources.of(settings, revision)
     records = record_all(opened, texts, results, options, sources, with_texts=with_texts, with_tokens=tokens)
     lines = [json.dumps(entry.as_dict(), ensure_ascii=True) for entry in records]
     if record:

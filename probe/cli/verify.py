@@ -34,7 +34,8 @@ def verify(
 ) -> None:  # fmt: skip
     """Measures results again and says what differs. Exit code 0: reproduced, 1: differs, 2: cannot be checked."""
     from probe.provenance.compare import Outcome, outcome, worst
-    from probe.provenance.record import Record, Sources, load_records
+    from probe.provenance.read import load_records
+    from probe.provenance.record import Record, Sources
     from probe.provenance.show import summary, table
     from probe.provenance.verify import texts_by_hash, verify_all
     from probe.show import progress
@@ -69,7 +70,7 @@ def _bundle(path: Path, key: Path | None) -> tuple[list[Record | Unreadable], Ou
     from probe.provenance.bundle import RESULTS, read_bundle
     from probe.provenance.compare import Outcome
     from probe.provenance.keys import load_public
-    from probe.provenance.record import read_records
+    from probe.provenance.read import read_records
 
     public = load_public(key) if key else None
     found = read_bundle(path, public)

@@ -1,4 +1,4 @@
-"""Rows out of files: JSONL (objects or bare strings), CSV and TSV with a header, or a plain text file as one row.
+"""Rows out of files: JSONL or a JSON array (objects or bare strings), CSV and TSV with a header, a text as one row.
 
 One bad row never fails its neighbours: it comes out as Unreadable, with its place and what is wrong. What the columns
 mean is for others to say (read.py).
@@ -49,11 +49,13 @@ def rows(path: Path) -> Table:
     ending = path.suffix.lower()
     if ending in (".jsonl", ".ndjson"):
         return Table(_jsonl(path))
+    if ending == ".json":
+        return Table(_json(path))
     if ending in (".csv", ".tsv"):
         return _csv(path, "\t" if ending == ".tsv" else ",")
     if ending in (".txt", ".md", ""):
         return Table(_plain(path))
-    raise InputError(f"{path.name}: this ending is not known; use .jsonl, .csv, .tsv or .txt.")
+    raise InputError(f"{path.name}: this ending is not known; use .jsonl, .json, .csv, .tsv or .txt.")
 
 
 def _jsonl(path: Path) -> Iterator[Raw | Unreadable]:
@@ -61,6 +63,16 @@ def _jsonl(path: Path) -> Iterator[Raw | Unreadable]:
         for number, line in enumerate(file, 1):
             if line.strip():
                 yield _json_row(number, line)
+
+
+def _json(path: Path) -> Iterator[Raw | Unreadable]:
+    """The elements of an array, or the one value that the file holds; JSON lines under this name are read as such."""
+    whole = _json_row(1, path.read_bytes())
+    if isinstance(whole, Raw):
+        values = whole.value if isinstance(whole.value, list) else [whole.value]
+        return (Raw(number, value) for number, value in enumerate(values, 1))
+    found = list(_jsonl(path))
+    return iter(found if any(isinstance(row, Raw) for row in found) else [whole])
 
 
 def _json_row(number: int, line: bytes) -> Raw | Unreadable:

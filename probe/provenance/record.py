@@ -6,18 +6,15 @@ text itself only where that is asked for. No seed stands in it: what a score dra
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from probe.calibration.fingerprint import Fingerprint
 from probe.calibration.store import content_hash
-from probe.data.read import Unreadable
+from probe.config import Settings
 from probe.data.rows import is_unicode
-from probe.errors import InputError
 from probe.pipeline import Probe
 from probe.prepare import Options
 from probe.response import result_dict
@@ -40,6 +37,15 @@ class Sources:
     prefix: str | None = None
     member_prefix: str | None = None
     corpus: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, revision: str | None = None, calibration: str | None = None) -> Sources:
+        """Returns what was opened with these settings; calibration: where another than theirs was named."""
+        prefix, before = (None if path is None else str(path) for path in (settings.prefix, settings.member_prefix))
+        return cls(
+            settings.target, settings.reference, calibration or settings.calibration, revision, settings.dtype, prefix,
+            before, settings.corpus,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,71 +120,39 @@ def record_all(
 ) -> list[Record]:  # fmt: skip
     """Returns a record per result; texts and results are those of one call of `probe`, all of them."""
     hashes = [text_hash(text.text) for text in texts]
-    calibration, corpus = probe.calibration, probe.setup.corpus
-    shared: dict[str, Any] = {
-        "fingerprint": probe.fingerprint, "batch": batch_of(hashes),
-        "calibration": Used(calibration.name, content_hash(calibration)) if calibration else None,
-        "corpus": Used(corpus.source, corpus.hash) if corpus else None,
-        "scores": None if options.scores is None else tuple(sorted(options.scores)), "alpha": options.alpha,
-        "max_tokens": options.max_tokens,
-        "sources": sources, "plugins": origins(), "memprobe": versions().get("memprobe", ""),
-    }  # fmt: skip
+    shared = _shared(probe, hashes, options, sources)
     return [
         Record(
             result_dict(result, with_tokens),
-            Provenance(text_sha256=hashed, text=text.text if with_texts and is_unicode(text.text) else None, **shared),
+            replace(shared, text_sha256=hashed, text=text.text if with_texts and is_unicode(text.text) else None),
         )
         for text, result, hashed in zip(texts, results, hashes, strict=True)
     ]
 
 
-def read_records(data: bytes, name: str) -> Iterator[Record | Unreadable]:
-    """Yields the records of a file's bytes: one JSON object, a list of them, or one per line."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name} is not UTF-8: invalid at byte {error.start}.") from error
-    try:
-        whole = _json(text)
-        rows = whole if isinstance(whole, list) else [whole]
-        lines: list[tuple[int, Any]] = list(enumerate(rows, 1))
-    except (ValueError, RecursionError):
-        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    if not lines:
-        raise InputError(f"There is no result in {name}.")
-    for number, row in lines:
-        yield _record(number, row)
+def answer(
+    probe: Probe, texts: Sequence[Text], results: Sequence[Result], options: Options, sources: Sources,
+    with_tokens: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Returns the same as a service answers it: what the results share stands once, beside them."""
+    hashes = [text_hash(text.text) for text in texts]
+    shared = asdict(_shared(probe, hashes, options, sources))
+    for own in ("text_sha256", "text"):
+        del shared[own]
+    rows = [
+        {**result_dict(result, with_tokens), "text_sha256": hashed}
+        for result, hashed in zip(results, hashes, strict=True)
+    ]
+    return {"results": rows, "fingerprint": shared.pop("fingerprint"), "provenance": shared}
 
 
-def load_records(path: Path) -> list[Record | Unreadable]:
-    """Raises InputError where the file as a whole cannot be read."""
-    try:
-        return list(read_records(path.read_bytes(), path.name))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def _record(number: int, row: Any) -> Record | Unreadable:
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        value = _json(row) if isinstance(row, str) else row
-        if not isinstance(value, dict) or "provenance" not in value:
-            return Unreadable(number, "no provenance: write results with memprobe probe --json or --record")
-        found = TypeAdapter(Provenance).validate_json(json.dumps(value.pop("provenance")), strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        return Unreadable(number, f"no record: provenance.{'.'.join(map(str, first['loc']))}: {first['msg']}")
-    except (ValueError, RecursionError) as error:
-        return Unreadable(number, f"invalid JSON: {error}")
-    if found.version != VERSION:
-        return Unreadable(number, f"a record of version {found.version}, not {VERSION}: use the memprobe that wrote it")
-    return Record(value, found)
-
-
-def _json(text: str) -> Any:
-    return json.loads(text, parse_constant=_no_constant)
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no figure")
+def _shared(probe: Probe, hashes: Sequence[str], options: Options, sources: Sources) -> Provenance:
+    """Returns the provenance of texts judged together, without that which is each one's own."""
+    calibration, corpus = probe.calibration, probe.setup.corpus
+    return Provenance(
+        text_sha256="", fingerprint=probe.fingerprint, batch=batch_of(hashes),
+        calibration=Used(calibration.name, content_hash(calibration)) if calibration else None,
+        corpus=Used(corpus.source, corpus.hash) if corpus else None,
+        scores=None if options.scores is None else tuple(sorted(options.scores)), alpha=options.alpha,
+        max_tokens=options.max_tokens, sources=sources, plugins=origins(), memprobe=versions().get("memprobe", ""),
+    )  # fmt: skip

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 
 from probe.errors import InputError
 from probe.prepare import Options
-from probe.response import fingerprint_dict, result_dict
+from probe.provenance.record import Sources, answer
 from probe.scores import choose
 from probe.types import Text
 from server.schemas import ProbeRequest, ProbeResponse, failures
@@ -30,14 +30,14 @@ async def probe(body: ProbeRequest, service: Annotated[Service, Depends(service_
         None if body.scores is None else choose(body.scores), body.alpha, max_tokens=service.settings.max_tokens
     )
     model = await service.probe(body.model, body.calibration)
+    sources = Sources.of(service.settings, calibration=body.calibration)
     prepared, results = await service.batcher.run(model, texts, options)
     return {
         "id": f"probe-{uuid4().hex}",
         "model": body.model,
         "calibration": model.calibration.name if model.calibration else None,
-        "results": [result_dict(result, body.return_tokens) for result in results],
-        "fingerprint": fingerprint_dict(model),
         "usage": {"tokens": prepared.tokens},
+        **answer(model, texts, results, options, sources, body.return_tokens),
     }
 
 

@@ -40,6 +40,30 @@ def test_mimir_s_two_files_of_bare_strings(tmp_path: Path) -> None:
     assert found == [("seen", True), ("unseen", False), ("new", False)]
 
 
+TEXT = LabelledColumns("text")
+
+
+def test_mimir_s_rows_of_one_of_each(tmp_path: Path) -> None:
+    rows = [
+        {"member": "seen", "nonmember": "unseen", "member_neighbors": ["sin"]},
+        {"member": "more", "nonmember": None},
+    ]
+    path = jsonl(tmp_path / "m.jsonl", rows)
+    found = read_labelled([path])
+    assert [(entry.text.text, entry.member) for entry in found.entries] == [
+        ("seen", True),
+        ("unseen", False),
+        ("more", True),
+    ]
+    assert found.left_out == ('m.jsonl, row 2: no string under "text"',)
+    table = tmp_path / "m.csv"
+    table.write_text("member,nonmember\nseen,unseen\n")
+    assert pairs([str(table)]) == [("seen", True), ("unseen", False)]
+    rows = [{"text": "new", "label": label, "member": "", "nonmember": ""} for label in (0, 1)]
+    named = read_labelled([jsonl(tmp_path / "n.jsonl", [rows[0], {**rows[1], "text": "old"}])], columns=TEXT)
+    assert [(entry.text.text, entry.member) for entry in named.entries] == [("new", False), ("old", True)]
+
+
 def test_named_columns_and_ids(tmp_path: Path) -> None:
     rows = [{"t": "seen", "known": "member", "n": 7}, {"t": "unseen", "known": "nonmember", "n": None}]
     found = read_labelled([jsonl(tmp_path / "a.jsonl", rows)], columns=LabelledColumns("t", "known", "n"))

@@ -16,7 +16,7 @@ from probe.data.read import Columns, Row, Unreadable, read
 from probe.errors import InputError
 from probe.types import Text
 
-ENDINGS = (".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".md", "")
+ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".md", "")
 unicode = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 table = st.binary().map(lambda tail: b"text,id\n" + tail)
 marks = st.lists(st.sampled_from(b'" , \t \n \r \0 \xff { } [ ] : \\ 1 text'.split(b" "))).map(b"".join)
@@ -44,6 +44,18 @@ def rows(folder: Path, name: str, content: bytes | str, columns: Columns = Colum
 def test_jsonl_takes_objects_and_bare_strings(folder: Path) -> None:
     content = '{"id": "a", "text": "one", "more": [1]}\n"two"\r\n{"text": ""}\n{"text": "four", "id": null}'
     assert rows(folder, "x.jsonl", content) == [Text("one", "a"), Text("two"), Text(""), Text("four")]
+
+
+def test_json_is_an_array_or_one_row_or_lines(folder: Path) -> None:
+    one = '{"id": "a", "text": "one"}'
+    assert rows(folder, "x.json", f'[\n{one},\n"two"]') == [Text("one", "a"), Text("two")]
+    assert rows(folder, "x.json", f"{{\n{one[1:]}") == [Text("one", "a")]
+    assert rows(folder, "x.json", f'{one}\n"two"\n') == [Text("one", "a"), Text("two")]
+    good, bad = rows(folder, "x.json", f"[{one}, 5]")
+    assert good == Text("one", "a") and isinstance(bad, Unreadable) and bad.row == 2
+    (broken,) = rows(folder, "x.json", f"[{one},\n")
+    assert isinstance(broken, Unreadable) and "invalid JSON" in broken.reason
+    assert rows(folder, "x.json", "[]") == []
 
 
 @pytest.mark.parametrize(("written", "read_as"), [("0", "0"), ("7", "7"), ("true", "True"), ('""', ""), ("1.5", "1.5")])
@@ -136,7 +148,7 @@ def test_endings_in_capitals_are_known(folder: Path, name: str) -> None:
     assert rows(folder, name, '"text"\n"one"\n')
 
 
-@pytest.mark.parametrize("name", ["x.pdf", "x.jsonl.gz", "x.json", "x.pkl"])
+@pytest.mark.parametrize("name", ["x.pdf", "x.jsonl.gz", "x.pkl"])
 def test_other_endings_are_refused(folder: Path, name: str) -> None:
     with pytest.raises(InputError, match="ending is not known"):
         rows(folder, name, '"one"')
@@ -190,7 +202,11 @@ def test_arbitrary_bytes_raise_nothing_but_inputerror(folder: Path, ending: str,
     except InputError:
         return
     assert all(isinstance(row, Text | Unreadable) for row in found)
-    if ending not in (".jsonl", ".ndjson"):  # JSON can escape a surrogate; the tokenizer refuses it with its place
+    if ending not in (
+        ".jsonl",
+        ".ndjson",
+        ".json",
+    ):  # JSON can escape a surrogate; the tokenizer refuses it with its place
         assert all(row.text.encode() is not None for row in found if isinstance(row, Text))
 
 

@@ -15,7 +15,8 @@ from probe.data.read import Unreadable
 from probe.errors import InputError
 from probe.pipeline import Probe
 from probe.prepare import Options
-from probe.provenance.record import Record, Sources, batch_of, load_records, read_records, record_all, text_hash
+from probe.provenance.read import load_records, read_records
+from probe.provenance.record import Record, Sources, answer, batch_of, record_all, text_hash
 from probe.types import Text
 
 SENTENCE = "The option must be given before the first call, or an error is raised for every file."
@@ -56,6 +57,20 @@ def test_records_are_read_back_as_they_were(demo: Probe, form: str) -> None:
     read = list(read_records(whole[form].encode(), "results"))
     assert [row.as_dict() for row in read if isinstance(row, Record)] == rows
     assert [row.provenance for row in read if isinstance(row, Record)] == [row.provenance for row in written]
+
+
+def test_a_service_s_answer_holds_the_same_records(demo: Probe) -> None:
+    options = Options(frozenset({"loss"}), 0.05)
+    results = demo(TEXTS, scores=["loss"], alpha=0.05)
+    whole = {"object": "probe", **answer(demo, TEXTS, results, options, Sources("demo"))}
+    read = list(read_records(json.dumps(whole).encode(), "answer"))
+    assert [row.as_dict() for row in read if isinstance(row, Record)] == [
+        row.as_dict() for row in records(demo, with_texts=False)
+    ]
+    del whole["results"][1]["text_sha256"]
+    whole["results"].append("no result")
+    kinds = [type(row) for row in read_records(json.dumps(whole).encode(), "answer")]
+    assert kinds == [Record, Unreadable, Record, Unreadable]
 
 
 def test_what_is_no_record_is_told_and_its_neighbours_stand(demo: Probe, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from probe.errors import InputError
 from probe.pipeline import Probe
 from probe.prepare import Options
 from probe.provenance.compare import Check, Outcome, outcome
-from probe.provenance.record import Record, Sources, Used, read_records, record_all
+from probe.provenance.read import read_records
+from probe.provenance.record import Record, Sources, Used, record_all
 from probe.provenance.verify import repeat, texts_by_hash, verify_all
 from probe.types import Text
 from tests.provenance.test_record import SENTENCE, records

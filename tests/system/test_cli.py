@@ -40,6 +40,12 @@ def test_probe_a_file_as_json_keeps_every_row(memprobe: Command, tmp_path: Path)
     assert "row 3: invalid UTF-8 at byte 0" in done.stderr and 'row 4: no string under "text"' in done.stderr
 
 
+def test_an_empty_text_is_one_row_that_cannot_be_judged(memprobe: Command) -> None:
+    done = memprobe("probe", "--json", SENTENCE, "")
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert done.returncode == 1 and first["error"] is None and second["error"] == "Cannot score: the text is empty."
+
+
 def test_probe_reads_standard_input(memprobe: Command) -> None:
     piped, given = (memprobe("probe", "--json", text, stdin=SENTENCE) for text in ("-", SENTENCE))
     assert json.loads(piped.stdout) == json.loads(given.stdout)

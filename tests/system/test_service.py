@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import signal
+import subprocess
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,15 @@ from tests.tiny import ASSETS
 
 
 def ask(running: Running, texts: list[str], **options: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(answer(running, texts, **options))["results"]
+    return found
+
+
+def answer(running: Running, texts: list[str], **options: Any) -> bytes:
     body = json.dumps({"model": "demo", "input": texts, **options}).encode()
     request = Request(f"{running.base}/v1/probe", body, {"content-type": "application/json"})
     with urlopen(request, timeout=60) as response:
-        found: list[dict[str, Any]] = json.load(response)["results"]
+        found: bytes = response.read()
         return found
 
 
@@ -46,6 +53,21 @@ def test_clients_side_by_side_get_what_the_library_gives(service: Running, demo:
             for name, score in expected[i].scores.items():
                 if score.value is not None:
                     assert served["scores"][name]["value"] == pytest.approx(score.value, abs=1e-4), name
+
+
+def test_an_answer_kept_whole_is_verified_again(
+    service: Running, memprobe: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, passages: list[str]
+) -> None:
+    kept, texts = tmp_path / "answer.json", tmp_path / "texts.jsonl"
+    whole = json.loads(answer(service, passages[:3], alpha=0.05))
+    texts.write_text("".join(json.dumps({"text": text}) + "\n" for text in passages[:3]))
+    kept.write_text(json.dumps(whole))
+    done = memprobe("verify", str(kept), "--texts", str(texts))
+    assert done.returncode == 0, done.stdout + done.stderr
+    whole["results"][1]["scores"]["loss"]["value"] += 0.1
+    kept.write_text(json.dumps(whole))
+    done = memprobe("verify", str(kept), "--texts", str(texts))
+    assert done.returncode == 1 and "loss" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_full_queue_answers_429_with_retry_after(tmp_path: Path, passages: list[str]) -> None:
