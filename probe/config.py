@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     )
     engine: Literal["local", "vllm"] = Field(default="local", description="what runs the models")
     vllm_options: dict[str, Any] = Field(
-        default={}, description="JSON for vllm.LLM: tensor_parallel_size, data_parallel_size, quantization ..."
+        default={}, description="JSON for vllm.LLM: tensor_parallel_size, quantization ..."
     )
     dtype: str | None = None
     device_map: str | None = None

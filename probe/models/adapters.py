@@ -25,6 +25,7 @@ from probe.models.hub import folder_of
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _EMBEDDINGS = ("embed_tokens", "wte", "embed_in", "word_embeddings", "tok_embeddings")
+_TOKENS = "trainable_tokens"  # of an adapter that trains single rows of the embedding
 _HEADS = ("lm_head", "embed_out", "output_layer")
 _TOLERANCE = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 1e-1}  # of the largest logit
 
@@ -37,6 +38,14 @@ class Adapter:
     base: Path
     vocabulary: int | None
     own_tokenizer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """A head that shares its weights with the embedding, and the last part of either's name."""
+
+    head: Any
+    names: frozenset[str]
 
 
 def adapter_of(folder: Path, name: str) -> Adapter | None:
@@ -65,14 +74,14 @@ def merge(model: Any, adapter: Adapter, name: str) -> Any:
         keys = set(_tensors(adapter.folder / ADAPTER_WEIGHTS))
         shares = bool(getattr(config, "ensure_weight_tying", False))
         _resize(model, adapter.vocabulary, keys, shares, name)
-        if not shares:
-            _untie(model, keys)
-        ids, dtype = sample(model), model.dtype
+        ids, dtype, ends = sample(model), model.dtype, _tied_ends(model)
         adapted = get_peft_model(model, config)
         found = adapted.load_adapter(str(adapter.folder), "default", torch_device="cpu")
         if lost := [*found.missing_keys, *(key for key in found.unexpected_keys if not _spare(key, keys))]:
             raise ModelError(f"{name} does not fit its base: {len(lost)} tensors have no counterpart, {lost[0]} first.")
         expected = _predict(adapted.eval(), ids)
+        if ends and not shares and _changes_one(ends, keys):
+            _untie(model, ends)
         merged = adapted.merge_and_unload().eval()
         gap, scale = (_predict(merged, ids) - expected).abs().max().item(), expected.abs().max().item()
     if not gap <= _TOLERANCE[dtype] * (1 + scale):
@@ -96,18 +105,24 @@ def _resize(model: Any, rows: int | None, keys: set[str], shares: bool, name: st
     model.resize_token_embeddings(rows, mean_resizing=False)
 
 
-def _untie(model: Any, keys: set[str]) -> None:
-    """Gives the output head weights of its own where the adapter changes one of head and embedding.
-
-    While it was trained, it changed the one and left the other; merged into shared weights it would change both.
-    """
+def _tied_ends(model: Any) -> _Ends | None:
+    """Returns output head and embedding where they share their weights."""
     head, table = model.get_output_embeddings(), model.get_input_embeddings()
     if head is None or head.weight is not table.weight:
-        return
-    ends = {name.split(".")[-1] for name, module in model.named_modules() if module is head or module is table}
-    if any(ends & set(key.split(".")) for key in keys):
-        head.weight = torch.nn.Parameter(head.weight.detach().clone(), requires_grad=False)
-        model.config.get_text_config().tie_word_embeddings = model.config.tie_word_embeddings = False
+        return None
+    names = {name.split(".")[-1] for name, module in model.named_modules() if module is head or module is table}
+    return _Ends(head, frozenset(names))
+
+
+def _changes_one(ends: _Ends, keys: set[str]) -> bool:
+    """True where the adapter changes one of head and embedding; single tokens that it trains, peft changes in both."""
+    return any(ends.names & set(key.split(".")) and _TOKENS not in key for key in keys)
+
+
+def _untie(model: Any, ends: _Ends) -> None:
+    """Gives the output head weights of its own, because merged into shared ones a change of one would be of both."""
+    ends.head.weight = torch.nn.Parameter(ends.head.weight.detach().clone(), requires_grad=False)
+    model.config.get_text_config().tie_word_embeddings = model.config.tie_word_embeddings = False
 
 
 @torch.inference_mode()

@@ -19,10 +19,12 @@ def sample(model: Any) -> Tensor:
 
 @torch.inference_mode()
 def check_causal(model: Any, name: str) -> None:
-    """Raises ModelError for a model whose predictions look ahead, as an encoder's do."""
+    """Raises ModelError for a model whose predictions look ahead, as an encoder's do, or are no numbers."""
     ids = sample(model).repeat(2, 1)
     ids[1, -1] = 0
     one, other = model(input_ids=ids, use_cache=False).logits[:, :-1].float()
+    if not torch.isfinite(one).all():
+        raise ModelError(f"{name} predicts no finite numbers: its weights are damaged, or too large for this dtype.")
     if not torch.allclose(one, other, rtol=1e-2, atol=1e-2):
         raise ModelError(f"{name} is not causal: its predictions depend on later tokens. Name a causal language model.")
 

@@ -33,14 +33,15 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def content_hash(folder: Path, adapter: Path | None = None) -> str:
-    """Returns sha256:... over the configuration and every safetensors file, in name order, and those of an adapter.
+    """Returns sha256:... over the configuration and every safetensors file, in name order, the index that says which
+    tensor stands in which of them, and those of an adapter.
 
     Raises ModelError, or UnsafeWeights for pickled weights.
     """
     files = weight_files(folder)
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder.name} holds weights and no config.json: name the folder that save_pretrained wrote.")
-    base = _hash(_stamp([folder / "config.json", *files]))
+    base = _hash(_stamp([folder / "config.json", *sorted(folder.glob("*.safetensors.index.json")), *files]))
     if adapter is None:
         return base
     settings = json.loads((adapter / ADAPTER_CONFIG).read_text())

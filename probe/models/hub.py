@@ -8,17 +8,18 @@ from pathlib import Path
 
 from probe.errors import MemprobeError, ModelError
 
-_FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]  # never pickled weights, never code
+_TOKENIZER = ["*.json", "*.model", "*.txt"]
+_MODEL = [*_TOKENIZER, "*.safetensors"]  # never pickled weights, never code
 
 
-def folder_of(source: str, revision: str | None = None) -> Path:
-    """Returns the folder itself, or the hub's files in its cache. Raises ModelError."""
+def folder_of(source: str, revision: str | None = None, weights: bool = True) -> Path:
+    """Returns the folder itself, or the hub's files in its cache; weights: they too. Raises ModelError."""
     if Path(source).is_dir():
         return Path(source)
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(source, revision=revision, allow_patterns=_FILES))
+        return Path(snapshot_download(source, revision=revision, allow_patterns=_MODEL if weights else _TOKENIZER))
     except (OSError, ValueError) as error:
         raise ModelError(
             f"{source} is neither a model folder nor a model that the hub could give now ({type(error).__name__}). "

@@ -21,8 +21,9 @@ from probe.models.activation import fuse
 from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing, stats_of
 from probe.models.checks import check_causal, plain_head
 from probe.models.gradient import gradient
+from probe.models.hub import explained
 from probe.models.kernel import keep_memory
-from probe.models.load import ALIEN, Source, find, load
+from probe.models.load import ALIEN, Source, alien, find, load
 from probe.models.packed import batch_decides, enable, keep, run, shares
 from probe.models.prefix import Prefix
 from probe.models.sampling import go_on
@@ -68,7 +69,8 @@ class LocalEngine(Tokenizing):
         """Reads the weights now. Raises ModelError."""
         if self._model is None:
             model = load(self._source)
-            check_causal(model, self._source.name)
+            with explained(self._source.name):
+                check_causal(model, self._source.name)
             self._model = model
         keep_memory()
 
@@ -99,7 +101,7 @@ class LocalEngine(Tokenizing):
         if texts:
             self.load()
         known = self._source.vocabulary
-        windows = [cut(tokens, self.context, extras.prefix) if tokens.ids.max() < known else [] for tokens in texts]
+        windows = [[] if alien(tokens, known) else cut(tokens, self.context, extras.prefix) for tokens in texts]
         prefix = self._keep(extras.prefix) if any(windows) else None
         if prefix:
             windows = [[Window(ids[prefix.tokens :], scored) for ids, scored in group] for group in windows]
@@ -131,16 +133,15 @@ class LocalEngine(Tokenizing):
         return keep(self._model, torch.tensor([ids[:-1]], device=self._device))
 
     def _run(self, windows: Sequence[Window], extras: Extras, prefix: Prefix | None) -> list[Arrays | Unscored]:
-        """Runs one batch; halves it where memory does not suffice."""
+        """Runs one batch; halves it where memory does not suffice or the model fails, so that no text costs another."""
         try:
             return list(self._forward(windows, extras, prefix))
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not _out_of_memory(error):
-                raise
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            reason = _reason(error, len(windows[0].ids))
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         if len(windows) == 1:
-            return [Unscored(f"out of memory at {len(windows[0].ids)} tokens; use a smaller dtype or a larger device")]
+            return [reason]
         half = len(windows) // 2
         return self._run(windows[:half], extras, prefix) + self._run(windows[half:], extras, prefix)
 
@@ -215,5 +216,8 @@ def _present(columns: Columns) -> Iterator[tuple[str, Tensor]]:
             yield name, column
 
 
-def _out_of_memory(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+def _reason(error: Exception, tokens: int) -> Unscored:
+    if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        return Unscored(f"out of memory at {tokens} tokens; use a smaller dtype or a larger device")
+    said = next(iter(str(error).splitlines()), "")
+    return Unscored(f"the model fails at {tokens} tokens with {type(error).__name__}: {said}")

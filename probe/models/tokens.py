@@ -99,7 +99,7 @@ def open_tokenizer(source: str, revision: str | None = None) -> Tokenizer:
     """Opens a hub id's or folder's tokenizer. Raises ModelError."""
     from transformers import AutoTokenizer
 
-    folder = folder_of(source, revision)
+    folder = folder_of(source, revision, weights=False)
     with explained(source):
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     return Tokenizer(tokenizer, folder / "tokenizer.json")
@@ -123,7 +123,10 @@ def _disagreements(tokenizer: Any, source: Path | None) -> list[str]:
         return []
     from tokenizers import Tokenizer as Plain
 
-    written = Plain.from_file(str(source)).encode(CANARY).ids
+    plain = Plain.from_file(str(source))
+    plain.no_truncation()
+    plain.no_padding()
+    written = plain.encode(CANARY).ids
     loaded = tokenizer(CANARY, verbose=False)["input_ids"]
     if written == loaded:
         return []

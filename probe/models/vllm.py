@@ -18,7 +18,7 @@ import numpy as np
 from probe.data.windows import POLICY, Window, cut
 from probe.errors import ModelError
 from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing, stats_from
-from probe.models.load import Source, find
+from probe.models.load import ALIEN, Source, alien, find
 from probe.models.local import LocalEngine
 from probe.models.vllm_plugin import ACTIVE, COLUMNS, register
 from probe.types import Tokens, TokenStats, Unscored
@@ -38,7 +38,10 @@ Rows = list[np.ndarray[Any, Any]]
 
 
 class VllmEngine(Tokenizing):
-    """Scores tokens with vLLM. `options` go to vllm.LLM: tensor_parallel_size, data_parallel_size, quantization ..."""
+    """Scores tokens with vLLM. `options` go to vllm.LLM: tensor_parallel_size, quantization ...
+
+    vLLM's data parallelism takes a process per rank: serve the model so, and name the server's address.
+    """
 
     def __init__(self, source: Source, options: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Raises ModelError for options that are memprobe's to set."""
@@ -116,7 +119,15 @@ class VllmEngine(Tokenizing):
         if not texts:
             return []
         self.load()
-        return self._score(texts, extras.prefix)
+        known = [not alien(tokens, self._source.vocabulary) for tokens in texts]  # one such id would end vLLM
+        good = [tokens for tokens, keep in zip(texts, known, strict=True) if keep]
+        try:
+            found = iter(self._score(good, extras.prefix))
+        except Exception as error:  # vLLM's own kinds: its processes are gone, or no longer to be trusted
+            self.close()
+            reason = f"vLLM failed with {type(error).__name__} while it scored these texts; it starts anew for the next"
+            return [Unscored(reason)] * len(texts)
+        return [next(found) if keep else ALIEN for keep in known]
 
     def _score(self, texts: Sequence[Tokens], prefix: Sequence[int] = ()) -> list[TokenStats | Unscored]:
         windows = [cut(tokens, self.context, prefix) for tokens in texts]

@@ -105,6 +105,22 @@ def test_a_whole_head_that_shared_its_weights(make_model: Make, tmp_path: Path) 
     np.testing.assert_allclose(found.logprob, losses(model, found.tokens.ids), atol=2e-4)
 
 
+def test_single_tokens_that_were_trained_change_a_shared_head_too(make_model: Make, tmp_path: Path) -> None:
+    base = make_model("gpt2")
+    options = {"target_modules": ["c_attn"], "fan_in_fan_out": True, "trainable_token_indices": {"wte": [5, 6, 300]}}
+    adapter = adapt(base, tmp_path / "a", **options)
+    file = adapter / ADAPTER_WEIGHTS
+    parts = load_file(file)
+    (name,) = [name for name in parts if "trainable_tokens" in name]
+    torch.manual_seed(2)
+    parts[name] = torch.randn_like(parts[name])  # far from the base's rows
+    save_file(parts, file, {"format": "pt"})
+    found = scored(str(adapter))
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    beside = peft.PeftModel.from_pretrained(model, adapter).eval()
+    np.testing.assert_allclose(found.logprob, losses(beside, found.tokens.ids), atol=2e-4)
+
+
 @pytest.mark.parametrize("stored", [torch.float32, torch.bfloat16])
 def test_base_and_adapter_are_rounded_together(make_model: Make, tmp_path: Path, stored: torch.dtype) -> None:
     base = tmp_path / "base"

@@ -108,6 +108,14 @@ def test_the_oldest_rows_go_when_it_is_full(tmp_path: Path) -> None:
     cache.close()
 
 
+def test_rows_that_come_many_at_once_leave_no_large_file(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "small.sqlite", 200_000)
+    for batch in range(3):
+        cache.put([(bytes([batch, number]), 1, bytes(20_000)) for number in range(200)])
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 400_000
+    cache.close()
+
+
 def _fill(path: Path, worker: int) -> None:
     cache = Cache(path, 1 << 24)
     for number in range(60):

@@ -71,6 +71,18 @@ def test_hash_follows_content_not_name(make_model: Callable[[str], Path], tmp_pa
     assert content_hash(copy) != content_hash(make_model("llama"))
 
 
+def test_hash_covers_the_index_that_says_where_tensors_stand(make_model: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(make_model("llama"), tmp_path / "two")
+    (folder / "model.safetensors").rename(folder / "one.safetensors")
+    shutil.copy(make_model("llama") / "model.safetensors", folder / "other.safetensors")
+    hashes = set()
+    for file in ("one.safetensors", "other.safetensors"):
+        index = {"weight_map": dict.fromkeys(load_file(folder / file), file)}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+        hashes.add(content_hash(folder))
+    assert len(hashes) == 2
+
+
 def test_weights_without_a_configuration(make_model: Callable[[str], Path], tmp_path: Path) -> None:
     shutil.copy(make_model("llama") / "model.safetensors", tmp_path)
     with pytest.raises(ModelError, match=r"no config\.json"):

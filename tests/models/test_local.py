@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from probe.data.windows import Window
 from probe.errors import ModelError
@@ -132,6 +134,39 @@ def test_not_even_one_fits(make_model: Callable[[str], Path], monkeypatch: pytes
     assert isinstance(tokens, Tokens)
     (found,) = engine.score([tokens])
     assert isinstance(found, Unscored) and "out of memory at" in found.reason
+
+
+def test_a_text_that_a_model_fails_on_costs_no_other(
+    make_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = LocalEngine.open(str(make_model("llama")))
+    expected = scored(engine, TEXTS)
+    forward, bad = engine._model.base_model.forward, int(expected[2].tokens.ids[3])
+
+    def picky(*args: object, **options: torch.Tensor) -> object:
+        if (options["input_ids"] == bad).any():
+            raise IndexError("index out of range\nin self")
+        return forward(*args, **options)
+
+    monkeypatch.setattr(engine._model.base_model, "forward", picky)
+    found = engine.score([stats.tokens for stats in expected])
+    for one, wanted in zip(found, expected, strict=True):
+        if bad in wanted.tokens.ids:
+            assert isinstance(one, Unscored)
+            assert one.reason.endswith("tokens with IndexError: index out of range")
+        else:
+            assert isinstance(one, TokenStats)
+            np.testing.assert_allclose(one.logprob, wanted.logprob, atol=1e-5)
+    assert any(isinstance(one, TokenStats) for one in found)
+
+
+def test_weights_that_are_no_numbers_are_called_so(make_model: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(make_model("llama"), tmp_path / "broken")
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"].fill_(float("nan"))
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match="broken predicts no finite numbers"):
+        LocalEngine.open(str(folder)).load()
 
 
 def test_batches_keep_to_the_budget() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.models.tokens import CANARY, Tokenizer
+from probe.models.tokens import CANARY, Tokenizer, open_tokenizer
 from probe.types import Tokens, Unscored
 from tests.tiny import ASSETS
 
@@ -118,6 +119,27 @@ def test_unusual_text_keeps_its_offsets(embedded: Tokenizer, text: str) -> None:
 def test_special_tokens_in_a_text_are_named(embedded: Tokenizer) -> None:
     (warning,) = only(embedded, "text <|end|> more").warnings
     assert "read as special tokens" in warning
+
+
+def test_a_file_that_truncates_is_not_another_tokenizer(tmp_path: Path) -> None:
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / file).write_bytes((ASSETS / "reference" / file).read_bytes())
+    written = json.loads((tmp_path / "tokenizer.json").read_text())
+    written["truncation"] = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(written))
+    assert load(tmp_path).warnings == ()
+
+
+def test_only_the_tokenizer_s_files_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def snapshot(name: str, revision: str | None, allow_patterns: list[str]) -> str:
+        asked.append(allow_patterns)
+        return str(ASSETS / "reference")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    open_tokenizer("some/model")
+    assert not any("safetensors" in pattern for pattern in asked[0])
 
 
 def test_a_tokenizer_unlike_its_own_file_is_noticed(shared: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from probe.errors import ModelError
 from probe.models.base import NO_EXTRAS, Engine, Extras
 from probe.models.cache import Cache, CachedEngine, _keys
-from probe.types import TokenStats
+from probe.types import TokenStats, Unscored
 from tests.contract import MODEL, PREFIX, TEXTS, Contract, expected, scored, tokens_of
 
 pytest.importorskip("vllm", reason="vLLM is not installed here: make test-vllm")
@@ -38,6 +38,24 @@ class TestVllm(Contract):
         for text, found in zip(texts, engine.score(texts, Extras(prefix=tuple(ids.tolist()))), strict=True):
             assert isinstance(found, TokenStats)
             self.agrees(found, expected(text, engine.context, tuple(ids.tolist())))
+
+    def test_an_id_that_the_model_lacks_costs_no_other_text(self, engine: VllmEngine) -> None:
+        good, bad = tokens_of(engine, TEXTS[:2])
+        ids = bad.ids.copy()
+        ids[-1] = 10**6
+        first, second = engine.score([good, replace(bad, ids=ids)])
+        assert isinstance(first, TokenStats)
+        assert isinstance(second, Unscored) and "ids that the model does not have" in second.reason
+
+    def test_a_vllm_that_ended_is_started_anew(self, engine: VllmEngine) -> None:
+        (text,) = tokens_of(engine, TEXTS[:1])
+        engine.load()
+        engine._llm.llm_engine.engine_core.shutdown()
+        (lost,) = engine.score([text])
+        assert isinstance(lost, Unscored) and "starts anew" in lost.reason
+        (found,) = engine.score([text])
+        assert isinstance(found, TokenStats)
+        self.agrees(found, expected(text, engine.context))
 
 
 class TestFallback(Contract):
