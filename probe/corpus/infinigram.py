@@ -9,10 +9,8 @@ cannot be asked for. It counts occurrences, not documents.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 from urllib.parse import urldefrag
 
@@ -21,12 +19,12 @@ import httpx2
 from probe.corpus.grams import RUN
 from probe.data.overlap import spans
 from probe.errors import InputError, ModelError
-from probe.models.remote import AGAIN, TRIES
+from probe.models.wire import Wire, fault
 from probe.types import InCorpus
 
 MOST_RUNS = 512  # asked for per text
 _CHARACTERS = 1000  # of one query, as the public server allows
-_BACKOFF = 0.5  # seconds, doubled after each try
+_MOST = 2**53  # occurrences: no corpus holds more words
 _OPERATOR = re.compile(r" (AND|OR) ")
 _LIMITED = f"only the first {MOST_RUNS + RUN - 1} words were looked up"
 _TOO_SHORT = f"a text of fewer than {RUN} words is looked up as a whole only"
@@ -45,12 +43,14 @@ class InfiniGram:
         self._address, self._index = urldefrag(source)
         if not self._index:
             raise InputError(f"{source} names no index: put it behind the address, as in {source}#INDEX.", "corpus")
+        if wrong := fault(self._address):
+            raise InputError(wrong, "corpus")
         self._concurrency = concurrency
-        self._open = partial(httpx2.Client, timeout=timeout)
+        self._wire = Wire(self._address, concurrency=concurrency, timeout=timeout, name="corpus server", remedies={})
 
     def look(self, texts: Sequence[str]) -> list[InCorpus]:
         """Returns what the corpus holds of each text; one that the server fails says so."""
-        with self._open() as client, ThreadPoolExecutor(self._concurrency) as pool:
+        with self._wire.open() as client, ThreadPoolExecutor(self._concurrency) as pool:
             return [self._look(client, pool, text.strip()) for text in texts]
 
     def _look(self, client: httpx2.Client, pool: ThreadPoolExecutor, text: str) -> InCorpus:
@@ -101,36 +101,14 @@ class InfiniGram:
 
     def _count(self, client: httpx2.Client, query: str) -> int:
         """Raises ModelError, without the query in it."""
-        reason = ""
-        for attempt in range(TRIES):
-            if attempt:
-                time.sleep(_BACKOFF * 2 ** (attempt - 1))
-            body = {"index": self._index, "query_type": "count", "query": query}
-            try:
-                answer = client.post(self._address, json=body)
-            except httpx2.RequestError as error:
-                reason = type(error).__name__
-                continue
-            except UnicodeEncodeError as error:
-                raise ModelError("the text is not valid Unicode") from error
-            reason = f"status {answer.status_code}"
-            if answer.status_code < 400:
-                return _read(answer, self.source)
-            if answer.status_code not in AGAIN:
-                break
-        raise ModelError(f"the corpus server at {self.source} failed: {reason}; is it up, and is this its API?")
-
-
-def _read(answer: httpx2.Response, source: str) -> int:
-    try:
-        found: Any = answer.json()
-    except ValueError as error:
-        raise ModelError(f"the corpus server at {source} answered no JSON; is this its API?") from error
-    count = found.get("count") if isinstance(found, dict) else None
-    if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
-        return count
-    said = str(found.get("error", ""))[:200] if isinstance(found, dict) else ""
-    raise ModelError(f"the corpus server at {source} gave no count: {said or 'no reason'}; does it hold this index?")
+        body = {"index": self._index, "query_type": "count", "query": query}
+        found: Any = self._wire.send(client, "POST", self._address, body)
+        count = found.get("count") if isinstance(found, dict) else None
+        if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST:
+            return count
+        said = found.get("error") if isinstance(found, dict) else None
+        reason = said[:200].rstrip(".") if isinstance(said, str) and said else "no reason"
+        raise ModelError(f"the corpus server at {self.source} gave no count: {reason}; check that it holds this index")
 
 
 def _refusal(query: str) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from probe.models.metered import Refused
+from probe.models.wire import Refused
 
 Kind = Literal["completions", "chat"]
 
@@ -37,7 +37,8 @@ class Dialect:
         try:
             choice = answer["choices"][0]
             text = choice["text"] if self.kind == "completions" else choice["message"].get("content")
-            return (text if isinstance(text, str) else None), choice.get("finish_reason")
+            ending = choice.get("finish_reason")
+            return (text if isinstance(text, str) else None), (ending[:40] if isinstance(ending, str) else None)
         except (KeyError, TypeError, IndexError, AttributeError) as error:
             raise Refused(f"the server's answer is none to {self.path}") from error
 

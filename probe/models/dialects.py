@@ -24,7 +24,9 @@ from probe.types import Floats
 
 _LOGPROB_RANK = ("logprob", "rank")
 _NEVER = -9999.0  # what vLLM writes for the logarithm of 0
-_ROUNDING = 1e-3
+_ROUNDING, _HALF_PRECISION = 1e-3, 0.05  # of a server's values; and of those that it computes in 16 bits
+_HALF = -float(np.log(2))
+_MOST_RANKS = 2**24  # no vocabulary is larger, and float32 counts no further
 Ids = list[int]
 
 
@@ -39,10 +41,10 @@ class Dialect:
     answer: Callable[[Any, Ids], Any]
 
     def read(self, answer: Any, ids: Ids) -> Floats:
-        """Returns [tokens - 1, columns]; ranks are exact in float32 up to 2^24. Raises ModelError."""
+        """Returns float32 [tokens - 1, columns]. Raises ModelError."""
         try:
-            table = np.asarray(self.answer(answer, ids), dtype=np.float32).reshape(-1, len(self.columns))
-        except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+            table = _numbers(self.answer(answer, ids)).reshape(-1, len(self.columns))
+        except (KeyError, TypeError, IndexError, ValueError, AttributeError, OverflowError) as error:
             raise ModelError(f"the server's answer holds no {self.name}") from error
         if len(table) != len(ids) - 1:
             raise ModelError(f"the server answered for {len(table)} of {len(ids) - 1} tokens")
@@ -50,19 +52,37 @@ class Dialect:
         if not (np.isfinite(table).all() and (columns["logprob"] > _NEVER).all()):
             raise ModelError("the server gives no finite probability for some token")
         if not _possible(columns):
-            raise ModelError(f"the server's answer is not what {self.name} means here: a foreign pooling model?")
+            raise ModelError(f"the server's answer is not what {self.name} means here: no model gives such values")
         return table
 
 
+def _numbers(found: Any) -> Floats:
+    """Raises ValueError for what is no table of numbers; infinity for what float32 does not hold."""
+    table = np.asarray(found)
+    if table.dtype.kind not in "fiu":
+        raise ValueError("no numbers")
+    with np.errstate(over="ignore"):
+        return table.astype(np.float32)
+
+
 def _possible(columns: dict[str, Floats]) -> bool:
-    rank = columns["rank"]
-    below = [columns[name] for name in ("logprob", "mu") if name in columns]
+    """A token of rank r has r likelier ones, which leaves it at most 1 / (r + 1) of the probability."""
+    rank, logprob = columns["rank"], columns["logprob"]
     return bool(
-        all((values <= _ROUNDING).all() for values in below)
+        (logprob <= _ROUNDING).all()
+        and (columns.get("mu", logprob) <= _ROUNDING).all()
         and (columns.get("sigma", rank) >= 0).all()
-        and (rank >= 0).all()
-        and (rank == np.round(rank)).all()
+        and ((rank >= 0) & (rank < _MOST_RANKS) & (rank == np.round(rank))).all()
+        and ((rank == 0) | (logprob <= _HALF_PRECISION - np.log1p(rank))).all()
     )
+
+
+def _beaten(value: float, best: float) -> int:
+    """1, meaning at least 1, for a token that is not the likeliest. One of more than half of the probability is: there
+    a small difference is rounding. Raises ValueError where the best is none."""
+    if not value <= best + _ROUNDING:
+        raise ValueError("the likeliest token is less likely")
+    return int(value < best - (_ROUNDING if value > _HALF else 0.0))
 
 
 def _pooling(answer: Any, ids: Ids) -> Floats:
@@ -80,17 +100,21 @@ def _generate(answer: Any, ids: Ids) -> list[tuple[float, int]]:
     own, top = found["input_token_logprobs"][1:], found["input_top_logprobs"][1:]
     if [token for _, token, *_ in own] != ids[1:]:
         raise ValueError("other tokens than were sent")
-    return [(value, int(value < best[0][0])) for (value, *_), best in zip(own, top, strict=True)]
+    return [(value, _beaten(value, best[0][0])) for (value, *_), best in zip(own, top, strict=True)]
 
 
 def _echo(answer: Any, ids: Ids) -> list[tuple[float, int]]:
-    """The rank is 0 for the likeliest token and 1, meaning at least 1, for any other. The last row was generated."""
-    found = answer["choices"][0]["logprobs"]
+    """The last row may be of a generated token; only the server's count tells that from a first one put before."""
+    found, usage = answer["choices"][0]["logprobs"], answer.get("usage") or {}
     first, *rest = found["token_logprobs"]
     if first is not None or len(rest) not in (len(ids) - 1, len(ids)):  # another first token shifts all behind it
         raise ValueError("other tokens than were sent")
+    generated = len(rest) == len(ids)
+    counted = usage.get("prompt_tokens", None if generated else len(ids))
+    if counted != len(ids) or (generated and usage.get("completion_tokens") == 0):
+        raise ModelError(f"the server does not say that it scored the {len(ids)} tokens sent, and no other before them")
     values, top = rest[: len(ids) - 1], found["top_logprobs"][1 : len(ids)]
-    return [(value, int(value < max(row.values()))) for value, row in zip(values, top, strict=True)]
+    return [(value, _beaten(value, max(row.values()))) for value, row in zip(values, top, strict=True)]
 
 
 def _completion(**options: Any) -> Callable[[str, Ids], dict[str, Any]]:

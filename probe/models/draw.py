@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 from probe.errors import ModelError, OverBudget
-from probe.models.metered import Refused
-from probe.models.remote import GIVE_UP
+from probe.models.wire import GIVE_UP, Refused
 from probe.types import Unscored
 
 Advance = Callable[[int, int], None]

@@ -14,8 +14,10 @@ from probe.errors import InputError, ModelError, OverBudget
 from probe.models.budget import NOTHING, Budget, Meter, Usage
 from probe.models.chat import DIALECTS, Dialect, Kind
 from probe.models.draw import Advance, Draw
-from probe.models.metered import Line, Refused
+from probe.models.metered import Line
+from probe.models.served import served
 from probe.models.tokens import open_tokenizer
+from probe.models.wire import Refused
 from probe.types import Tokens, Unscored
 
 _BYTES, _WRAPPING = 4, 16  # UTF-8 bytes per token where no tokenizer is named; tokens that a chat template adds
@@ -59,13 +61,15 @@ class GenerateEngine:
         """The id behind #, as it stands, or the first that the server lists. Raises ModelError."""
         if self._wanted:
             return self._wanted
-        with self._line.open() as client:
-            try:
-                return str(self._line.send(client, "models")["data"][0]["id"])
-            except (Refused, KeyError, TypeError, IndexError) as error:
-                raise ModelError(
-                    f"{self.address} lists no models; is this its API's base? Else name the model behind it: #ID."
-                ) from error
+        try:
+            with self._line.open() as client:
+                if found := served(self._line.send(client, "models")):
+                    return next(iter(found))
+        except Refused as error:
+            raise ModelError(f"{error}. Or name the model behind the address: #ID.") from error
+        raise ModelError(
+            f"{self.address} lists no models: check that this is its API's base, or name the model behind it: #ID."
+        )
 
     @cached_property
     def dialect(self) -> Dialect:
@@ -110,17 +114,20 @@ class GenerateEngine:
 
     def generate(
         self, prompts: Sequence[str], samples: int, max_tokens: Sizes, temperature: float = 1.0, seed: int = 0, *,
-        instruction: str = "", progress: Advance | None = None,
+        instruction: str = "", progress: Advance | None = None, afforded: bool = False,
     ) -> list[list[str] | Unscored]:  # fmt: skip
         """Returns `samples` texts per prompt, or why there are none, in order; sample i is drawn with seed + i.
 
-        max_tokens: of each answer. instruction: told before the prompt, in chat only. Raises InputError, OverBudget
-        before the first request, and ModelError where the server is gone from the start or answers no dialect.
+        max_tokens: of each answer. instruction: told before the prompt, in chat only. afforded: the caller has asked
+        `afford` for all that it does; what fits no longer, because the server counts more, is then left unscored.
+        Raises InputError, OverBudget before the first request, and ModelError where the server is gone from the start
+        or answers no dialect.
         """
         sizes = _sizes(prompts, max_tokens)
         if samples < 1 or temperature < 0 or min(sizes, default=1) < 1:
             raise InputError("Samples and max_tokens must be at least 1, and the temperature at least 0.", "samples")
-        self.afford(self.estimate(prompts, samples, sizes, instruction))
+        if not afforded:
+            self.afford(self.estimate(prompts, samples, sizes, instruction))
         if not prompts:
             return []
         dialect, model = self.dialect, self.model

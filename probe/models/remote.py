@@ -3,11 +3,15 @@
 How these are asked for differs between servers (dialects.py); the first dialect that a server answers is used. Only
 vLLM with memprobe's plugin gives full-vocabulary moments; elsewhere the scores that need them say so. Tokens are made
 here, by the model's own tokenizer, and sent as ids; a server that cuts text into others is refused.
+
+The weights cannot be read, and may be exchanged while the engine is open. So a fixed sentence, scored when it is
+opened, is scored again behind the texts of a call, before any of their scores is returned. What stays unnoticed: other
+weights within _SURE seconds of the last time, in a small call that met no failure; weights that came and went again
+within one call; and weights under which the sentence's tokens move by no more than _NOISE.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,23 +27,17 @@ from probe.data.windows import POLICY, Window, cut
 from probe.errors import ModelError
 from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing, stats_from
 from probe.models.dialects import DIALECTS, Dialect
+from probe.models.served import context_of, served
 from probe.models.tokens import CANARY, Tokenizer, open_tokenizer
+from probe.models.wire import GIVE_UP, Wire, fault
 from probe.types import Floats, Tokens, TokenStats, Unscored
 
-TRIES, GIVE_UP = 4, 32  # of one request; texts in a row after which the rest of a call is not asked any more
-_BACKOFF = 0.5  # seconds, doubled after each try
-AGAIN = frozenset((408, 429, 500, 502, 503, 504))
 _DISCOVERY = 10.0  # seconds: a list of models takes no time
-_REMEDY = "is it up, and is this its API's base?"
-_REMEDIES = {
-    "status 401": "name its key in MEMPROBE_REMOTE_KEY.", "status 403": "name its key in MEMPROBE_REMOTE_KEY.",
-    "status 404": "is this its API's base? It mostly ends in /v1.",
-    "status 429": "it limits requests: lower MEMPROBE_REMOTE_CONCURRENCY.",
-    "ReadTimeout": "it accepts requests and does not answer in time: is it overloaded, or still loading?",
-}  # fmt: skip
-DRIPPING = 2  # time-outs that one answer may take in all
-_SHORTEST = 8  # tokens of a context that windows can be cut for
-_CONTEXT = 2048  # where the server does not say
+_SURE, _SMALL = 2.0, 8  # seconds, and texts of a call that are not worth a check of their own within them
+_NOISE = 0.03  # mean over tokens, by which one model's log-probabilities may differ between busy and idle hours
+_CHECKS = 3  # times that the fixed sentence is asked before it is believed to score otherwise
+_ANOTHER = "the server now has another model than when it was opened: open it again"
+_UNSURE = "the server failed, and cannot be asked whether it still has the same model"
 
 
 class RemoteEngine(Tokenizing):
@@ -51,16 +49,17 @@ class RemoteEngine(Tokenizing):
     ) -> None:  # fmt: skip
         """tokenizer: hub id or folder; the served model's id where none is named. Raises ModelError."""
         base, self._wanted = urldefrag(address)
-        _check_address(base, key)
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._connect = partial(httpx2.Client, base_url=base.rstrip("/") + "/", headers=headers, timeout=timeout)
+        if wrong := fault(base, key):
+            raise ModelError(wrong)
         self._address, self._concurrency, self._timeout = base, concurrency, timeout
+        self._wire = Wire(base, key, concurrency, timeout)
         self._root = base.rstrip("/").removesuffix("/v1")  # where a server keeps what is not OpenAI's
+        self._checked, self._failures = 0.0, 0  # when the weights were last seen to be the same, and failures by then
         self._failed = 0  # texts in a row
         self._card = self._find_model()
         self._tokenizer: Tokenizer = open_tokenizer(tokenizer or self._card["id"])
         self.warnings = self._tokenizer.warnings
-        self.context = _context(self._card) - 1  # one token is always generated
+        self.context = context_of(self._card) - 1  # one token is always generated
 
     @cached_property
     def identity(self) -> Identity:
@@ -74,7 +73,7 @@ class RemoteEngine(Tokenizing):
     def _dialect(self) -> Dialect:
         """The first dialect that the server answers with log-probabilities."""
         refusals = []
-        with self._connect() as client:
+        with self._wire.open() as client:
             client.timeout = min(_DISCOVERY, self._timeout)
             for dialect in DIALECTS:
                 try:
@@ -90,17 +89,27 @@ class RemoteEngine(Tokenizing):
         )
 
     @cached_property
-    def _weights(self) -> str:
-        """What a fixed sentence scores, hashed: an address may serve other weights today than it did."""
+    def _opening(self) -> Floats:
+        """What the fixed sentence scored when the engine was opened."""
+        with self._wire.open() as client:
+            rows = self._ask(client, self._dialect, self._sentence)
+        self._checked = time.monotonic()
+        return rows
+
+    @property
+    def _sentence(self) -> Window:
         (tokens,) = self._tokenizer([CANARY])
         assert isinstance(tokens, Tokens)
-        with self._connect() as client:
-            rows = self._ask(client, self._dialect, cut(tokens, self.context)[0])
-        return sha256(np.round(rows, 3).astype("<f4").tobytes()).hexdigest()[:16]
+        return cut(tokens, self.context)[0]
+
+    @property
+    def _weights(self) -> str:
+        """What the fixed sentence scored, hashed: an address may serve other weights today than it did."""
+        return sha256(np.round(self._opening, 3).astype("<f4").tobytes()).hexdigest()[:16]
 
     def load(self) -> None:
-        """Finds out the dialect. Raises ModelError."""
-        assert self._dialect
+        """Finds out the dialect, and what the fixed sentence scores. Raises ModelError."""
+        assert len(self._opening)
 
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
         if extras.columns:
@@ -109,8 +118,29 @@ class RemoteEngine(Tokenizing):
             return []
         self.load()
         self._failed = 0
-        with self._connect() as client, ThreadPoolExecutor(self._concurrency) as pool:
-            return list(pool.map(partial(self._text, client, extras.prefix), texts))
+        with self._wire.open() as client, ThreadPoolExecutor(self._concurrency) as pool:
+            found = list(pool.map(partial(self._text, client, extras.prefix), texts))
+            doubt = self._doubt(client, len(texts)) if any(isinstance(entry, TokenStats) for entry in found) else None
+        if doubt is None:
+            return found
+        return [Unscored(doubt) if doubt == _ANOTHER or isinstance(e, TokenStats) else e for e in found]
+
+    def _doubt(self, client: httpx2.Client, texts: int) -> str | None:
+        """Returns why scores that were just given may be another model's, or None."""
+        failures, now = self._wire.failures, time.monotonic()
+        if texts < _SMALL and failures == self._failures and now - self._checked < _SURE:
+            return None
+        self._checked = -_SURE  # in doubt until found the same
+        try:
+            if not any(self._same(self._ask(client, self._dialect, self._sentence)) for _ in range(_CHECKS)):
+                return _ANOTHER
+        except ModelError as error:
+            return f"{_UNSURE}: {error}"
+        self._checked, self._failures = now, failures
+        return None
+
+    def _same(self, rows: Floats) -> bool:
+        return bool(np.abs(rows[:, 0] - self._opening[:, 0]).mean() <= _NOISE)
 
     def _text(self, client: httpx2.Client, prefix: Sequence[int], tokens: Tokens) -> TokenStats | Unscored:
         windows = cut(tokens, self.context, prefix)
@@ -127,7 +157,11 @@ class RemoteEngine(Tokenizing):
     def _ask(self, client: httpx2.Client, dialect: Dialect, window: Window) -> Floats:
         """Returns [tokens - 1, columns of the dialect]. Raises ModelError."""
         ids = window.ids.tolist()
-        return dialect.read(self._send(client, "POST", dialect.path, dialect.ask(self._card["id"], ids)), ids)
+        body = dialect.ask(self._card["id"], ids)
+        return dialect.read(self._wire.send(client, "POST", self._at(dialect.path), body, tokens=len(ids)), ids)
+
+    def _at(self, path: str) -> str:
+        return self._root + path if path.startswith("/") else path
 
     def _compare_tokenizers(self, client: httpx2.Client) -> None:
         """Raises ModelError where the server says that its tokenizer is another; not every server says anything."""
@@ -135,7 +169,7 @@ class RemoteEngine(Tokenizing):
         assert isinstance(tokens, Tokens)
         body = {"model": self._card["id"], "prompt": CANARY, "add_special_tokens": False}
         try:
-            theirs = self._send(client, "POST", "/tokenize", body)["tokens"]
+            theirs = self._wire.send(client, "POST", self._at("/tokenize"), body)["tokens"]
         except (ModelError, KeyError, TypeError):
             return
         if theirs and theirs != tokens.ids[int(tokens.has_bos) :].tolist():
@@ -144,67 +178,13 @@ class RemoteEngine(Tokenizing):
                 "own in MEMPROBE_TOKENIZER."
             )
 
-    def _send(self, client: httpx2.Client, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Sends with retries. Raises ModelError without any text of the caller's in it."""
-        address = self._root + path if path.startswith("/") else path
-        reason = ""
-        for attempt in range(TRIES):
-            if attempt:
-                time.sleep(_BACKOFF * 2 ** (attempt - 1))
-            try:
-                status, content = self._read(client, method, address, body)
-            except httpx2.RequestError as error:
-                reason = type(error).__name__
-                continue
-            reason = f"status {status}"
-            if status < 400:
-                try:
-                    return json.loads(content)
-                except ValueError:
-                    reason = "its answer is no JSON"
-            if status not in AGAIN:
-                break
-        raise ModelError(f"the server at {self._address} failed: {reason}; {_REMEDIES.get(reason, _REMEDY)}")
-
-    def _read(self, client: httpx2.Client, method: str, address: str, body: Any) -> tuple[int, bytes]:
-        """Returns status and content. The client's time-out is of each read: a server that drips would never end."""
-        begin, parts = time.monotonic(), []
-        with client.stream(method, address, json=body) as answer:
-            for part in answer.iter_bytes():
-                parts.append(part)
-                if time.monotonic() - begin > DRIPPING * self._timeout:
-                    raise httpx2.ReadTimeout("the answer does not end", request=answer.request)
-            return answer.status_code, b"".join(parts)
-
     def _find_model(self) -> dict[str, Any]:
-        with self._connect() as client:
+        with self._wire.open() as client:
             client.timeout = min(_DISCOVERY, self._timeout)
-            answer = self._send(client, "GET", "models")
-        try:
-            cards: dict[str, dict[str, Any]] = {str(card["id"]): card for card in answer["data"]}
-            wanted = self._wanted or next(iter(cards))
-        except (KeyError, TypeError, StopIteration):
-            raise ModelError(f"{self._address} lists no models: is this its API's base?") from None
+            cards = served(self._wire.send(client, "GET", "models"))
+        if not cards:
+            raise ModelError(f"{self._address} lists no models: check that this is its API's base.")
+        wanted = self._wanted or next(iter(cards))
         if wanted not in cards:
             raise ModelError(f"{self._address} serves {', '.join(cards)}, not {wanted}.")
         return cards[wanted]
-
-
-def _context(card: dict[str, Any]) -> int:
-    """Returns the context that a server states. Raises ModelError for what is none."""
-    stated = card.get("max_model_len")
-    if stated is None:
-        return _CONTEXT
-    if not isinstance(stated, int) or isinstance(stated, bool) or stated < _SHORTEST:
-        raise ModelError(f"The server states a max_model_len of {stated!r:.40}: set a sane one there.")
-    return stated
-
-
-def _check_address(base: str, key: str | None) -> None:
-    """Raises ModelError for what no request can be sent to, or with."""
-    try:
-        httpx2.URL(base)
-    except httpx2.InvalidURL as error:
-        raise ModelError(f"{base} is no address ({error}): write http://HOST:PORT/v1.") from error
-    if key and not key.isascii():
-        raise ModelError("The bearer key (MEMPROBE_REMOTE_KEY) holds letters beyond ASCII, which no header can carry.")

@@ -57,10 +57,10 @@ class Batch:
         return engine.estimate(self.prompts, self.samples, self.sizes, self.instruction)
 
     def generate(self, engine: GenerateEngine, progress: Advance) -> list[list[str] | Unscored]:
-        """Raises what GenerateEngine.generate does."""
+        """Asks what `plan` has found affordable. Raises what GenerateEngine.generate does."""
         return engine.generate(
             self.prompts, self.samples, self.sizes, self.temperature, self.seed, instruction=self.instruction,
-            progress=progress,
+            progress=progress, afforded=True,
         )  # fmt: skip
 
 

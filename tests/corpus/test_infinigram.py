@@ -12,8 +12,10 @@ from probe.corpus import infinigram
 from probe.corpus.infinigram import InfiniGram
 from probe.corpus.opening import open_corpus
 from probe.errors import InputError
+from probe.models import wire
 from probe.types import InCorpus
 from tests.corpus.test_index import LONG
+from tests.models.raw import Written, drip, raw, reply
 from tests.serving import servers
 
 WORDS = LONG.split()
@@ -71,7 +73,7 @@ def test_runs_of_different_documents_are_not_one(server: tuple[Server, str]) -> 
 
 
 def test_it_tries_again_and_says_why_it_gave_up(server: tuple[Server, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(infinigram, "_BACKOFF", 0.0)
+    monkeypatch.setattr(wire, "_BACKOFF", 0.0)
     found, address = server
     found.fails = 3
     assert InfiniGram(f"{address}#mine").look([LONG])[0].found == "exact"
@@ -95,3 +97,26 @@ def test_long_texts_are_bounded(server: tuple[Server, str], monkeypatch: pytest.
 def test_an_address_names_its_index() -> None:
     with pytest.raises(InputError, match="names no index"):
         open_corpus("https://api.example.org/")
+
+
+@pytest.mark.parametrize(
+    ("written", "note"),
+    [
+        (drip(b"HTTP/1.1 200 said\r\n\r\n"), "ReadTimeout"),
+        (reply(b"[" * 200_000), "no JSON"),
+        (reply(b" " * 2**23), "larger than 4 MB"),
+        (reply(b'{"count": 1%s}' % (b"0" * 400)), "gave no count: no reason; check"),
+        (reply({"error": "No such index."}), "gave no count: No such index; check"),
+    ],
+    ids=["drip", "deep", "large", "count", "error"],
+)
+def test_a_hostile_server_is_a_note(written: Written, note: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "TRIES", 1)
+    with raw(lambda *_: written) as address:
+        (found,) = InfiniGram(f"{address}/#mine", timeout=0.3).look([LONG])
+    assert found.found is None and found.note and note in found.note
+
+
+def test_what_is_no_address_is_named() -> None:
+    with pytest.raises(InputError, match="is no address"):
+        InfiniGram("http://localhost:abc/#mine")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from probe.errors import InputError, OverBudget
-from probe.models import metered
+from probe.models import wire
 from probe.models.budget import Budget, Prices, Usage
 from probe.models.generate import GenerateEngine
 from probe.types import Unscored
@@ -72,7 +72,7 @@ def test_what_may_have_been_billed_counts(serve: Serve, monkeypatch: pytest.Monk
     engine = GenerateEngine(address, timeout=0.2)
     assert engine.dialect
     before = engine.used
-    monkeypatch.setattr(metered, "TRIES", 2)
+    monkeypatch.setattr(wire, "TRIES", 2)
     (found,) = engine.generate(["x"], 1, 5)
     assert isinstance(found, Unscored) and "failed: ReadTimeout" in found.reason
     assert engine.used - before == engine.estimate(["x"], 2, 5)

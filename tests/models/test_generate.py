@@ -8,7 +8,7 @@ from probe.errors import InputError, ModelError
 from probe.models import draw
 from probe.models.budget import Usage
 from probe.models.generate import GenerateEngine
-from probe.models.remote import TRIES
+from probe.models.wire import TRIES
 from probe.types import Unscored
 from tests.textonly.conftest import Serve, fast, serve
 from tests.textonly.serving import Server, generate
@@ -88,10 +88,10 @@ def test_wrong_servers_and_options(serve: Serve) -> None:
     address, running = serve(Server())
     with pytest.raises(ModelError, match=r"generates no text \(completions: .*status 404.*chat: .*the key"):
         GenerateEngine(address).generate(["x"], 1, 5)
-    with pytest.raises(ModelError, match="lists no models"):
+    with pytest.raises(ModelError, match=r"status 404; check .*name the model behind"):
         GenerateEngine(address.removesuffix("/v1")).generate(["x"], 1, 5)
     running.end()
-    with pytest.raises(ModelError, match="failed: ConnectError; is it up"):
+    with pytest.raises(ModelError, match="failed: ConnectError; check that it is up"):
         GenerateEngine(address).generate(["x"], 1, 5)
     for wrong in ("org/model", "#x", "http://host:port"):
         with pytest.raises(InputError, match="address"):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
-import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,11 +16,12 @@ from fastapi import FastAPI, HTTPException
 from probe import open_probe
 from probe.config import Settings
 from probe.errors import ModelError
-from probe.models import remote
+from probe.models import wire
 from probe.models.base import Engine
 from probe.models.dialects import DIALECTS
 from probe.models.local import LocalEngine
-from probe.models.remote import RemoteEngine, _context
+from probe.models.remote import RemoteEngine
+from probe.models.served import context_of
 from probe.models.tokens import open_tokenizer
 from probe.models.vllm_plugin import COLUMNS
 from probe.types import Tokens, TokenStats, Unscored
@@ -108,7 +107,8 @@ class Server:
         if self.speaks == "echo" and "echo" in body:
             top = [{"best": value} for value in best]
             return {
-                "choices": [{"logprobs": {"token_logprobs": [None, *values, -1.0], "top_logprobs": [None, *top, {}]}}]
+                "choices": [{"logprobs": {"token_logprobs": [None, *values, -1.0], "top_logprobs": [None, *top, {}]}}],
+                "usage": {"prompt_tokens": len(body["prompt"]), "completion_tokens": 1},
             }
         if self.speaks == "the generated token only":  # an echo that is ignored
             return {"choices": [{"logprobs": {"token_logprobs": [-1.0], "top_logprobs": [{"a": -1.0}]}}]}
@@ -135,7 +135,7 @@ def serve(make_model: Callable[[str], Path]) -> Iterator[Start]:
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "_BACKOFF", 0.01)
+    monkeypatch.setattr(wire, "_BACKOFF", 0.01)
 
 
 def tokens_of(engine: RemoteEngine) -> list[Tokens]:
@@ -211,9 +211,9 @@ def test_passing_failures_are_tried_again(serve: Start) -> None:
     server, address, _ = serve("prompt_logprobs")
     engine = RemoteEngine(address, concurrency=1)
     engine.load()
-    server.fails, server.asked = remote.TRIES - 1, 0
+    server.fails, server.asked = wire.TRIES - 1, 0
     assert all(isinstance(found, TokenStats) for found in engine.score(tokens_of(engine)[:1]))
-    assert server.asked == remote.TRIES
+    assert server.asked == wire.TRIES + 1  # and the fixed sentence, for a server that failed may be another
 
 
 def test_a_dead_server_is_an_error_per_text_and_the_next_request_works(serve: Start) -> None:
@@ -231,7 +231,7 @@ def test_a_dead_server_is_an_error_per_text_and_the_next_request_works(serve: St
 def test_after_many_failures_in_a_row_the_rest_of_a_call_is_not_asked(
     serve: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "_BACKOFF", 0.001)
+    monkeypatch.setattr(wire, "_BACKOFF", 0.001)
     _, address, running = serve("prompt_logprobs")
     engine = RemoteEngine(address, concurrency=2)
     (tokens, *_) = tokens_of(engine)
@@ -255,7 +255,7 @@ def test_a_wrong_name_or_address(serve: Start, make_model: Callable[[str], Path]
     with pytest.raises(ModelError, match="second, not third"):
         RemoteEngine(f"{address}#third")
     assert RemoteEngine(f"{address}#second", str(make_model("llama"))).identity.name == "second"
-    with pytest.raises(ModelError, match=r"failed: status 404; is this its API's base"):
+    with pytest.raises(ModelError, match=r"failed: status 404; check that this is its API's base"):
         RemoteEngine(address.removesuffix("/v1"))
 
 
@@ -289,16 +289,26 @@ def test_other_weights_at_the_same_address_are_another_engine(serve: Start) -> N
 )
 def test_an_echo_of_other_tokens_than_were_sent_is_not_believed(tokens: list[float | None]) -> None:
     """Four tokens were sent: one null and three probabilities come back, and perhaps that of a generated one."""
-    echo = next(dialect for dialect in DIALECTS if dialect.name == "echo")
-
-    def answer(values: list[float | None]) -> dict[str, object]:
-        top = [None if value is None else {"x": value} for value in values]
-        return {"choices": [{"logprobs": {"token_logprobs": values, "top_logprobs": top}}]}
-
     for good in ([None, -1.0, -2.0, -3.0], [None, -1.0, -2.0, -3.0, -4.0]):
-        assert echo.read(answer(good), [1, 2, 3, 4])[:, 0].tolist() == [-1.0, -2.0, -3.0]
+        assert echo(good, {"prompt_tokens": 4}) == [-1.0, -2.0, -3.0]
     with pytest.raises(ModelError, match="holds no echo"):
-        echo.read(answer(tokens), [1, 2, 3, 4])
+        echo(tokens, {"prompt_tokens": 4})
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 5}, {"prompt_tokens": 4, "completion_tokens": 0}])
+def test_a_row_too_many_is_not_taken_for_a_generated_one(usage: dict[str, int] | None) -> None:
+    """A server that puts a BOS before the tokens, and generates nothing, gives as many rows."""
+    with pytest.raises(ModelError, match="scored the 4 tokens sent"):
+        echo([None, -9.0, -1.0, -2.0, -3.0], usage)
+    assert echo([None, -1.0, -2.0, -3.0], {"completion_tokens": 0}) == [-1.0, -2.0, -3.0]
+
+
+def echo(values: list[float | None], usage: dict[str, int] | None) -> list[float]:
+    """Returns the log-probabilities that are read for four tokens."""
+    dialect = next(dialect for dialect in DIALECTS if dialect.name == "echo")
+    top = [None if value is None else {"x": value} for value in values]
+    answer = {"choices": [{"logprobs": {"token_logprobs": values, "top_logprobs": top}}], "usage": usage}
+    return list(dialect.read(answer, [1, 2, 3, 4])[:, 0].tolist())
 
 
 @pytest.mark.parametrize("top", [[None] * 4, [[], [], [], []], None])
@@ -312,8 +322,8 @@ def test_an_odd_answer_is_an_error_of_one_text(top: object) -> None:
 @pytest.mark.parametrize("stated", [-5, 0, 1, 7, "abc", [1], 2.5, True])
 def test_a_context_that_is_none_is_refused(stated: object) -> None:
     with pytest.raises(ModelError, match="max_model_len"):
-        _context({"max_model_len": stated})
-    assert _context({"max_model_len": 8}) == 8 and _context({}) == _context({"max_model_len": None}) > 0
+        context_of({"max_model_len": stated})
+    assert context_of({"max_model_len": 8}) == 8 and context_of({}) == context_of({"max_model_len": None}) > 0
 
 
 @pytest.mark.parametrize("address", ["http://localhost:abc/v1", "http://[::1/v1"])
@@ -325,31 +335,3 @@ def test_what_is_no_address_is_named(address: str) -> None:
 def test_a_key_that_no_header_can_carry_is_named() -> None:
     with pytest.raises(ModelError, match="MEMPROBE_REMOTE_KEY"):
         RemoteEngine("http://127.0.0.1:9/v1", key="clé")
-
-
-def test_a_server_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One byte every tenth of a second never meets a time-out of reads."""
-
-    class Dripping(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            for _ in range(600):
-                try:
-                    self.wfile.write(b" ")
-                    self.wfile.flush()
-                except OSError:
-                    return
-                time.sleep(0.1)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Keeps quiet."""
-
-    monkeypatch.setattr(remote, "TRIES", 1)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            with pytest.raises(ModelError, match="ReadTimeout"):
-                RemoteEngine(f"http://127.0.0.1:{server.server_port}/v1", timeout=0.5)
-        finally:
-            server.shutdown()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from probe.models import metered
+from probe.models import reply, wire
 from tests.serving import Running, servers
 from tests.textonly.serving import Server
 
@@ -27,5 +27,5 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metered, "_BACKOFF", 0.01)
-    monkeypatch.setattr(metered, "_LONGEST", 0.05)
+    monkeypatch.setattr(wire, "_BACKOFF", 0.01)
+    monkeypatch.setattr(reply, "_LONGEST", 0.05)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from probe.errors import InputError, OverBudget
-from probe.models.budget import Budget
+from probe.models.budget import Budget, Prices
 from probe.models.generate import GenerateEngine
 from probe.textonly import quiz
 from probe.textonly.ask import NOTE, ask
@@ -91,6 +91,22 @@ def test_a_failed_question_leaves_the_passage_without_quiz(serve: Serve) -> None
     first, *rest = ask(GenerateEngine(address), passages(), Options("quiz")).results
     assert str(first.quiz.reason).startswith("6 of 24 questions failed: the server answered without text")
     assert all(result.quiz.value == quiz.CHANCE for result in rest)
+
+
+def test_what_is_paid_for_is_scored_where_the_server_counts_more_than_was_estimated(serve: Serve) -> None:
+    server = Server("completions", reply=memory)
+    address, _ = serve(server)
+    free = GenerateEngine(address)
+    options = Options(samples=2, permutations=4)
+    estimate = plan(free, passages(), options).estimate
+    engine = GenerateEngine(address, concurrency=1, budget=Budget(price=estimate.input, prices=Prices(1e6, 0)))
+    server.inflation = estimate.input // 10 // 30  # some thirty answers use up what should have paid for 73
+    asked = ask(engine, passages(), options)
+    assert all(result.samia.value is not None for result in asked.results)
+    assert asked.results[0].quiz.value == 1.0  # the first still fits
+    last = str(asked.results[-1].quiz.reason)
+    assert last.startswith("4 of 4 questions failed: not asked, because the budget is used up")
+    assert 25 < server.asked == asked.usage.requests < 40 and asked.price
 
 
 def test_wrong_options() -> None:

@@ -21,7 +21,7 @@ import pytest
 from probe import open_probe
 from probe.config import Settings
 from probe.errors import ModelError
-from probe.models import remote
+from probe.models import wire
 from probe.models.base import Engine
 from probe.models.remote import RemoteEngine
 from probe.models.vllm_plugin import ACTIVE
@@ -153,7 +153,7 @@ def test_another_tokenizer_is_refused(served: Served, tmp_path: Path) -> None:
 
 
 def test_a_killed_server_fails_text_by_text_and_serves_again(plain: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "_BACKOFF", 0.05)
+    monkeypatch.setattr(wire, "_BACKOFF", 0.05)
     engine = RemoteEngine(plain.address)
     engine.load()
     (tokens,) = tokens_of(engine, TEXTS[4:5])
