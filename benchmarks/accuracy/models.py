@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
 from hashlib import sha256
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -14,13 +16,23 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from probe.demo.train import BOS, EOS, Recipe, encode, new_model, train, train_tokenizer
 
 VOCABULARY, WIDTH, LAYERS, ROW = 4096, 128, 4, 240
-BASE = Recipe(epochs=8, rate=3e-3, tokens=8192)
+BASE = Recipe(epochs=3, rate=4e-3, tokens=4096, muon=True)
 SWEEP = {
     "1 epoch": Recipe(epochs=1, rate=1e-3, tokens=2048),
     "2 epochs": Recipe(epochs=2, rate=1e-3, tokens=2048),
     "4 epochs": Recipe(epochs=4, rate=1e-3, tokens=2048),
 }
+SIDE_BY_SIDE = 2  # trainings, on a core each: models this small gain little from a second core
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """A model to be fine-tuned from the base, a row per text."""
+
+    name: str
+    texts: Sequence[str]
+    recipe: Recipe
 
 
 class Workshop:
@@ -29,28 +41,44 @@ class Workshop:
     def __init__(self, folder: Path, paragraphs: Sequence[str], say: Say, recipe: Recipe = BASE) -> None:
         """paragraphs: of the base. Trains tokenizer and base where they are not there yet."""
         self._folder, self._say = folder, say
-        self.tokenizer = self._tokenizer(paragraphs)
+        self._words = folder / f"tokenizer-{sha256(''.join(paragraphs).encode()).hexdigest()[:12]}"
+        if not self._words.is_dir():
+            train_tokenizer(paragraphs, VOCABULARY).save_pretrained(self._words)
+        self.tokenizer = PreTrainedTokenizerFast.from_pretrained(self._words)
         blank = new_model(self.tokenizer, width=WIDTH, layers=LAYERS, seed=0)
         self.parameters = sum(parameter.numel() for parameter in blank.parameters())
-        self.base = self._made("base", blank, self._rows(paragraphs), recipe)
+        rows = self._rows(paragraphs)
+        self.base = self._place("base", rows, recipe, str(blank.config.to_diff_dict()))
+        if not _there(self.base):
+            self._say(
+                f"training the base of {self.parameters:,} parameters on {sum(map(len, rows)):,} tokens: {recipe}"
+            )
+            _keep(train(blank, rows, recipe), self._words, self.base)
 
     def length(self, text: str) -> int:
         """Returns the tokens of a text, without BOS."""
         return len(self.tokenizer(text, verbose=False)["input_ids"]) - 1
 
-    def tuned(self, name: str, texts: Sequence[str], recipe: Recipe) -> Path:
-        """Returns the folder of the base fine-tuned on texts, a row each."""
-        base = LlamaForCausalLM.from_pretrained(self.base, dtype=torch.float32)
-        return self._made(name, base, encode(self.tokenizer, texts), recipe)
+    def tuned(self, orders: Sequence[Order]) -> list[Path]:
+        """Returns the folder of each, after those that are not there yet were trained side by side."""
+        rows = [encode(self.tokenizer, order.texts) for order in orders]
+        places = [
+            self._place(order.name, own, order.recipe, self.base.name) for order, own in zip(orders, rows, strict=True)
+        ]
+        with ProcessPoolExecutor(SIDE_BY_SIDE, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+            running = {
+                pool.submit(_tune, self.base, own, order.recipe, self._words, place): order
+                for order, own, place in zip(orders, rows, places, strict=True)
+                if not _there(place)
+            }
+            for done, order in running.items():
+                done.result()
+                self._say(f"trained {order.name}: {order.recipe}")
+        return places
 
-    def _made(self, name: str, start: LlamaForCausalLM, rows: list[list[int]], recipe: Recipe) -> Path:
-        facts = json.dumps([asdict(recipe), rows, start.config.to_diff_dict(), _weights(start)], default=str)
-        path = self._folder / f"{name.replace(' ', '-')}-{sha256(facts.encode()).hexdigest()[:12]}"
-        if not (path / "model.safetensors").is_file():
-            self._say(f"training {name}: {len(rows):,} rows, {sum(map(len, rows)):,} tokens, {recipe}")
-            train(start, rows, recipe).save_pretrained(path)
-            self.tokenizer.save_pretrained(path)
-        return path
+    def _place(self, name: str, rows: list[list[int]], recipe: Recipe, start: str) -> Path:
+        facts = json.dumps([asdict(recipe), rows, start])
+        return self._folder / f"{name.replace(' ', '-')}-{sha256(facts.encode()).hexdigest()[:12]}"
 
     def _rows(self, paragraphs: Sequence[str]) -> list[list[int]]:
         """Paragraphs one after the other, in rows of ROW tokens."""
@@ -58,13 +86,16 @@ class Workshop:
         bos, eos = (self.tokenizer.convert_tokens_to_ids(token) for token in (BOS, EOS))
         return [[bos, *ids[begin : begin + ROW], eos] for begin in range(0, len(ids), ROW)]
 
-    def _tokenizer(self, paragraphs: Sequence[str]) -> PreTrainedTokenizerFast:
-        path = self._folder / f"tokenizer-{sha256(''.join(paragraphs).encode()).hexdigest()[:12]}"
-        if not path.is_dir():
-            train_tokenizer(paragraphs, VOCABULARY).save_pretrained(path)
-        return PreTrainedTokenizerFast.from_pretrained(path)
+
+def _tune(base: Path, rows: list[list[int]], recipe: Recipe, words: Path, place: Path) -> None:
+    start = LlamaForCausalLM.from_pretrained(base, dtype=torch.float32)
+    _keep(train(start, rows, recipe), words, place)
 
 
-def _weights(model: LlamaForCausalLM) -> float:
-    """Returns a figure that no other base shares."""
-    return float(sum(parameter.double().abs().sum() for parameter in model.parameters()))
+def _keep(model: LlamaForCausalLM, words: Path, place: Path) -> None:
+    PreTrainedTokenizerFast.from_pretrained(words).save_pretrained(place)
+    model.save_pretrained(place)  # last: a folder with weights is whole
+
+
+def _there(place: Path) -> bool:
+    return (place / "model.safetensors").is_file()

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from probe.calibration.learn import learn
+from probe.calibration.learn_tokens import learn_tokens
 from probe.errors import CalibrationError
 from probe.judge import default_score, difficulty_of, variety_of
 from probe.scores import TABLE, camia
@@ -17,8 +18,9 @@ from probe.scores.copies import REPEATED
 from probe.scores.ez import parts
 from probe.scores.features import NAMES, row
 from probe.scores.fitted import EZ_SMOOTHING, Fitted, Vector
+from probe.scores.tokenwise import SCORE as TOKENWISE
 from probe.scores.view import View
-from probe.types import Evidence, TokenStats, Unscored
+from probe.types import Evidence, Score, TokenStats, Unscored
 
 Group = Sequence[Evidence]
 FEWEST_CURVES = 50  # tuning non-members, for camia's p-values
@@ -40,7 +42,13 @@ class Fit:
 def fit_scores(tuning: Group, tuning_members: Group, rest: Group, seed: int) -> Fit:
     """Returns the fit; rest: calibrating texts, which only vote on the score. Raises CalibrationError."""
     fitted = Fitted(_smoothing(tuning), _curves(tuning))
-    learned = learn(_rows(tuning_members, fitted), _rows(tuning, fitted), seed)
+    tokens = learn_tokens(_views(tuning_members, fitted), _views(tuning, fitted), seed)
+    fitted = replace(fitted, tokens=tokens.model if tokens else None)
+    members, others = _views(tuning_members, fitted), _views(tuning, fitted)
+    if tokens:
+        _know(members, tokens.members)
+        _know(others, tokens.nonmembers)
+    learned = learn(_rows(members), _rows(others), seed)
     if learned:
         fitted = replace(fitted, combination=learned.combination)
     score = _choose([*tuning, *rest, *tuning_members], fitted)
@@ -67,9 +75,19 @@ def _table_row(entry: Evidence, score: str, fitted: Fitted) -> tuple[float, ...]
     return value, len(entry.target.logprob), difficulty_of(entry), variety_of(entry.target)
 
 
-def _rows(group: Group, fitted: Fitted) -> Vector:
-    rows = [row(View(entry, fitted)) for entry in group if isinstance(entry.target, TokenStats)]
-    return np.asarray(rows, dtype=np.float64).reshape(-1, len(NAMES))
+def _views(group: Group, fitted: Fitted) -> list[View]:
+    return [View(entry, fitted) for entry in group if isinstance(entry.target, TokenStats)]
+
+
+def _know(views: Sequence[View], values: Vector) -> None:
+    """Notes of texts that taught the token model what models say that did not see them."""
+    for view, value in zip(views, values, strict=True):
+        if not np.isnan(value):
+            view.known[TOKENWISE.id] = Score(float(value))
+
+
+def _rows(views: Sequence[View]) -> Vector:
+    return np.asarray([row(view) for view in views], dtype=np.float64).reshape(-1, len(NAMES))
 
 
 def _choose(group: Group, fitted: Fitted) -> str:

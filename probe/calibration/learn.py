@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from probe.scores.combination import Combination, Trees, Vector
+from probe.calibration.trees import of_boosting
+from probe.scores.combination import Combination
 from probe.scores.features import NAMES
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import GradientBoostingClassifier
+from probe.scores.trees import Vector
 
 FEWEST = 100  # tuning texts of each kind
 FOLDS = 10
@@ -74,32 +72,12 @@ def _fit(rows: Vector, labels: Vector, seed: int) -> Combination:
     ).fit(whole, labels)  # fmt: skip
     return Combination(
         NAMES, "both", fill, center, scale, np.asarray(logistic.coef_[0]), float(logistic.intercept_[0]),
-        _trees(boosted),
+        of_boosting(boosted),
     )  # fmt: skip
 
 
 def _of_kind(model: Combination, kind: str) -> Combination:
     return replace(model, kind=kind)
-
-
-def _trees(boosted: GradientBoostingClassifier) -> Trees:
-    """Returns scikit-learn's trees as arrays: what is stored must be read without unpickling anything."""
-    parts: list[list[Any]] = []
-    roots, begin = [], 0
-    for tree in (stage[0].tree_ for stage in boosted.estimators_):
-        own = np.arange(tree.node_count)
-        leaf = tree.children_left < 0
-        left, right = (np.where(leaf, own, side) + begin for side in (tree.children_left, tree.children_right))
-        value = np.where(leaf, tree.value[:, 0, 0], 0.0) * boosted.learning_rate
-        parts.append([left, right, np.where(leaf, 0, tree.feature), np.where(leaf, 0.0, tree.threshold), value])
-        roots.append(begin)
-        begin += tree.node_count
-    left, right, feature, threshold, value = (np.concatenate(column) for column in zip(*parts, strict=True))
-    share = float(boosted.init_.class_prior_[1])
-    return Trees(
-        np.array(roots, np.int32), left.astype(np.int32), right.astype(np.int32), feature.astype(np.int32), threshold,
-        value, float(np.log(share / (1 - share))), boosted.max_depth,
-    )  # fmt: skip
 
 
 def _power(values: Vector, labels: Vector) -> float:

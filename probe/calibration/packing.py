@@ -9,9 +9,12 @@ import numpy as np
 
 from probe.calibration.blind import BUCKETS, Bags
 from probe.calibration.strata import Stratum
-from probe.scores.combination import Combination, Trees
+from probe.scores.combination import Combination
 from probe.scores.features import NAMES
 from probe.scores.fitted import Fitted
+from probe.scores.token_model import TokenModel
+from probe.scores.tokenwise import NAMES as TOKEN_NAMES
+from probe.scores.trees import Trees
 
 _LINEAR = ("fill", "center", "scale", "weights")
 _NODES = ("left", "right", "feature", "threshold", "value")
@@ -29,13 +32,25 @@ def pack(fitted: Fitted, bags: Bags, strata: Sequence[Stratum]) -> tuple[dict[st
         arrays["curves"] = fitted.curves
     if found := fitted.combination:
         header["combination"] = {
-            "names": list(found.names), "kind": found.kind, "bias": found.bias, "start": found.trees.start,
-            "depth": found.trees.depth,
-        }  # fmt: skip
+            "names": list(found.names),
+            "kind": found.kind,
+            "bias": found.bias,
+            **_shape(found.trees),
+        }
         arrays["linear"] = np.stack([getattr(found, name) for name in _LINEAR])
-        arrays["roots"] = found.trees.roots
-        arrays |= {f"tree_{name}": getattr(found.trees, name) for name in _NODES}
+        arrays |= _nodes(found.trees, "tree")
+    if tokens := fitted.tokens:
+        header["tokens"] = {"names": list(TOKEN_NAMES), **_shape(tokens.trees)}
+        arrays |= {"usual": tokens.usual, **_nodes(tokens.trees, "token_tree")}
     return header, arrays
+
+
+def _shape(trees: Trees) -> dict[str, Any]:
+    return {"start": trees.start, "depth": trees.depth}
+
+
+def _nodes(trees: Trees, prefix: str) -> Arrays:
+    return {f"{prefix}_{name}": getattr(trees, name) for name in ("roots", *_NODES)}
 
 
 def unpack(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[Fitted, Bags, tuple[Stratum, ...]]:
@@ -46,10 +61,11 @@ def unpack(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[Fitted
         raise ValueError("its bags of words do not fit together")
     curves = arrays.get("curves")
     combination = _combination(header["combination"], arrays) if "combination" in header else None
+    tokens = _tokens(header["tokens"], arrays) if "tokens" in header else None
     if curves is not None and not np.isfinite(curves).all():
         raise ValueError("its loss curves are not finite")
     strata = [_stratum(one, number, arrays) for number, one in enumerate(header["strata"])]
-    return Fitted(float(header["smoothing"]), curves, combination), bags, tuple(strata)
+    return Fitted(float(header["smoothing"]), curves, tokens, combination), bags, tuple(strata)
 
 
 def _stratum(header: Mapping[str, Any], number: int, arrays: Mapping[str, Any]) -> Stratum:
@@ -64,22 +80,32 @@ def _stratum(header: Mapping[str, Any], number: int, arrays: Mapping[str, Any]) 
 def _combination(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Combination:
     if tuple(header["names"]) != NAMES:
         raise ValueError("its combination was learned over other features; calibrate again")
-    if not np.isfinite(arrays["linear"]).all():
-        raise ValueError("its weights are not finite")
+    if arrays["linear"].shape != (len(_LINEAR), len(NAMES)) or not np.isfinite(arrays["linear"]).all():
+        raise ValueError("its weights are broken")
     fill, center, scale, weights = arrays["linear"]
-    nodes = {name: arrays[f"tree_{name}"] for name in _NODES}
-    trees = Trees(arrays["roots"], **nodes, start=float(header["start"]), depth=int(header["depth"]))
-    _check(trees, len(fill))
+    trees = _trees(header, arrays, "tree", len(NAMES))
     return Combination(NAMES, header["kind"], fill, center, scale, weights, float(header["bias"]), trees)
 
 
-def _check(trees: Trees, features: int) -> None:
+def _tokens(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> TokenModel:
+    if tuple(header["names"]) != TOKEN_NAMES:
+        raise ValueError("what it learned of tokens is over other features; calibrate again")
+    usual = np.asarray(arrays["usual"], dtype=np.float64)
+    if usual.ndim != 1 or not len(usual) or not np.isfinite(usual).all():
+        raise ValueError("its usual gains are broken")
+    return TokenModel(usual, _trees(header, arrays, "token_tree", len(TOKEN_NAMES)))
+
+
+def _trees(header: Mapping[str, Any], arrays: Mapping[str, Any], prefix: str, features: int) -> Trees:
     """Raises ValueError for trees that lead outside themselves."""
+    nodes = {name: arrays[f"{prefix}_{name}"] for name in ("roots", *_NODES)}
+    trees = Trees(**nodes, start=float(header["start"]), depth=int(header["depth"]))
     size = len(trees.value)
     inside = all(((part >= 0) & (part < size)).all() for part in (trees.roots, trees.left, trees.right))
     if not inside or len({len(getattr(trees, name)) for name in _NODES}) != 1:
         raise ValueError("its trees do not fit together")
-    if not ((trees.feature >= 0) & (trees.feature < features)).all() or features != len(NAMES):
+    if not ((trees.feature >= 0) & (trees.feature < features)).all():
         raise ValueError("its trees ask for features that there are not")
     if not (np.isfinite(trees.threshold).all() and np.isfinite(trees.value).all()):
         raise ValueError("its trees hold figures that are not finite")
+    return trees

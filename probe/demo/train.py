@@ -25,13 +25,14 @@ Progress = Callable[[str, float, float], None]  # label, share done, loss in nat
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one model is trained."""
+    """How one model is trained. muon: matrices of the layers by Muon (Jordan et al. 2024), which needs fewer epochs."""
 
     epochs: int
     rate: float
     tokens: int  # per optimiser step
     decay: float = 0.1
     seed: int = 0
+    muon: bool = False
 
 
 def train_tokenizer(texts: Sequence[str], size: int) -> PreTrainedTokenizerFast:
@@ -83,13 +84,14 @@ def train(
     generator = torch.Generator().manual_seed(recipe.seed)
     epochs = [list(_batches(rows, recipe.tokens, generator)) for _ in range(recipe.epochs)]
     total, step = sum(map(len, epochs)), 0
-    optimiser = _optimiser(model, recipe)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, total))
+    optimisers = _optimisers(model, recipe)
+    schedules = [torch.optim.lr_scheduler.LambdaLR(one, lambda step: _rate(step, total)) for one in optimisers]
     best, least = model.state_dict(), math.inf
     for epoch, batches in enumerate(epochs, 1):
         for batch in batches:
-            loss = _step(model, batch, optimiser)
-            schedule.step()
+            loss = _step(model, batch, optimisers)
+            for schedule in schedules:
+                schedule.step()
             step += 1
             progress(f"epoch {epoch} of {recipe.epochs}", step / total, loss)
         if held_out:
@@ -102,19 +104,26 @@ def train(
     return model
 
 
-def _optimiser(model: LlamaForCausalLM, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimisers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    layers = {id(parameter) for parameter in model.model.layers.parameters()} if recipe.muon else set()
     matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
+    inner = [parameter for parameter in matrices if id(parameter) in layers]
+    outer = [parameter for parameter in matrices if id(parameter) not in layers]
     vectors = [parameter for parameter in model.parameters() if parameter.dim() == 1]  # norms are not decayed
-    groups = [{"params": matrices, "weight_decay": recipe.decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))
+    groups = [{"params": outer, "weight_decay": recipe.decay}, {"params": vectors, "weight_decay": 0.0}]
+    found: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))]
+    if inner:  # at steps as large as AdamW's, so that one rate serves both
+        found.append(torch.optim.Muon(inner, lr=recipe.rate, weight_decay=recipe.decay, adjust_lr_fn="match_rms_adamw"))
+    return found
 
 
-def _step(model: LlamaForCausalLM, batch: Rows, optimiser: torch.optim.Optimizer) -> float:
+def _step(model: LlamaForCausalLM, batch: Rows, optimisers: Sequence[torch.optim.Optimizer]) -> float:
     loss = _loss(model, batch)
-    optimiser.zero_grad()
+    model.zero_grad()
     torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimiser.step()
+    for optimiser in optimisers:
+        optimiser.step()
     return float(loss.item())
 
 

@@ -12,7 +12,7 @@ from probe.scores.view import Need, Role, View
 from probe.types import Score
 
 PASSES = 2  # of the target: scores that take more are computed where they are named
-VERSION = "1"  # of the formulas: a calibration made under another is refused
+VERSION = "2"  # of the formulas: a calibration made under another is refused
 TABLE: dict[str, Method] = table()
 _FEW = frozenset(
     name for name, method in TABLE.items()

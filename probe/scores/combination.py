@@ -9,35 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Vector = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Trees:
-    """Boosted regression trees, node after node, [nodes] each but roots [trees]; log-odds = start + sum of leaves.
-
-    A leaf is its own left and right child. right and left are places in these arrays; a row goes left where
-    feature <= threshold. depth: the steps from a root after which every row has reached its leaf.
-    """
-
-    roots: Integers
-    left: Integers
-    right: Integers
-    feature: Integers
-    threshold: Vector
-    value: Vector
-    start: float
-    depth: int
-
-    def __call__(self, row: Vector) -> float:
-        """Returns the log-odds of one row [features]."""
-        place = self.roots
-        for _ in range(self.depth):
-            place = np.where(row[self.feature[place]] <= self.threshold[place], self.left[place], self.right[place])
-        return self.start + float(self.value[place].sum())
+from probe.scores.trees import Trees, Vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,5 +36,5 @@ class Combination:
         if self.kind != "boosted":
             found.append(float(((whole - self.center) / self.scale) @ self.weights) + self.bias)
         if self.kind != "logistic":
-            found.append(self.trees(whole))
+            found.append(float(self.trees(whole[None])[0]))
         return sum(found) / len(found)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from probe.scores import curve, ez, loss, mink, minkpp, minkpp_diff, ref, surp, wbc, zlib
+from probe.scores import curve, ez, loss, mink, minkpp, minkpp_diff, ref, surp, tokenwise, wbc, zlib
 from probe.scores.base import Method
 from probe.scores.fitted import Vector
 from probe.scores.view import View, lowest
 
 _SCORES: tuple[Method, ...] = (
     loss.SCORE, zlib.SCORE, zlib.RATE, mink.SCORE, minkpp.SCORE, surp.SCORE, ref.SCORE, ref.BYTES, wbc.SCORE, ez.SCORE,
-    minkpp_diff.SCORE,
+    minkpp_diff.SCORE, tokenwise.SCORE,
 )  # fmt: skip
 _CURVE = ("log_tokens", "entropy", "mean_log_rank", "argmax_share", "spread", "fall", "below_mean", "below_past")
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -23,7 +23,7 @@ _DIFFERENCE = (
     *(f"gain_q{round(100 * share):02}" for share in _QUANTILES),
 )  # fmt: skip
 HARD = 0.4  # share of the tokens that the reference finds hardest
-NAMES = (*(score.id for score in _SCORES), *_CURVE, *_DIFFERENCE)
+NAMES = (*(score.id for score in _SCORES), "tokenwise_root", *_CURVE, *_DIFFERENCE)
 _FLAT = 1e-6
 
 
@@ -31,7 +31,9 @@ def row(view: View) -> Vector:
     """Returns the features of a text, float64 [NAMES]."""
     values = [score.of(view).value for score in _SCORES]
     rest = _differences(view) if view.unlike is None else [np.nan] * len(_DIFFERENCE)
-    return np.array([*(np.nan if value is None else value for value in values), *_curve(view), *rest])
+    found = [np.nan if value is None else value for value in values]
+    evidence = found[_SCORES.index(tokenwise.SCORE)] * np.sqrt(len(view.l))  # grows with length as its scatter does
+    return np.array([*found, evidence, *_curve(view), *rest])
 
 
 def _curve(view: View) -> list[float]:

@@ -31,6 +31,7 @@ from probe.scores import (
     samia,
     spv,
     surp,
+    tokenwise,
     wbc,
     zlib,
 )
@@ -41,7 +42,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 BUILT_IN = (
     loss.SCORE, zlib.SCORE, zlib.RATE, lowercase.SCORE, mink.SCORE, minkpp.SCORE, surp.SCORE, dcpdd.SCORE, pac.SCORE,
     camia.SCORE, neighbour.SCORE, recall.SCORE, conrecall.SCORE, samia.SCORE, gradnorm.SCORE, ref.SCORE, ref.BYTES,
-    wbc.SCORE, ez.SCORE, minkpp_diff.SCORE, spv.SCORE, combined.SCORE,
+    wbc.SCORE, ez.SCORE, minkpp_diff.SCORE, spv.SCORE, tokenwise.SCORE,
+    combined.SCORE,
 )  # fmt: skip
 
 

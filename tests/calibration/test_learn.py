@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 
-from probe.calibration.learn import FEWEST, KINDS, Learned, _trees, learn
+from probe.calibration.learn import FEWEST, KINDS, Learned, learn
+from probe.calibration.trees import of_boosting, of_histogram_boosting
 from probe.scores.combination import Vector
 from probe.scores.features import NAMES
 
@@ -23,10 +24,11 @@ def rows(count: int, shift: float, seed: int) -> Vector:
 def test_trees_are_scikit_learns() -> None:
     data, labels = rows(400, 0.0, 0)[:, :3], np.arange(400) % 2
     data[labels == 1, 0] += 1
-    boosted = GradientBoostingClassifier(n_estimators=20, max_depth=3, random_state=0).fit(data, labels)
-    trees = _trees(boosted)
     fresh = rows(50, 0.0, 1)[:, :3]
-    assert [trees(row) for row in fresh] == pytest.approx(boosted.decision_function(fresh).tolist(), abs=1e-9)
+    plain = GradientBoostingClassifier(n_estimators=20, max_depth=3, random_state=0).fit(data, labels)
+    assert of_boosting(plain)(fresh) == pytest.approx(plain.decision_function(fresh), abs=1e-9)
+    binned = HistGradientBoostingClassifier(max_iter=20, max_leaf_nodes=7, random_state=0).fit(data, labels)
+    assert of_histogram_boosting(binned)(fresh) == pytest.approx(binned.decision_function(fresh), abs=1e-9)
 
 
 @pytest.fixture(scope="module")

@@ -27,9 +27,11 @@ from probe.calibration.residual import Residual
 from probe.calibration.store import find, load, names, save
 from probe.calibration.strata import Stratum
 from probe.errors import CalibrationError, InputError, UnknownName
-from probe.scores.combination import Combination, Trees
+from probe.scores.combination import Combination
 from probe.scores.features import NAMES
 from probe.scores.fitted import Fitted
+from probe.scores.token_model import TokenModel
+from probe.scores.trees import Trees
 
 Make = Callable[..., Calibration]
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -63,11 +65,14 @@ def edited(make: Make, folder: Path, **header: Any) -> Path:
     return folder / "known.npz"
 
 
+def trees(feature: int = 3) -> Trees:
+    nodes = np.array([1, 1, 2], np.int32), np.array([2, 1, 2], np.int32), np.array([feature, 0, 0], np.int32)
+    return Trees(np.array([0], np.int32), *nodes, np.array([0.5, 0.0, 0.0]), np.array([0.0, -1 / 3, 1.0]), 0.1, 1)
+
+
 def learned() -> Combination:
-    nodes = np.array([1, 1, 2], np.int32), np.array([2, 1, 2], np.int32), np.array([3, 0, 0], np.int32)
-    trees = Trees(np.array([0], np.int32), *nodes, np.array([0.5, 0.0, 0.0]), np.array([0.0, -1 / 3, 1.0]), 0.1, 1)
     linear = [np.arange(len(NAMES)) / (3 + number) for number in range(4)]
-    return Combination(NAMES, "both", *linear, -0.7, trees)
+    return Combination(NAMES, "both", *linear, -0.7, trees())
 
 
 def test_everything_comes_back(make: Make, tmp_path: Path) -> None:
@@ -76,7 +81,8 @@ def test_everything_comes_back(make: Make, tmp_path: Path) -> None:
         residual=Residual((0.1, -1 / 3, 1e-300), (0.2, 0.3, 0.4)),
         member_residual=Residual((1.1, 2.0, 3.0), (0.5, 0.6, 0.7)),
         sentinels=(Sentinel("naïve “text” \n 漢字 \ud800", -1 / 3), Sentinel("", 0.0)),
-        fitted=Fitted(0.25, np.array([[1.0, 2.0], [3.0, 4.0]]), learned()), basis="post-hoc",
+        fitted=Fitted(0.25, np.array([[1.0, 2.0], [3.0, 4.0]]), TokenModel(np.array([1 / 3, 0.5]), trees()), learned()),
+        basis="post-hoc",
         gates={"blind": "untestable"}, findings={"blind": "few"}, created="2020-01-01", notes=("a", "b"),
         bags=bag_all(["one two", "", "three"]),
         strata=(Stratum("topic", np.array([1.0, 2.0]), np.zeros(BUCKETS), -1.5),), members=np.array([]),
@@ -86,6 +92,20 @@ def test_everything_comes_back(make: Make, tmp_path: Path) -> None:
     assert same(found, calibration)
     assert found.fingerprint.mismatches(calibration.fingerprint) == []
     assert found.claim(0.01) == calibration.claim(0.01) and found.lengths == calibration.lengths
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (TokenModel(np.array([0.5]), trees(feature=99)), "features that there are not"),
+        (TokenModel(np.array([np.nan]), trees()), "usual gains are broken"),
+        (TokenModel(np.array([]), trees()), "usual gains are broken"),
+    ],
+)
+def test_a_token_model_that_leads_astray_is_refused(make: Make, tmp_path: Path, model: TokenModel, reason: str) -> None:
+    path = save(make(fitted=Fitted(tokens=model)), tmp_path)
+    with pytest.raises(CalibrationError, match=reason):
+        load(path)
 
 
 @settings(deadline=None, max_examples=30)

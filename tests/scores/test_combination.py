@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from probe.scores import TABLE
-from probe.scores.combination import Combination, Trees
+from probe.scores.combination import Combination
 from probe.scores.features import NAMES, row
 from probe.scores.fitted import Fitted
+from probe.scores.trees import Trees
 from probe.scores.view import View
-from probe.types import Evidence, Unscored
+from probe.types import Evidence, Score, Unscored
 from tests.scores.test_scores import evidence, stats
 
 # two trees; the first asks x0 <= 1, and where not x1 <= 5; the second is a leaf
@@ -33,7 +34,8 @@ MODEL = Combination(
     ("x", "leaf"), [((1.0, 9.0), -1.0), ((1.1, 5.0), 2.0), ((1.1, 5.1), 8.0), ((-math.inf, 0.0), -1.0)]
 )
 def test_a_row_falls_to_its_leaf(x: tuple[float, float], leaf: float) -> None:
-    assert TREES(np.array(x)) == -0.25 + leaf + 0.5
+    other = (0.0, 0.0)
+    assert TREES(np.array([x, other, x])).tolist() == [-0.25 + leaf + 0.5, -0.25 - 1.0 + 0.5, -0.25 + leaf + 0.5]
 
 
 def test_each_kind_speaks_as_it_is_named() -> None:
@@ -64,9 +66,14 @@ def test_a_row_of_features_by_hand() -> None:
     for name, value in wanted.items():
         assert found[name] == pytest.approx(value, abs=1e-6), name
     scores = set(NAMES) - set(wanted)
-    assert scores == {"zlib", "zlib_rate", "minkpp", "surp", "ref_bytes", "wbc", "ez", "minkpp_diff"}
-    for name in scores:
+    learned = {"tokenwise", "tokenwise_root"}
+    assert scores == {"zlib", "zlib_rate", "minkpp", "surp", "ref_bytes", "wbc", "ez", "minkpp_diff"} | learned
+    for name in scores - learned:
         assert found[name] == TABLE[name](made).value
+    view = View(made)
+    view.known["tokenwise"] = Score(0.5)
+    found = dict(zip(NAMES, row(view), strict=True))
+    assert found["tokenwise"] == 0.5 and found["tokenwise_root"] == pytest.approx(0.5 * math.sqrt(3))
 
 
 def test_what_the_evidence_lacks_is_missing_in_the_row() -> None:

@@ -49,7 +49,8 @@ def value(name: str, *args: TokenStats | None, smoothing: float = 1.0) -> float:
 L = [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0, -7.0, -8.0, -9.0, -10.0]
 R = [-2.0] * 10
 ELSEWHERE = {  # what reads more than one pass, or what was learned: their signs have tests of their own
-    "pac", "camia", "neighbour", "recall", "conrecall", "dcpdd", "samia", "gradnorm", "spv", "combined",
+    "pac", "camia", "neighbour", "recall", "conrecall", "dcpdd", "samia", "gradnorm", "spv", "tokenwise",
+    "combined",
 }  # fmt: skip
 SIZE = len(zlib.compress(TEXT.encode(), 6))
 

@@ -1,0 +1,83 @@
+"""What is learned of tokens: usual gains that leave a text's own out, values by models that did not see the text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from probe.calibration.learn_tokens import FEWEST, PULL, LearnedTokens, _Gains, learn_tokens
+from probe.scores.view import View
+from probe.types import Evidence, Tokens, TokenStats, Unscored
+
+LENGTH, IDS = 40, 50
+
+
+def text(rng: np.random.Generator, member: bool, reference: bool = True) -> View:
+    """Tokens of even id gain 2 nats in every text; of a member, each token gains a fifth of a nat more."""
+    ids = rng.integers(0, IDS, LENGTH + 1).astype(np.int32)
+    span = np.arange(LENGTH, dtype=np.int32)
+    tokens = Tokens(ids, span, span, has_bos=True)
+    base = rng.normal(-4, 1, LENGTH)
+    gain = 2.0 * (ids[1:] % 2 == 0) + 0.2 * member + rng.normal(0, 0.5, LENGTH)
+    mu, sigma = np.full(LENGTH, -3, np.float32), np.full(LENGTH, 1, np.float32)
+    rank = np.zeros(LENGTH, np.int32)
+    target, other = (TokenStats(tokens, found.astype(np.float32), rank, mu, sigma) for found in (base + gain, base))
+    return View(Evidence("a", target, other if reference else Unscored("none")))
+
+
+def texts(count: int, member: bool, seed: int) -> list[View]:
+    rng = np.random.default_rng(seed)
+    return [text(rng, member) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def learned() -> LearnedTokens:
+    found = learn_tokens(texts(120, True, 0), texts(120, False, 1), seed=0)
+    assert found is not None
+    return found
+
+
+def test_the_usual_gain_by_hand() -> None:
+    """Gains of id 0: 1 and 3; of id 2: 2. The mean of all is 2, and each id is given five tokens of it."""
+    gains = _Gains(np.array([4.0, 0.0, 2.0]), np.array([2.0, 0.0, 1.0]))
+    assert gains.usual().tolist() == pytest.approx([(4 + 2 * PULL) / (2 + PULL), 2, 2, 2])
+
+
+def test_a_text_s_own_tokens_are_left_out() -> None:
+    views = texts(10, False, 2)
+    whole, rest = _Gains.of(views, IDS), _Gains.of(views[1:], IDS)
+    assert whole.usual(without=views[0]) == pytest.approx(rest.usual())
+    assert whole.usual() != pytest.approx(rest.usual())
+
+
+def test_it_finds_what_each_id_gains(learned: LearnedTokens) -> None:
+    usual = learned.model.usual
+    assert len(usual) == IDS + 1
+    assert usual[:IDS:2] == pytest.approx(np.full(IDS // 2, 2.0), abs=0.3)
+    assert usual[1:IDS:2] == pytest.approx(np.zeros(IDS // 2), abs=0.3)
+
+
+def test_it_tells_members_that_the_mean_gain_hides(learned: LearnedTokens) -> None:
+    assert not np.isnan(learned.members).any() and len(learned.members) == len(learned.nonmembers) == 120
+    auc = (learned.members[:, None] > learned.nonmembers).mean()
+    plain = [np.array([view.d.mean() for view in texts(120, member, seed)]) for member, seed in ((True, 0), (False, 1))]
+    assert auc > (plain[0][:, None] > plain[1]).mean() + 0.04
+
+
+def test_labels_without_meaning_find_nothing() -> None:
+    found = learn_tokens(texts(120, False, 3), texts(120, False, 4), seed=0)
+    assert found is not None
+    assert abs((found.members[:, None] > found.nonmembers).mean() - 0.5) < 0.12
+
+
+def test_the_same_seed_learns_the_same(learned: LearnedTokens) -> None:
+    again = learn_tokens(texts(120, True, 0), texts(120, False, 1), seed=0)
+    assert again is not None and again.members.tolist() == learned.members.tolist()
+
+
+def test_texts_without_differences_have_no_value_and_few_teach_nothing() -> None:
+    rng = np.random.default_rng(5)
+    members = [*texts(FEWEST, True, 0), text(rng, True, reference=False)]
+    found = learn_tokens(members, texts(FEWEST, False, 1))
+    assert found is not None and np.isnan(found.members).tolist() == [False] * FEWEST + [True]
+    assert learn_tokens(texts(FEWEST, True, 0), texts(FEWEST - 1, False, 1)) is None
