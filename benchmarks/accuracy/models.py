@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -13,7 +14,8 @@ from pathlib import Path
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from probe.demo.train import BOS, EOS, Recipe, encode, new_model, train, train_tokenizer
+from benchmarks.accuracy.texts import packed
+from probe.demo.train import Recipe, encode, new_model, train, train_tokenizer
 
 VOCABULARY, WIDTH, LAYERS, ROW = 4096, 128, 4, 240
 BASE = Recipe(epochs=3, rate=4e-3, tokens=4096, muon=True)
@@ -47,7 +49,8 @@ class Workshop:
         self.tokenizer = PreTrainedTokenizerFast.from_pretrained(self._words)
         blank = new_model(self.tokenizer, width=WIDTH, layers=LAYERS, seed=0)
         self.parameters = sum(parameter.numel() for parameter in blank.parameters())
-        rows = self._rows(paragraphs)
+        # cut as the members are: else every text would teach the target how windows begin and join
+        rows = encode(self.tokenizer, list(packed(paragraphs, self.length, random.Random(0), ROW)))
         self.base = self._place("base", rows, recipe, str(blank.config.to_diff_dict()))
         if not _there(self.base):
             self._say(
@@ -79,12 +82,6 @@ class Workshop:
     def _place(self, name: str, rows: list[list[int]], recipe: Recipe, start: str) -> Path:
         facts = json.dumps([asdict(recipe), rows, start])
         return self._folder / f"{name.replace(' ', '-')}-{sha256(facts.encode()).hexdigest()[:12]}"
-
-    def _rows(self, paragraphs: Sequence[str]) -> list[list[int]]:
-        """Paragraphs one after the other, in rows of ROW tokens."""
-        ids = [token for row in self.tokenizer(list(paragraphs), verbose=False)["input_ids"] for token in row[1:]]
-        bos, eos = (self.tokenizer.convert_tokens_to_ids(token) for token in (BOS, EOS))
-        return [[bos, *ids[begin : begin + ROW], eos] for begin in range(0, len(ids), ROW)]
 
 
 def _tune(base: Path, rows: list[list[int]], recipe: Recipe, words: Path, place: Path) -> None:

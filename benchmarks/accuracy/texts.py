@@ -84,14 +84,14 @@ def windows(folder: Path, length: Length, seen: Seen, seed: int) -> list[Text]:
     return found
 
 
-def packed(parts: Iterable[str], length: Length, dice: random.Random) -> Iterator[str]:
-    """Yields windows of whole sentences, SHORTEST to LONGEST tokens long."""
+def packed(parts: Iterable[str], length: Length, dice: random.Random, longest: int = LONGEST) -> Iterator[str]:
+    """Yields windows of whole sentences, SHORTEST to `longest` tokens long; a sentence that makes them longer is lost."""
     current, goal = "", dice.randint(SHORTEST, LONGEST - 16)
     for sentence in (s for paragraph in parts for s in sentences(paragraph)):
         current = f"{current} {sentence}".strip()
         size = length(current)
         if size >= goal:
-            if size <= LONGEST:
+            if size <= longest:
                 yield current
             current, goal = "", dice.randint(SHORTEST, LONGEST - 16)
 
