@@ -85,7 +85,7 @@ def windows(folder: Path, length: Length, seen: Seen, seed: int) -> list[Text]:
 
 
 def packed(parts: Iterable[str], length: Length, dice: random.Random, longest: int = LONGEST) -> Iterator[str]:
-    """Yields windows of whole sentences, SHORTEST to `longest` tokens long; a sentence that makes them longer is lost."""
+    """Yields windows of whole sentences, SHORTEST to `longest` tokens long; what a sentence makes longer is lost."""
     current, goal = "", dice.randint(SHORTEST, LONGEST - 16)
     for sentence in (s for paragraph in parts for s in sentences(paragraph)):
         current = f"{current} {sentence}".strip()
