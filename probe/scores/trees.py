@@ -30,10 +30,10 @@ class Trees:
 
     def __call__(self, rows: Vector) -> Vector:
         """Returns the log-odds of each row [rows, features]."""
+        values, begin = np.ascontiguousarray(rows).ravel(), (np.arange(len(rows)) * rows.shape[1])[:, None]
+        children = np.stack([self.right, self.left], axis=1).ravel()
         place = np.broadcast_to(self.roots, (len(rows), len(self.roots)))
-        at = np.arange(len(rows))[:, None]
-        for _ in range(self.depth):
-            place = np.where(
-                rows[at, self.feature[place]] <= self.threshold[place], self.left[place], self.right[place]
-            )
-        return np.asarray(self.start + self.value[place].sum(1))
+        for _ in range(self.depth):  # take: three times as fast as indexing by arrays
+            goes_left = values.take(begin + self.feature.take(place)) <= self.threshold.take(place)
+            place = children.take(2 * place + goes_left)
+        return np.asarray(self.start + self.value.take(place).sum(1))
