@@ -35,7 +35,8 @@ AUC, AUC_SURP = 0.002, 0.01
 PER_KIND, KNOWN = 200, 4  # of 1,000, to save time; texts for the prefixes
 HALVES = ("bfloat16", "float16")
 # without those that a calibration must teach, and those whose many copies or continuations take minutes
-NAMES = [name for name, method in TABLE.items() if method.passes <= 6 and name not in ("camia", "combined")]
+LEARNED = ("camia", "tokenwise", "combined")  # by a calibration, which is of one dtype
+NAMES = [name for name, method in TABLE.items() if method.passes <= 6 and name not in LEARNED]
 Both = tuple[list[Result], list[Result]]
 
 
