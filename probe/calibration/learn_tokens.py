@@ -1,6 +1,7 @@
 """From labelled tuning texts to a model of single tokens (scores/tokenwise.py).
 
-The usual gain of a token id is its mean over the non-members, drawn towards the mean of all tokens; for a text that it
+The usual gain of a token id is its mean over the non-members, drawn towards the mean of all tokens, that of a pair of
+tokens drawn towards its second's; for a text that it
 is learned from, the text's own tokens are left out, or they would look more usual than those of any text to come. Every
 text gets the value of a model that did not see it: what is learned further on (learn.py) takes those.
 """
@@ -15,14 +16,18 @@ import numpy.typing as npt
 
 from probe.calibration.trees import of_histogram_boosting
 from probe.errors import CalibrationError
-from probe.scores.token_model import TokenModel
+from probe.scores.token_model import Keys, TokenModel, Usual, pairs_of
 from probe.scores.tokenwise import NEEDS, features
 from probe.scores.trees import Vector
 from probe.scores.view import View
+from probe.types import Ints
 
 FEWEST = 100  # tuning texts of each kind that have per-token differences
 FOLDS = 5
-PULL = 5.0  # tokens of the mean gain that each id is given beside its own
+PULL, PULL_PAIR = (
+    5.0,
+    2.0,
+)  # tokens of the mean gain that each id, and of the id's that each pair is given beside its own
 _AGREE = 1e-6
 
 
@@ -36,28 +41,43 @@ class LearnedTokens:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Gains:
-    """Sum and number of the gains of each id, [ids]."""
+class Gains:
+    """Sum and number of the gains of each id, [ids], and of each pair of tokens, [keys]."""
 
     total: Vector
     count: Vector
+    keys: Keys
+    pair_total: Vector
+    pair_count: Vector
 
     @classmethod
-    def of(cls, views: Sequence[View], size: int) -> _Gains:
+    def of(cls, views: Sequence[View], size: int) -> Gains:
         ids = np.concatenate([view.target.tokens.ids[1:] for view in views])
         gains = np.concatenate([view.d for view in views])
-        return cls(
-            np.bincount(ids, gains, size).astype(np.float64), np.bincount(ids, minlength=size).astype(np.float64)
+        keys, place = np.unique(
+            np.concatenate([pairs_of(view.target.tokens.ids) for view in views]), return_inverse=True
         )
+        return cls(_sum(ids, gains, size), _sum(ids, None, size), keys, _sum(place, gains), _sum(place))
 
-    def usual(self, without: View | None = None) -> Vector:
-        """Returns the usual gain of each id, and last that of one never met, [ids + 1]."""
-        total, count = self.total, self.count
-        if without is not None:
-            own = _Gains.of([without], len(total))
-            total, count = total - own.total, count - own.count
-        mean = float(total.sum() / max(count.sum(), 1.0))
-        return np.append((total + PULL * mean) / (count + PULL), mean)
+    def without(self, view: View) -> Gains:
+        """Returns the gains of the other texts."""
+        own = Gains.of([view], len(self.total))
+        place = np.searchsorted(self.keys, own.keys)
+        pairs = self.pair_total.copy(), self.pair_count.copy()
+        for left, part in zip(pairs, (own.pair_total, own.pair_count), strict=True):
+            left[place] -= part
+        return Gains(self.total - own.total, self.count - own.count, self.keys, *pairs)
+
+    @property
+    def usual(self) -> Usual:
+        mean = float(self.total.sum() / max(self.count.sum(), 1.0))
+        single = np.append((self.total + PULL * mean) / (self.count + PULL), mean)
+        alone = single[self.keys & 0xFFFFFFFF]
+        return Usual(single, self.keys, (self.pair_total + PULL_PAIR * alone) / (self.pair_count + PULL_PAIR))
+
+
+def _sum(places: npt.NDArray[np.int64] | Ints, values: Vector | None = None, size: int = 0) -> Vector:
+    return np.bincount(places, values, size).astype(np.float64)
 
 
 def learn_tokens(members: Sequence[View], nonmembers: Sequence[View], seed: int = 0) -> LearnedTokens | None:
@@ -94,7 +114,7 @@ class _Side:
 
 
 def _value(model: TokenModel, view: View) -> float:
-    return float(model.trees(features(view, model.usual_of(view.target.tokens.ids))).mean())
+    return float(model.trees(features(view, *model.usual(view.target.tokens.ids))).mean())
 
 
 def _fit(members: Sequence[View], nonmembers: Sequence[View], seed: int) -> TokenModel:
@@ -102,10 +122,10 @@ def _fit(members: Sequence[View], nonmembers: Sequence[View], seed: int) -> Toke
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     size = 1 + max(int(view.target.tokens.ids.max()) for view in (*members, *nonmembers))
-    gains = _Gains.of(nonmembers, size)
-    usual = gains.usual()
-    rows = [features(view, usual[view.target.tokens.ids]) for view in members]
-    rows += [features(view, gains.usual(view)[view.target.tokens.ids]) for view in nonmembers]
+    gains = Gains.of(nonmembers, size)
+    usual = gains.usual
+    rows = [features(view, *usual(view.target.tokens.ids)) for view in members]
+    rows += [features(view, *gains.without(view).usual(view.target.tokens.ids)) for view in nonmembers]
     labels = np.repeat([1, 0], [sum(len(view.l) for view in group) for group in (members, nonmembers)])
     table = np.concatenate(rows)
     boosted = HistGradientBoostingClassifier(

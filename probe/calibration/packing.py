@@ -12,11 +12,12 @@ from probe.calibration.strata import Stratum
 from probe.scores.combination import Combination
 from probe.scores.features import NAMES
 from probe.scores.fitted import Fitted
-from probe.scores.token_model import TokenModel
+from probe.scores.token_model import TokenModel, Usual
 from probe.scores.tokenwise import NAMES as TOKEN_NAMES
 from probe.scores.trees import Trees
 
 _LINEAR = ("fill", "center", "scale", "weights")
+_USUAL = ("single", "keys", "pair")
 _NODES = ("left", "right", "feature", "threshold", "value")
 Arrays = dict[str, Any]
 
@@ -41,7 +42,8 @@ def pack(fitted: Fitted, bags: Bags, strata: Sequence[Stratum]) -> tuple[dict[st
         arrays |= _nodes(found.trees, "tree")
     if tokens := fitted.tokens:
         header["tokens"] = {"names": list(TOKEN_NAMES), **_shape(tokens.trees)}
-        arrays |= {"usual": tokens.usual, **_nodes(tokens.trees, "token_tree")}
+        arrays |= {f"usual_{name}": getattr(tokens.usual, name) for name in _USUAL}
+        arrays |= _nodes(tokens.trees, "token_tree")
     return header, arrays
 
 
@@ -90,9 +92,11 @@ def _combination(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Combin
 def _tokens(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> TokenModel:
     if tuple(header["names"]) != TOKEN_NAMES:
         raise ValueError("what it learned of tokens is over other features; calibrate again")
-    usual = np.asarray(arrays["usual"], dtype=np.float64)
-    if usual.ndim != 1 or not len(usual) or not np.isfinite(usual).all():
+    usual = Usual(**{name: arrays[f"usual_{name}"] for name in _USUAL})
+    if not (len(usual.single) and np.isfinite(usual.single).all() and np.isfinite(usual.pair).all()):
         raise ValueError("its usual gains are broken")
+    if usual.keys.dtype != np.int64 or usual.keys.shape != usual.pair.shape or (np.diff(usual.keys) <= 0).any():
+        raise ValueError("its pairs of tokens do not fit together")
     return TokenModel(usual, _trees(header, arrays, "token_tree", len(TOKEN_NAMES)))
 
 

@@ -8,20 +8,44 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from probe.scores.trees import Trees, Vector
 from probe.types import Ints
 
+Keys = npt.NDArray[np.int64]
+
+
+def pairs_of(ids: Ints) -> Keys:
+    """Returns a key for each scored token with the one before it, [tokens], of ids [1 + tokens]."""
+    wide = ids.astype(np.int64)
+    return (wide[:-1] << 32) | wide[1:]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Usual:
+    """Mean gain l - r among known non-members, nats: of each token id, float64 [ids + 1], the last that of any other;
+    and of each pair of tokens that they hold, keys ascending, [pairs].
+    """
+
+    single: Vector
+    keys: Keys
+    pair: Vector
+
+    def __call__(self, ids: Ints) -> tuple[Vector, Vector]:
+        """Returns for ids [1 + tokens] the usual gain of each, and of each scored one behind the one before it; where
+        no non-member holds the two, that of the one alone.
+        """
+        single = self.single[np.minimum(ids, len(self.single) - 1)]
+        wanted = pairs_of(ids)
+        place = np.minimum(np.searchsorted(self.keys, wanted), max(len(self.keys) - 1, 0))
+        met = self.keys[place] == wanted if len(self.keys) else np.zeros(len(wanted), dtype=bool)
+        return single, np.where(met, self.pair[place] if len(self.keys) else 0.0, single[1:])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenModel:
-    """usual: mean gain l - r of each token id among known non-members, nats, float64 [ids + 1]; the last is that of
-    any other id. trees: log-odds of a token from its features.
-    """
+    """trees: log-odds of a token from its features."""
 
-    usual: Vector
+    usual: Usual
     trees: Trees
-
-    def usual_of(self, ids: Ints) -> Vector:
-        """Returns the usual gain of each id, [ids], nats."""
-        return self.usual[np.minimum(ids, len(self.usual) - 1)]

@@ -2,8 +2,9 @@
 
 A fine-tune teaches two things: what its texts have in common, such as a book's names and manner, which raises tokens
 of members and of others alike, and the members' own wording. So each token's gain d_t = l_t - r_t is held against the
-usual gain of that token among known non-members, and boosted trees weigh what is beyond it by how hard the token is for
-the reference and what its neighbours gain. After Ilić et al. 2026 (2604.03199), who learn over the same statistics.
+usual gain of that token, alone and behind the one before it, among known non-members, and boosted trees weigh what is
+beyond it by how hard the token is for the reference and what its neighbours gain. After Ilić et al. 2026 (2604.03199),
+who learn over the same statistics.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from probe.types import Ints, TokenStats, Unscored
 
 NAMES = (
     "logprob", "entropy", "z", "log_rank", "gain", "beyond_usual", "entropy_gain", "z_gain", "log_rank_gain", "usual",
-    "usual_before", "gain_before", "gain_after", "log_place", "repeats",
+    "usual_before", "gain_before", "gain_after", "log_place", "repeats", "usual_pair", "beyond_pair", "beyond_near",
 )  # fmt: skip
 NEEDS: tuple[Need, ...] = ("logprob", "moments", "same_tokenizer", "reference_moments")
 _FLAT = 1e-6
+_NEAR = 2  # tokens on either side whose gains beyond the usual are averaged
 
 
 def tokenwise(view: View) -> float | Unscored:
@@ -33,19 +35,20 @@ def odds(view: View) -> Vector:
     """Returns the log-odds of each token, [tokens]. The view must hold what NEEDS names, and a learned model."""
     model = view.fitted.tokens
     assert model is not None
-    return model.trees(features(view, model.usual_of(view.target.tokens.ids)))
+    return model.trees(features(view, *model.usual(view.target.tokens.ids)))
 
 
-def features(view: View, usual: Vector) -> Vector:
+def features(view: View, usual: Vector, pair: Vector) -> Vector:
     """Returns the features of each token, [tokens, NAMES], under the reference unless said; usual: nats [1 + tokens],
-    of the context's token too.
+    of the context's token too; pair: [tokens], of each behind the one before it.
     """
     d, ids = view.d, view.target.tokens.ids[1:]
     own, other = _shape(view.target), _shape(view.reference)
     before, after = np.concatenate([[0.0], d[:-1]]), np.concatenate([d[1:], [0.0]])
     return np.column_stack([
         view.r, *other, d, d - usual[1:], *(mine - theirs for mine, theirs in zip(own, other, strict=True)), usual[1:],
-        usual[:-1], before, after, np.log1p(np.arange(len(d))), _repeats(ids),
+        usual[:-1], before, after, np.log1p(np.arange(len(d))), _repeats(ids), pair,
+        d - pair, _near(d - pair),
     ])  # fmt: skip
 
 
@@ -54,6 +57,14 @@ def _shape(stats: TokenStats) -> tuple[Vector, Vector, Vector]:
     assert stats.mu is not None and stats.sigma is not None
     mu = stats.mu.astype(np.float64)
     return -mu, (stats.logprob - mu) / np.maximum(stats.sigma, _FLAT), np.log1p(stats.rank.astype(np.float64))
+
+
+def _near(values: Vector) -> Vector:
+    """Returns the mean of each value and those round it."""
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    place = np.arange(len(values))
+    begin, end = np.maximum(place - _NEAR, 0), np.minimum(place + _NEAR + 1, len(values))
+    return np.asarray((total[end] - total[begin]) / (end - begin))
 
 
 def _repeats(ids: Ints) -> Vector:

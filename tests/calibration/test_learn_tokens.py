@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from probe.calibration.learn_tokens import FEWEST, PULL, LearnedTokens, _Gains, learn_tokens
+from probe.calibration.learn_tokens import FEWEST, PULL, PULL_PAIR, Gains, LearnedTokens, learn_tokens
 from probe.scores.view import View
 from probe.types import Evidence, Tokens, TokenStats, Unscored
 
@@ -39,19 +39,29 @@ def learned() -> LearnedTokens:
 
 def test_the_usual_gain_by_hand() -> None:
     """Gains of id 0: 1 and 3; of id 2: 2. The mean of all is 2, and each id is given five tokens of it."""
-    gains = _Gains(np.array([4.0, 0.0, 2.0]), np.array([2.0, 0.0, 1.0]))
-    assert gains.usual().tolist() == pytest.approx([(4 + 2 * PULL) / (2 + PULL), 2, 2, 2])
+    keys = np.array([2, (2 << 32) | 0], np.int64)  # 2 behind 0, and 0 behind 2
+    gains = Gains(
+        np.array([4.0, 0.0, 2.0]), np.array([2.0, 0.0, 1.0]), keys, np.array([2.0, 4.0]), np.array([1.0, 2.0])
+    )
+    first = (4 + 2 * PULL) / (2 + PULL)
+    assert gains.usual.single.tolist() == pytest.approx([first, 2, 2, 2])
+    assert gains.usual.pair.tolist() == pytest.approx([2, (4 + PULL_PAIR * first) / (2 + PULL_PAIR)])
 
 
 def test_a_text_s_own_tokens_are_left_out() -> None:
     views = texts(10, False, 2)
-    whole, rest = _Gains.of(views, IDS), _Gains.of(views[1:], IDS)
-    assert whole.usual(without=views[0]) == pytest.approx(rest.usual())
-    assert whole.usual() != pytest.approx(rest.usual())
+    whole, rest = Gains.of(views, IDS), Gains.of(views[1:], IDS)
+    left, ids = whole.without(views[0]).usual, views[1].target.tokens.ids
+    assert left.single == pytest.approx(rest.usual.single) and whole.usual.single != pytest.approx(rest.usual.single)
+    for one, other in zip(left(ids), rest.usual(ids), strict=True):
+        assert one == pytest.approx(other)
+    own = views[0].target.tokens.ids  # pairs that only this text holds gain what their second token does
+    for one, other in zip(left(own), rest.usual(own), strict=True):
+        assert one == pytest.approx(other)
 
 
 def test_it_finds_what_each_id_gains(learned: LearnedTokens) -> None:
-    usual = learned.model.usual
+    usual = learned.model.usual.single
     assert len(usual) == IDS + 1
     assert usual[:IDS:2] == pytest.approx(np.full(IDS // 2, 2.0), abs=0.3)
     assert usual[1:IDS:2] == pytest.approx(np.zeros(IDS // 2), abs=0.3)

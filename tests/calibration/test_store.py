@@ -11,7 +11,7 @@ import stat
 import warnings
 import zipfile
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from probe.errors import CalibrationError, InputError, UnknownName
 from probe.scores.combination import Combination
 from probe.scores.features import NAMES
 from probe.scores.fitted import Fitted
-from probe.scores.token_model import TokenModel
+from probe.scores.token_model import TokenModel, Usual
 from probe.scores.trees import Trees
 
 Make = Callable[..., Calibration]
@@ -70,6 +70,10 @@ def trees(feature: int = 3) -> Trees:
     return Trees(np.array([0], np.int32), *nodes, np.array([0.5, 0.0, 0.0]), np.array([0.0, -1 / 3, 1.0]), 0.1, 1)
 
 
+def usual(single: list[float], pair: float = 0.25) -> Usual:
+    return Usual(np.array(single), np.array([7, 1 << 33], np.int64), np.array([pair, 1 / 3]))
+
+
 def learned() -> Combination:
     linear = [np.arange(len(NAMES)) / (3 + number) for number in range(4)]
     return Combination(NAMES, "both", *linear, -0.7, trees())
@@ -81,7 +85,7 @@ def test_everything_comes_back(make: Make, tmp_path: Path) -> None:
         residual=Residual((0.1, -1 / 3, 1e-300), (0.2, 0.3, 0.4)),
         member_residual=Residual((1.1, 2.0, 3.0), (0.5, 0.6, 0.7)),
         sentinels=(Sentinel("naïve “text” \n 漢字 \ud800", -1 / 3), Sentinel("", 0.0)),
-        fitted=Fitted(0.25, np.array([[1.0, 2.0], [3.0, 4.0]]), TokenModel(np.array([1 / 3, 0.5]), trees()), learned()),
+        fitted=Fitted(0.25, np.array([[1.0, 2.0], [3.0, 4.0]]), TokenModel(usual([1 / 3, 0.5]), trees()), learned()),
         basis="post-hoc",
         gates={"blind": "untestable"}, findings={"blind": "few"}, created="2020-01-01", notes=("a", "b"),
         bags=bag_all(["one two", "", "three"]),
@@ -97,9 +101,11 @@ def test_everything_comes_back(make: Make, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        (TokenModel(np.array([0.5]), trees(feature=99)), "features that there are not"),
-        (TokenModel(np.array([np.nan]), trees()), "usual gains are broken"),
-        (TokenModel(np.array([]), trees()), "usual gains are broken"),
+        (TokenModel(usual([0.5]), trees(feature=99)), "features that there are not"),
+        (TokenModel(usual([np.nan]), trees()), "usual gains are broken"),
+        (TokenModel(usual([]), trees()), "usual gains are broken"),
+        (TokenModel(usual([0.5], np.inf), trees()), "usual gains are broken"),
+        (TokenModel(replace(usual([0.5]), keys=np.array([3, 3])), trees()), "pairs of tokens do not fit"),
     ],
 )
 def test_a_token_model_that_leads_astray_is_refused(make: Make, tmp_path: Path, model: TokenModel, reason: str) -> None:
