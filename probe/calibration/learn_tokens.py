@@ -1,9 +1,9 @@
 """From labelled tuning texts to a model of single tokens (scores/tokenwise.py).
 
 The usual gain of a token id is its mean over the non-members, drawn towards the mean of all tokens, that of a pair of
-tokens drawn towards its second's; for a text that it
-is learned from, the text's own tokens are left out, or they would look more usual than those of any text to come. Every
-text gets the value of a model that did not see it: what is learned further on (learn.py) takes those.
+tokens drawn towards its second's; for a text that it is learned from, the text's own tokens are left out, or they would
+look more usual than those of any text to come. Every text gets the value of a model that did not see it: what is
+learned further on (learn.py) takes those.
 """
 
 from __future__ import annotations
@@ -17,17 +17,15 @@ import numpy.typing as npt
 from probe.calibration.trees import of_histogram_boosting
 from probe.errors import CalibrationError
 from probe.scores.token_model import Keys, TokenModel, Usual, pairs_of
-from probe.scores.tokenwise import NEEDS, features
+from probe.scores.tokenwise import NEEDS, features, odds
 from probe.scores.trees import Vector
-from probe.scores.view import View
+from probe.scores.view import View, mean
 from probe.types import Ints
 
 FEWEST = 100  # tuning texts of each kind that have per-token differences
 FOLDS = 5
-PULL, PULL_PAIR = (
-    5.0,
-    2.0,
-)  # tokens of the mean gain that each id, and of the id's that each pair is given beside its own
+PULL = 5.0  # tokens of the mean gain that each id is given beside its own
+PULL_PAIR = 2.0  # tokens of its second's usual gain that each pair is given
 _AGREE = 1e-6
 
 
@@ -89,7 +87,7 @@ def learn_tokens(members: Sequence[View], nonmembers: Sequence[View], seed: int 
         model = _fit(sides[0].without(fold), sides[1].without(fold), seed)
         for side in sides:
             for i in side.places[fold::FOLDS]:
-                side.values[i] = _value(model, side.views[i])
+                side.values[i] = mean(odds(side.views[i], model))
     whole = _fit(sides[0].without(None), sides[1].without(None), seed)
     return LearnedTokens(whole, sides[0].values, sides[1].values)
 
@@ -111,10 +109,6 @@ class _Side:
         """Returns the texts of all folds but this one."""
         places = self.places if fold is None else np.delete(self.places, np.s_[fold::FOLDS])
         return [self.views[i] for i in places]
-
-
-def _value(model: TokenModel, view: View) -> float:
-    return float(model.trees(features(view, *model.usual(view.target.tokens.ids))).mean())
 
 
 def _fit(members: Sequence[View], nonmembers: Sequence[View], seed: int) -> TokenModel:

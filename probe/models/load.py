@@ -18,7 +18,7 @@ from probe.models.checks import sample
 from probe.models.content import check_unchanged, content_hash, weight_files
 from probe.models.hub import explained, folder_of
 from probe.models.tokens import Tokenizer, open_tokenizer
-from probe.types import Tokens, Unscored
+from probe.types import Ints, Unscored
 
 DTYPES = ("float32", "bfloat16", "float16", "auto")
 ALIEN = Unscored("the tokenizer gives ids that the model does not have; is this its own tokenizer?")
@@ -51,9 +51,9 @@ class Source:
     adapter: Adapter | None = None
 
 
-def alien(tokens: Tokens, vocabulary: int) -> bool:
+def alien(ids: Ints, vocabulary: int) -> bool:
     """True where some id lies beyond a model's vocabulary."""
-    return int(tokens.ids.max()) >= vocabulary
+    return int(ids.max()) >= vocabulary
 
 
 def find(

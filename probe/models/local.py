@@ -101,7 +101,7 @@ class LocalEngine(Tokenizing):
         if texts:
             self.load()
         known = self._source.vocabulary
-        windows = [[] if alien(tokens, known) else cut(tokens, self.context, extras.prefix) for tokens in texts]
+        windows = [[] if alien(tokens.ids, known) else cut(tokens, self.context, extras.prefix) for tokens in texts]
         prefix = self._keep(extras.prefix) if any(windows) else None
         if prefix:
             windows = [[Window(ids[prefix.tokens :], scored) for ids, scored in group] for group in windows]

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from probe.models.load import ALIEN, Source
+from probe.models.load import ALIEN, Source, alien
 from probe.models.writing import Prompt
 from probe.types import Unscored
 
@@ -40,7 +40,7 @@ def go_on(model: Any, source: Source, prompts: Sequence[Prompt], samples: int) -
 
 
 def _refusal(prompt: Prompt, source: Source) -> Unscored | None:
-    if prompt.ids.max() >= source.vocabulary:
+    if alien(prompt.ids, source.vocabulary):
         return ALIEN
     if (needed := len(prompt.ids) + prompt.size) > source.context:
         return Unscored(

@@ -119,7 +119,7 @@ class VllmEngine(Tokenizing):
         if not texts:
             return []
         self.load()
-        known = [not alien(tokens, self._source.vocabulary) for tokens in texts]  # one such id would end vLLM
+        known = [not alien(tokens.ids, self._source.vocabulary) for tokens in texts]  # one such id would end vLLM
         good = [tokens for tokens, keep in zip(texts, known, strict=True) if keep]
         try:
             found = iter(self._score(good, extras.prefix))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from probe.scores.base import Method
+from probe.scores.token_model import TokenModel
 from probe.scores.trees import Vector
 from probe.scores.view import Need, View, mean
 from probe.types import Ints, TokenStats, Unscored
@@ -28,13 +29,11 @@ _NEAR = 2  # tokens on either side whose gains beyond the usual are averaged
 def tokenwise(view: View) -> float | Unscored:
     if view.fitted.tokens is None:
         return Unscored("nothing is learned of tokens: name a calibration with tuning members and non-members")
-    return mean(odds(view))
+    return mean(odds(view, view.fitted.tokens))
 
 
-def odds(view: View) -> Vector:
-    """Returns the log-odds of each token, [tokens]. The view must hold what NEEDS names, and a learned model."""
-    model = view.fitted.tokens
-    assert model is not None
+def odds(view: View, model: TokenModel) -> Vector:
+    """Returns the log-odds of each token, [tokens]. The view must hold what NEEDS names."""
     return model.trees(features(view, *model.usual(view.target.tokens.ids)))
 
 

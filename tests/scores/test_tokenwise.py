@@ -70,9 +70,10 @@ def test_a_pair_that_was_met_gains_what_it_did() -> None:
 def test_tokenwise_is_the_mean_of_the_log_odds_and_higher_for_what_gained_more_than_usual() -> None:
     """Gains beyond the usual: 1, 2 - 3, -1; so one token of three lies above 0."""
     usual = alone([0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 0.0])
-    fitted = Fitted(tokens=TokenModel(usual, tree("beyond_usual", 0.0, -1.0, 2.0)))
+    model = TokenModel(usual, tree("beyond_usual", 0.0, -1.0, 2.0))
+    fitted = Fitted(tokens=model)
     made = evidence(TARGET, REFERENCE)
-    assert odds(View(made, fitted)).tolist() == [2.25, -0.75, -0.75]
+    assert odds(View(made), model).tolist() == [2.25, -0.75, -0.75]
     assert TABLE["tokenwise"](made, fitted).value == pytest.approx((2 - 1 - 1) / 3 + 0.25)
 
 
