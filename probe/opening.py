@@ -17,12 +17,14 @@ from probe.data.read import Row, Unreadable, read
 from probe.errors import InputError
 from probe.models.base import Engine
 from probe.models.cache import Cache, CachedEngine
+from probe.models.hub import folder_of
 from probe.models.local import LocalEngine
 from probe.models.neighbours import LocalProposer
 from probe.pipeline import Probe
 from probe.prefixes import open_prefixes
 from probe.scores.view import Role
 from probe.setup import Setup
+from probe.shadow.learned import NOTHING, read_learned
 from probe.types import Text
 
 _ASSETS = Path(str(files("probe.demo") / "assets"))
@@ -84,7 +86,8 @@ def open_setup(
     counted = load_frequencies(engines[0], settings.frequencies)
     named = neighbours or settings.neighbours
     proposer = LocalProposer.open(named, device_map=device_map) if named else None
-    return Setup(engines[0], engines[1] if len(engines) > 1 else None, before, counted, proposer)
+    learned = read_learned(folder_of(reference)) if reference and not _address(reference) else NOTHING
+    return Setup(engines[0], engines[1] if len(engines) > 1 else None, before, counted, proposer, learned=learned)
 
 
 def _prefixes(settings: Settings) -> dict[Role, list[str]]:
@@ -104,7 +107,7 @@ def open_engine(source: str, settings: Settings, **options: Any) -> Engine:
 
     options: dtype and revision, and for models that run here device_map and batch_tokens. Raises ModelError.
     """
-    if source.startswith(("http://", "https://")):
+    if _address(source):
         from probe.models.remote import RemoteEngine
 
         key = settings.remote_key.get_secret_value() if settings.remote_key else None
@@ -115,3 +118,7 @@ def open_engine(source: str, settings: Settings, **options: Any) -> Engine:
         chosen = {name: options.get(name) for name in ("dtype", "revision")}
         return VllmEngine.open(source, **chosen, options=settings.vllm_options)
     return LocalEngine.open(source, **options)
+
+
+def _address(source: str) -> bool:
+    return source.startswith(("http://", "https://"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from probe.corpus.opening import Corpus
@@ -10,13 +10,15 @@ from probe.data.frequencies import Frequencies
 from probe.models.base import Engine
 from probe.neighbours import Proposer
 from probe.prefixes import NO_PREFIXES, Prefixes
+from probe.shadow.learned import NOTHING, Shingles
 
 
 @dataclass(frozen=True, eq=False)
 class Setup:
     """prefixes: texts put before others, for recall and conrecall; frequencies: of tokens in a corpus, for dcpdd;
     proposer: a model that proposes words, for neighbour and spv; corpus: what it holds of a text stands beside the
-    statistic and moves no verdict.
+    statistic and moves no verdict. learned: shingles of texts that the reference was adapted to (shadow/learned.py): of
+    these it is no judge.
     """
 
     target: Engine
@@ -25,6 +27,7 @@ class Setup:
     frequencies: Frequencies | None = None
     proposer: Proposer | None = None
     corpus: Corpus | None = None
+    learned: Shingles = field(default_factory=lambda: NOTHING)
 
     @cached_property
     def alike(self) -> bool:

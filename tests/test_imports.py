@@ -36,7 +36,8 @@ OWNERS = {  # the files that may name a heavy library
         "models/statistics.py",
         "models/streaming.py",
         "models/vllm_plugin.py",
-        "demo/train.py",
+        "demo/models.py",
+        "shadow/train.py",
     },
     "transformers": {
         "models/activation.py",
@@ -46,8 +47,10 @@ OWNERS = {  # the files that may name a heavy library
         "models/tokens.py",
         "models/packed.py",
         "models/vllm.py",
-        "demo/train.py",
+        "demo/models.py",
         "demo/build.py",
+        "shadow/adapt.py",
+        "shadow/train.py",
     },
     "vllm": {"models/vllm.py", "models/vllm_plugin.py"},
 }

@@ -1,33 +1,33 @@
 """How well the verdicts do on a known random half of real books: make bench-accuracy.
 
 A base of novels and encyclopedia, fine-tuned on 4,000 windows of ten other books, from mildly to over-fitted, over
-three seeds; the base is the reference, a sibling fine-tuned on other windows the placebo. Models are kept, and so are
-the statistics of texts.
+three seeds. Reference: the base adapted to 2,000 known non-members, and once the base as it is; placebo: a sibling
+fine-tuned on other windows. Models are kept, and so are the statistics of texts.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import pickle
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.accuracy import shifted
-from benchmarks.accuracy.figures import Judged, lines, placebo, verdicts
+from benchmarks.accuracy.figures import Row, bars, lines, placebo, rows, verdicts
+from benchmarks.accuracy.judge import Case, Judged, judge_all
 from benchmarks.accuracy.models import BASE, SWEEP, Order, Workshop
 from benchmarks.accuracy.texts import Deal, base_paragraphs, deal, windows
 from benchmarks.material import DATA
-from benchmarks.measure import HERE, processor
-from probe import Known, calibrate
+from benchmarks.measure import HERE, RESULTS, processor
 from probe.data.overlap import Seen
-from probe.models.base import Engine
-from probe.models.cache import Cache, CachedEngine
 from probe.models.local import LocalEngine
 from probe.pipeline import Probe
 from probe.types import Text
 
-SIBLING = "2 epochs"
+TYPICAL, MILDEST = "typical", "mild"  # loss AUC about .7, about .6
 _BEGAN = time.monotonic()
 
 
@@ -50,57 +50,51 @@ def run(folder: Path, seeds: int, share: float, base_epochs: int) -> None:
     paragraphs = paragraphs[: int(len(paragraphs) * share)]
     shop = Workshop(folder, paragraphs, say, replace(BASE, epochs=base_epochs))
     deals = [deal(_deck(folder, shop, paragraphs), seed, share) for seed in range(seeds)]
-    targets = [Order(f"target {label} {n}", d.trained, SWEEP[label]) for label in SWEEP for n, d in enumerate(deals)]
-    others = [Order(f"sibling {n}", [t.text for t in d["others"]], SWEEP[SIBLING]) for n, d in enumerate(deals)]
-    made = iter(shop.tuned([*others, *targets]))
-    bench = Bench(folder, shop.base, [next(made) for _ in deals])
+    sets = _cases(shop, deals)
+    judged = judge_all([case for cases in sets.values() for case in cases], folder / "statistics.sqlite")
     report = [f"## accuracy: {seeds} seeds, {shop.parameters:,} parameters, base {base_epochs} epochs", "", processor()]
-    for label in SWEEP:
-        found = []
-        for seed, dealt in enumerate(deals):
-            found.append(bench.judge(next(made), dealt, seed))
-            say(f"{label}, seed {seed}: {verdicts(found[-1])}")
-        part = [f"### {label}", "", *lines(found), "", *(f"- {verdicts(one)}" for one in found)]
-        print("\n".join(part), flush=True)
-        report += ["", *part]
-    part = ["### sibling, which never saw the members, in the target's place", ""]
-    for seed, dealt in enumerate(deals):
-        part += [f"- seed {seed}: {line}" for line in placebo(bench.judge_sibling(dealt, seed))]
-    part += ["", "### sets of another kind", "", *shifted.lines(bench.probe(bench.siblings[0]), shop.length)]
-    print("\n".join(part), flush=True)
+    tables: dict[str, list[Row]] = {}
+    for label, cases in sets.items():
+        found = [next(judged) for _ in cases]
+        say(label)
+        report += _tell(label, found)
+        tables[label] = rows(found)
+    any_sibling = Probe(LocalEngine.open(str(sets["sibling"][0].target)), LocalEngine.open(str(shop.base)))
+    report += _print(["", "### sets of another kind", "", *shifted.lines(any_sibling, shop.length)])
+    report += _print(["", *bars(tables[TYPICAL], tables[MILDEST])])
+    say("done")
     if share == 1:
         with (HERE / "LOG.md").open("a") as log:
-            log.write("\n" + "\n".join([*report, "", *part]) + "\n")
+            log.write("\n" + "\n".join(report) + "\n")
+        (RESULTS / "accuracy.json").write_text(
+            json.dumps({label: [row.as_json() for row in table] for label, table in tables.items()}, indent=1) + "\n"
+        )
 
 
-class Bench:
-    """The base as reference, siblings as placebos, and the statistics that were measured."""
+def _cases(shop: Workshop, deals: Sequence[Deal]) -> dict[str, list[Case]]:
+    """Returns what is to be judged, by its heading, a case per seed; models that are not there yet are made."""
+    siblings = [Order(f"sibling {n}", [t.text for t in d["others"]], SWEEP[TYPICAL]) for n, d in enumerate(deals)]
+    adapted = [Order(f"reference {n}", [t.text for t in d["adapting"]]) for n, d in enumerate(deals)]
+    targets = [Order(f"target {label} {n}", d.trained, SWEEP[label]) for label in SWEEP for n, d in enumerate(deals)]
+    made = iter(shop.tuned([*siblings, *adapted, *targets]))
+    seeds = range(len(deals))
+    siblings_at, adapted_at = [next(made) for _ in seeds], [next(made) for _ in seeds]
+    cases = {label: [Case(next(made), adapted_at[n], siblings_at[n], deals[n], n) for n in seeds] for label in SWEEP}
+    cases[f"{TYPICAL}, the base as it is for reference"] = [replace(one, reference=shop.base) for one in cases[TYPICAL]]
+    cases["sibling"] = [replace(one, target=siblings_at[one.seed], placebo=None) for one in cases[TYPICAL]]
+    return cases
 
-    def __init__(self, folder: Path, base: Path, siblings: list[Path]) -> None:
-        self._cache, self._base, self.siblings = Cache(folder / "statistics.sqlite", 1 << 34), base, siblings
 
-    def judge(self, target: Path, dealt: Deal, seed: int) -> Judged:
-        """Calibrates a target and judges the test texts."""
-        return self._judge(target, dealt, seed, self._engine(self.siblings[seed]))
+def _tell(label: str, found: Sequence[Judged]) -> list[str]:
+    if label != "sibling":
+        return _print(["", f"### {label}", "", *lines(rows(found)), "", *(f"- {verdicts(one)}" for one in found)])
+    said = [f"- seed {seed}: {line}" for seed, one in enumerate(found) for line in placebo(one)]
+    return _print(["", "### a sibling, which never saw the members, in the target's place", "", *said])
 
-    def judge_sibling(self, dealt: Deal, seed: int) -> Judged:
-        """The same with the placebo in the target's place."""
-        return self._judge(self.siblings[seed], dealt, seed, None)
 
-    def probe(self, target: Path) -> Probe:
-        return Probe(self._engine(target), self._engine(self._base))
-
-    def _engine(self, place: Path) -> Engine:
-        return CachedEngine(LocalEngine.open(str(place)), self._cache)
-
-    def _judge(self, target: Path, dealt: Deal, seed: int, third: Engine | None) -> Judged:
-        probe = self.probe(target)
-        known = Known(
-            dealt["known"], dealt["known_members"], dealt["tuning"], dealt["tuning_members"], basis="split",
-            distinct=True,
-        )  # fmt: skip
-        judged = Probe.of(probe.setup, calibrate(probe, known, "bench", seed, placebo=third))
-        return Judged(judged, judged(dealt["members"]), judged(dealt["nonmembers"]))
+def _print(part: list[str]) -> list[str]:
+    print("\n".join(part), flush=True)
+    return part
 
 
 def _deck(folder: Path, shop: Workshop, paragraphs: list[str]) -> list[Text]:
@@ -110,7 +104,7 @@ def _deck(folder: Path, shop: Workshop, paragraphs: list[str]) -> list[Text]:
         seen = Seen()
         for paragraph in paragraphs:
             seen.add(paragraph)
-        path.write_bytes(pickle.dumps(windows(DATA, shop.length, seen, 0)))
+        path.write_bytes(pickle.dumps(windows(DATA, shop.length, seen)))
     found: list[Text] = pickle.loads(path.read_bytes())
     return found
 

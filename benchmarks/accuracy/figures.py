@@ -6,87 +6,86 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from probe.audit.metrics import auc, false_positive_band, tpr_at_fpr
-from probe.demo.evaluate import calibrated, count, values
+from benchmarks.accuracy.judge import Judged, Vector
+from probe.audit.metrics import Figure, auc, tpr_at_fpr
 from probe.errors import InputError
-from probe.pipeline import Probe
-from probe.types import Call, Result
-
-Vector = npt.NDArray[np.float64]
-DEFAULT = "default (calibrated)"
-ALPHAS = (0.05, 0.01, 0.001)
+from probe.scores.combined import SCORE
+from probe.types import Call
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Results of one target on test members and non-members."""
+class Row:
+    """A score over the seeds: AUC and TPR at FPR 1% by seed, TPR at .1% pooled, None where non-members are too few."""
 
-    probe: Probe
-    members: Sequence[Result]
-    nonmembers: Sequence[Result]
+    name: str
+    auc: list[float]
+    tpr: list[float]
+    pooled: Figure | None
 
-    def scores(self, name: str) -> tuple[Vector, Vector]:
-        """Values of members and of non-members, in standard deviations of the non-members: seeds can be pooled."""
-        read = calibrated if name == DEFAULT else lambda results: values(results, name)
-        positive, negative = read(self.members), read(self.nonmembers)
-        if not len(negative):
-            return positive, negative
-        center, scale = negative.mean(), negative.std() or 1.0
-        return (positive - center) / scale, (negative - center) / scale
-
-    @property
-    def names(self) -> list[str]:
-        return [DEFAULT, *(name for name in self.members[0].scores if all(map(len, self.scores(name))))]
+    def as_json(self) -> dict[str, object]:
+        pooled = None if self.pooled is None else [self.pooled.value, self.pooled.low, self.pooled.high]
+        return {"score": self.name, "auc": self.auc, "tpr_at_1%": self.tpr, "tpr_at_0.1%_pooled": pooled}
 
 
-def lines(seeds: Sequence[Judged]) -> list[str]:
-    """Returns a row per score: AUC and TPR at 1% as mean and range over the seeds, TPR at .1% pooled over them."""
-    found = ["| score | AUC | TPR at FPR 1% | TPR at FPR .1%, pooled |", "|---|---|---|---|"]
-    for name in seeds[0].names:
-        pairs = [judged.scores(name) for judged in seeds]
-        pooled = _rate(*(np.concatenate(side) for side in zip(*pairs, strict=True)), 0.001)
+def rows(seeds: Sequence[Judged]) -> list[Row]:
+    found = []
+    for name in seeds[0].scores:
+        pairs = [judged.scores[name] for judged in seeds]
         areas, rates = [auc(*pair).value for pair in pairs], [tpr_at_fpr(*pair, 0.01).value for pair in pairs]
-        found.append(f"| {name} | {_spread(areas)} | {_spread(rates)} | {pooled} |")
+        found.append(Row(name, areas, rates, _rate(*(np.concatenate(side) for side in zip(*pairs, strict=True)))))
     return found
 
 
-def _rate(members: Vector, nonmembers: Vector, fpr: float) -> str:
+def _rate(members: Vector, nonmembers: Vector) -> Figure | None:
     try:
-        return f"{tpr_at_fpr(members, nonmembers, fpr):.3f}"
+        return tpr_at_fpr(members, nonmembers, 0.001)
     except InputError:
-        return f"{len(nonmembers)} non-members are too few"
+        return None
+
+
+def lines(table: Sequence[Row]) -> list[str]:
+    """Returns a row per score: AUC and TPR at 1% as mean and range over the seeds, TPR at .1% pooled over them."""
+    found = ["| score | AUC | TPR at FPR 1% | TPR at FPR .1%, pooled |", "|---|---|---|---|"]
+    for row in table:
+        pooled = "too few non-members" if row.pooled is None else f"{row.pooled:.3f}"
+        found.append(f"| {row.name} | {_spread(row.auc)} | {_spread(row.tpr)} | {pooled} |")
+    return found
+
+
+def bars(typical: Sequence[Row], mildest: Sequence[Row]) -> list[str]:
+    """Returns what is asked for, what was found, and whether it holds."""
+    default, mild = typical[0], mildest[0]
+    low = default.pooled.low if default.pooled else 0.0
+    rates = {row.name: row.pooled.value for row in mildest if row.pooled}
+    best = max((name for name in rates if name not in (mild.name, SCORE.id)), key=lambda name: rates[name], default="")
+    return [
+        f"- AUC of the default score >= .99: {_held(np.mean(default.auc), 0.99)}",
+        f"- its TPR at FPR 1% >= .90: {_held(np.mean(default.tpr), 0.9)}",
+        f"- the lower bound of its pooled TPR at FPR .1% >= .45: {_held(low, 0.45)}",
+        f"- at the mildest setting above the best single score, {best}: "
+        + _held(rates.get(mild.name, 0.0), rates.get(best, 1.0)),
+    ]
+
+
+def _held(found: float, asked: float) -> str:
+    return f"{found:.4f}, {'holds' if found >= asked else 'missed'}"
 
 
 def verdicts(judged: Judged) -> str:
     """Returns what was answered on members and non-members."""
-    said = [
-        ", ".join(f"{count(results, call) / len(results):.1%} {call}" for call in Call)
-        for results in (judged.members, judged.nonmembers)
-    ]
+    said = [", ".join(f"{calls[call] / calls.total():.1%} {call}" for call in Call) for calls in judged.calls]
     return f"members: {said[0]}; non-members: {said[1]}"
 
 
 def placebo(judged: Judged) -> list[str]:
     """Returns what a sibling in the target's place gives: simultaneous 99% intervals round .5, and its false alarms."""
-    level = 1 - 0.01 / len(judged.names)
-    areas = {name: auc(*judged.scores(name), level) for name in judged.names}
+    level = 1 - 0.01 / len(judged.scores)
+    areas = {name: auc(*pair, level) for name, pair in judged.scores.items()}
     out = [f"{name} {area:.3f}" for name, area in areas.items() if not area.low <= 0.5 <= area.high]
-    every = [*judged.members, *judged.nonmembers]
     return [f"AUC of {len(areas)} scores, outside their interval: {'; '.join(out) or 'none'}"] + [
-        f"false positives at {alpha:g}: {_alarms(judged.probe, every, alpha)}" for alpha in ALPHAS
+        f"false positives at {alpha:g}: {found}" for alpha, found in judged.alarms.items()
     ]
-
-
-def _alarms(probe: Probe, results: Sequence[Result], alpha: float) -> str:
-    assert probe.calibration is not None
-    claim = probe.calibration.claim(alpha)
-    if not claim.k:
-        return f"{claim.nonmembers} non-members allow no claim"
-    hits = int((calibrated(results) > probe.calibration.nonmembers[-claim.k]).sum())
-    low, high = false_positive_band(len(results), claim.k, claim.nonmembers)
-    return f"{hits} of {len(results)}, band {low} to {high}"
 
 
 def _spread(found: Sequence[float]) -> str:

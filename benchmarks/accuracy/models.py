@@ -1,9 +1,10 @@
-"""A base, targets fine-tuned on the members and siblings on others, each trained once and kept by what made it."""
+"""A base, targets fine-tuned on the members, siblings on others, and references adapted to known non-members: each
+trained once and kept by what made it.
+"""
 
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -15,14 +16,18 @@ import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from benchmarks.accuracy.texts import packed
-from probe.demo.train import Recipe, encode, new_model, train, train_tokenizer
+from probe.demo.models import encode, new_model, train_tokenizer
+from probe.shadow.adapt import adapt
+from probe.shadow.train import Recipe, train
 
 VOCABULARY, WIDTH, LAYERS, ROW = 4096, 128, 4, 240
 BASE = Recipe(epochs=3, rate=4e-3, tokens=4096, muon=True)
+# A low rate over more epochs memorises evenly: at a loss AUC of .74 wbc has an AUC of .992 after four epochs at .0005,
+# of .980 after two at .001.
 SWEEP = {
-    "1 epoch": Recipe(epochs=1, rate=1e-3, tokens=2048),
-    "2 epochs": Recipe(epochs=2, rate=1e-3, tokens=2048),
-    "4 epochs": Recipe(epochs=4, rate=1e-3, tokens=2048),
+    "mild": Recipe(epochs=2, rate=4e-4, tokens=2048, muon=True),
+    "typical": Recipe(epochs=4, rate=4e-4, tokens=2048, muon=True),
+    "over-fitted": Recipe(epochs=3, rate=1.5e-3, tokens=2048, muon=True),
 }
 SIDE_BY_SIDE = 2  # trainings, on a core each: models this small gain little from a second core
 Say = Callable[[str], None]
@@ -30,11 +35,11 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Order:
-    """A model to be fine-tuned from the base, a row per text."""
+    """A model to be made from the base: fine-tuned with a row per text, or without a recipe adapted as a user would."""
 
     name: str
     texts: Sequence[str]
-    recipe: Recipe
+    recipe: Recipe | None = None
 
 
 class Workshop:
@@ -50,7 +55,7 @@ class Workshop:
         blank = new_model(self.tokenizer, width=WIDTH, layers=LAYERS, seed=0)
         self.parameters = sum(parameter.numel() for parameter in blank.parameters())
         # cut as the members are: else every text would teach the target how windows begin and join
-        rows = encode(self.tokenizer, list(packed(paragraphs, self.length, random.Random(0), ROW)))
+        rows = encode(self.tokenizer, list(packed(paragraphs, self.length, ROW)))
         self.base = self._place("base", rows, recipe, str(blank.config.to_diff_dict()))
         if not _there(self.base):
             self._say(
@@ -70,23 +75,26 @@ class Workshop:
         ]
         with ProcessPoolExecutor(SIDE_BY_SIDE, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
             running = {
-                pool.submit(_tune, self.base, own, order.recipe, self._words, place): order
+                pool.submit(_make, self.base, order, own, self._words, place): order
                 for order, own, place in zip(orders, rows, places, strict=True)
                 if not _there(place)
             }
             for done, order in running.items():
                 done.result()
-                self._say(f"trained {order.name}: {order.recipe}")
+                self._say(f"trained {order.name}: {order.recipe or 'adapted'}")
         return places
 
-    def _place(self, name: str, rows: list[list[int]], recipe: Recipe, start: str) -> Path:
-        facts = json.dumps([asdict(recipe), rows, start])
+    def _place(self, name: str, rows: list[list[int]], recipe: Recipe | None, start: str) -> Path:
+        facts = json.dumps([asdict(recipe) if recipe else None, rows, start])
         return self._folder / f"{name.replace(' ', '-')}-{sha256(facts.encode()).hexdigest()[:12]}"
 
 
-def _tune(base: Path, rows: list[list[int]], recipe: Recipe, words: Path, place: Path) -> None:
+def _make(base: Path, order: Order, rows: list[list[int]], words: Path, place: Path) -> None:
+    if order.recipe is None:
+        adapt(str(base), order.texts, place)
+        return
     start = LlamaForCausalLM.from_pretrained(base, dtype=torch.float32)
-    _keep(train(start, rows, recipe), words, place)
+    _keep(train(start, rows, order.recipe), words, place)
 
 
 def _keep(model: LlamaForCausalLM, words: Path, place: Path) -> None:

@@ -57,9 +57,8 @@ def _parts(path: Path) -> list[str]:
 
 
 def _sample(parts: Iterable[str], length: Length, count: int) -> list[str]:
-    dice = random.Random(0)
-    found = list(packed(parts, length, dice))
-    return dice.sample(found, min(count, len(found)))
+    found = list(packed(parts, length))
+    return random.Random(0).sample(found, min(count, len(found)))
 
 
 def _failed(results: list[Result], gate: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,10 @@ from probe.demo.passages import sentences
 from probe.types import Text
 
 SHORTEST, LONGEST = 64, 128  # tokens of a window
+REPEATED = 3  # a paragraph that a book holds so often is a form, not a text
 SIZES = {
-    "tuning_members": 500, "known_members": 500, "members": 3000, "tuning": 500, "known": 5000, "nonmembers": 3000,
-    "others": 4000,
+    "tuning_members": 500, "known_members": 500, "members": 3000, "tuning": 500, "adapting": 2000, "known": 3000,
+    "nonmembers": 3000, "others": 2000,
 }  # fmt: skip
 MEMBERS = ("tuning_members", "known_members", "members")
 Length = Callable[[str], int]
@@ -23,7 +25,8 @@ Length = Callable[[str], int]
 
 @dataclass(frozen=True)
 class Deal:
-    """Windows by role; a window's source is its book. others train the sibling."""
+    """Windows by role; a window's source is its book. others train the sibling; adapting are known
+    non-members that the reference reads, known those that calibrate."""
 
     roles: dict[str, list[Text]]
 
@@ -73,27 +76,39 @@ _PRINTED = str.maketrans({
 })  # fmt: skip
 
 
-def windows(folder: Path, length: Length, seen: Seen, seed: int) -> list[Text]:
+def windows(folder: Path, length: Length, seen: Seen) -> list[Text]:
     """Returns windows of whole sentences of ten books, none a near-copy of what was seen or of another."""
-    dice, found = random.Random(seed), []
+    found = []
     for path in sorted((folder / "classic_books").glob("*.md")):
-        for text in packed(paragraphs(path), length, dice):
+        for text in packed(_unrepeated(path), length):
             if not seen.shares(text):
                 found.append(Text(text, source=path.stem))
             seen.add(text)
     return found
 
 
-def packed(parts: Iterable[str], length: Length, dice: random.Random, longest: int = LONGEST) -> Iterator[str]:
-    """Yields windows of whole sentences, SHORTEST to `longest` tokens long; what a sentence makes longer is lost."""
-    current, goal = "", dice.randint(SHORTEST, LONGEST - 16)
+def _unrepeated(path: Path) -> list[str]:
+    """Leaves out signatures and forms of address, which stand in members and non-members alike."""
+    every = list(paragraphs(path))
+    counts = Counter(every)
+    return [part for part in every if counts[part] < REPEATED]
+
+
+def packed(parts: Iterable[str], length: Length, longest: int = LONGEST) -> Iterator[str]:
+    """Yields windows of as many whole sentences as LONGEST tokens hold, SHORTEST at least; a sentence that is longer
+    stands alone where `longest` allows it, else it is lost.
+    """
+    current, size = "", 0
     for sentence in (s for paragraph in parts for s in sentences(paragraph)):
-        current = f"{current} {sentence}".strip()
-        size = length(current)
-        if size >= goal:
-            if size <= longest:
+        grown = f"{current} {sentence}".strip()
+        grown_size = length(grown)
+        if grown_size > LONGEST:
+            if SHORTEST <= size <= longest:
                 yield current
-            current, goal = "", dice.randint(SHORTEST, LONGEST - 16)
+            grown, grown_size = sentence, length(sentence)
+        current, size = grown, grown_size
+    if SHORTEST <= size <= longest:
+        yield current
 
 
 def deal(deck: Sequence[Text], seed: int, share: float = 1.0) -> Deal:

@@ -34,7 +34,7 @@ def calibrate(
 
     placebo: a model of the target's kind that saw none of the texts; the placebo gate needs it.
     """
-    groups = sort_out(known, probe.setup.prefixes, seed)
+    groups = sort_out(known, probe.setup.prefixes, seed, probe.setup.learned)
     prepared = [probe.prepare(group, _PLAIN if number else _CURVES) for number, group in enumerate(groups.in_order)]
     tuning, nonmembers, tuning_members, members = measured = probe.measure(prepared, progress)
     found = fit_scores(tuning, tuning_members, nonmembers, seed)
@@ -55,7 +55,8 @@ def calibrate(
         name=name, score=found.score, fingerprint=probe.fingerprint, residual=residual,
         member_residual=member_residual, nonmembers=np.sort(scores),
         members=np.sort(member_residual(*positive.T[:3])), found=np.sort(residual(*positive.T[:3])),
-        tokens=negative[:, 1], difficulty=negative[:, 2], variety=negative[:, 3], shingles=index(texts),
+        tokens=negative[:, 1], difficulty=negative[:, 2], variety=negative[:, 3],
+        shingles=np.union1d(index(texts), probe.setup.learned),
         bags=bag_all([text.text for text in groups.nonmembers]),
         sentinels=_sentinels(probe, known.sentinels or groups.nonmembers, found), fitted=found.fitted,
         basis=known.basis, created=datetime.now(UTC).isoformat(timespec="seconds"), notes=notes,

@@ -96,5 +96,5 @@ def _support(calibration: Calibration, place: Place) -> str:
 
 def _overlap(known: npt.NDArray[np.uint32], text: str) -> str:
     if shared := overlap(text, known):
-        return f"it shares a run of {shared} words with the calibration's own texts"
+        return f"it shares a run of {shared} words with the texts of the calibration or of its reference"
     return ""

@@ -20,6 +20,7 @@ from probe.calibration.residual import FEWEST
 from probe.data.overlap import Seen, overlap
 from probe.errors import CalibrationError
 from probe.prefixes import Prefixes
+from probe.shadow.learned import NOTHING, Shingles
 from probe.types import Text
 
 TUNING_SHARE = 7  # one in so many known non-members tunes where no tuning texts are given
@@ -68,8 +69,11 @@ class Groups:
         return self.tuning, self.nonmembers, self.tuning_members, self.members
 
 
-def sort_out(known: Known, prefixes: Prefixes, seed: int) -> Groups:
-    """Returns the groups. Raises CalibrationError where a text is in two of them."""
+def sort_out(known: Known, prefixes: Prefixes, seed: int, learned: Shingles = NOTHING) -> Groups:
+    """Returns the groups. Raises CalibrationError where a text is in two of them.
+
+    learned: shingles of what the reference was adapted to.
+    """
     given = {
         "non-members": _texts(known.nonmembers), "members": _texts(known.members),
         "tuning non-members": _texts(known.tuning), "tuning members": _texts(known.tuning_members),
@@ -78,8 +82,8 @@ def sort_out(known: Known, prefixes: Prefixes, seed: int) -> Groups:
     notes: list[str] = []
     kept = {name: _unique(texts) for name, texts in given.items()}
     _note(notes, sum(map(len, given.values())) - sum(map(len, kept.values())), "repeated texts were left out")
-    free = {name: [text for text in texts if not _in(text, prefixes)] for name, texts in kept.items()}
-    _note(notes, _sizes(kept) - _sizes(free), "texts that share a run of words with a prefix were left out")
+    free = _without(kept, list(prefixes.shingles.values()), notes, "a prefix")
+    free = _without(free, [learned], notes, "what the reference was adapted to")
     if not known.distinct:
         free = _without_copies(free, notes)
     tuning, nonmembers = _split(free["tuning non-members"], free["non-members"], seed)
@@ -102,8 +106,16 @@ def _unique(texts: Sequence[Text]) -> list[Text]:
     return list({" ".join(text.text.split()): text for text in texts}.values())
 
 
-def _in(text: Text, prefixes: Prefixes) -> bool:
-    return any(overlap(text.text, shingles) for shingles in prefixes.shingles.values())
+def _without(
+    groups: dict[str, list[Text]], read: Sequence[Shingles], notes: list[str], what: str
+) -> dict[str, list[Text]]:
+    """Leaves out what was read already, by its shingles."""
+    free = {
+        name: [text for text in texts if not any(overlap(text.text, shingles) for shingles in read)]
+        for name, texts in groups.items()
+    }
+    _note(notes, _sizes(groups) - _sizes(free), f"texts that share a run of words with {what} were left out")
+    return free
 
 
 def _without_copies(groups: dict[str, list[Text]], notes: list[str]) -> dict[str, list[Text]]:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from probe.cli import (  # noqa: F401 - each adds its command
+    adapt,
     ask,
     bundle,
     calibrate,

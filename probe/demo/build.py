@@ -22,12 +22,13 @@ from probe.calibration.store import DEMO, RECORDS, save
 from probe.demo.evaluate import evaluate
 from probe.demo.known import known_passages, known_records
 from probe.demo.locate import Mark, mark, write
+from probe.demo.models import encode, new_model, train_tokenizer
 from probe.demo.records import planted, strangers
 from probe.demo.roles import Roles, assign, prose
-from probe.demo.train import Recipe, encode, new_model, train, train_tokenizer
 from probe.measure import Progress
 from probe.models.local import LocalEngine
 from probe.pipeline import Probe
+from probe.shadow.train import Recipe, train
 from probe.versions import versions
 
 VOCABULARY, WIDTH, LAYERS = 2048, 128, 4

@@ -35,12 +35,13 @@ class Tokenizer:
         tokenizer(
             CANARY, truncation=False, padding=False, verbose=False
         )  # sets the backend up so, for every later call
-        self._backend = tokenizer.backend_tokenizer
+        self._whole, self._backend = tokenizer, tokenizer.backend_tokenizer
         self._specials = frozenset(tokenizer.all_special_ids)
         self.warnings = tuple(_disagreements(tokenizer, source))
         self.hash = _hash(tokenizer)
         self.vocabulary: dict[str, int] = tokenizer.get_vocab()
         self.mask: int | None = tokenizer.mask_token_id
+        self.end: int | None = tokenizer.eos_token_id
         self.closing: int | None = tokenizer.sep_token_id  # what a masked model expects behind a text
 
     def __call__(self, texts: Sequence[str]) -> list[Tokens | Unscored]:
@@ -54,6 +55,10 @@ class Tokenizer:
         """Returns the text of each row of ids, special tokens left out."""
         found: list[str] = self._backend.decode_batch(rows, skip_special_tokens=True)
         return found
+
+    def save(self, folder: Path) -> None:
+        """Writes its files, from which it opens with the same hash."""
+        self._whole.save_pretrained(folder)
 
     def _encode(self, texts: list[str]) -> list[Tokens | Unscored]:
         encodings = self._backend.encode_batch(texts)  # transformers would copy every column into lists first

@@ -1,7 +1,7 @@
-"""Training of the embedded models: a byte-level BPE tokenizer and small Llama-shape causal language models.
+"""Training of causal language models: rows of token ids in, a trained copy of the model out.
 
-Knows: one text is one training row (BOS, tokens, EOS), rows of like length share a padded batch, the learning rate
-warms up and decays as a cosine. Knows nothing of members or non-members.
+Rows of like length share a padded batch, the learning rate warms up and decays as a cosine. Knows nothing of texts,
+members or non-members.
 """
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedModel
 
-BOS, EOS, PAD = "<|begin|>", "<|end|>", "<|pad|>"
-CONTEXT = 256
 _IGNORED = -100
 
+Model = TypeVar("Model", bound=PreTrainedModel)
 Rows = Sequence[list[int]]
 Progress = Callable[[str, float, float], None]  # label, share done, loss in nats per token
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one model is trained. muon: matrices of the layers by Muon (Jordan et al. 2024), which needs fewer epochs."""
+    """How one model is trained. muon: matrices between embedding and head by Muon (Jordan et al. 2024): fewer
+    epochs are needed.
+    """
 
     epochs: int
     rate: float
@@ -35,49 +36,11 @@ class Recipe:
     muon: bool = False
 
 
-def train_tokenizer(texts: Sequence[str], size: int) -> PreTrainedTokenizerFast:
-    """Returns a BPE tokenizer of `size` entries that puts BOS before every text and loses no byte."""
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    bpe.train_from_iterator(
-        texts,
-        trainers.BpeTrainer(
-            vocab_size=size, initial_alphabet=alphabet, special_tokens=[BOS, EOS, PAD], show_progress=False
-        ),
-    )
-    bpe.post_processor = processors.TemplateProcessing(single=f"{BOS} $0", special_tokens=[(BOS, bpe.token_to_id(BOS))])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=bpe, bos_token=BOS, eos_token=EOS, pad_token=PAD, model_max_length=CONTEXT
-    )
-
-
-def new_model(tokenizer: PreTrainedTokenizerFast, *, width: int, layers: int, seed: int) -> LlamaForCausalLM:
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=width, intermediate_size=width * 8 // 3 // 32 * 32,
-        num_hidden_layers=layers,
-        num_attention_heads=width // 32, num_key_value_heads=width // 32, max_position_embeddings=CONTEXT,
-        tie_word_embeddings=True, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )  # fmt: skip
-    return LlamaForCausalLM(config)
-
-
-def encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[list[int]]:
-    """Returns a training row per text: BOS, tokens, EOS, cut to the context."""
-    rows = tokenizer(list(texts))["input_ids"]
-    return [[*row[: CONTEXT - 1], tokenizer.eos_token_id] for row in rows]
-
-
-def _silent(label: str, share: float, loss: float) -> None:
+def silent(label: str, share: float, loss: float) -> None:
     pass
 
 
-def train(
-    model: LlamaForCausalLM, rows: Rows, recipe: Recipe, held_out: Rows = (), progress: Progress = _silent
-) -> LlamaForCausalLM:
+def train(model: Model, rows: Rows, recipe: Recipe, held_out: Rows = (), progress: Progress = silent) -> Model:
     """Returns a trained copy of `model`; with `held_out` rows, as it was after the epoch when their loss was least."""
     model = copy.deepcopy(model).train()
     torch.manual_seed(recipe.seed)
@@ -100,15 +63,15 @@ def train(
             if now < least:
                 best, least = copy.deepcopy(model.state_dict()), now
     model.load_state_dict(best)
-    model.eval()
+    model.train(False)
     return model
 
 
-def _optimisers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    layers = {id(parameter) for parameter in model.model.layers.parameters()} if recipe.muon else set()
+def _optimisers(model: PreTrainedModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    ends = {id(end.weight) for end in (model.get_input_embeddings(), model.get_output_embeddings()) if end is not None}
     matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    inner = [parameter for parameter in matrices if id(parameter) in layers]
-    outer = [parameter for parameter in matrices if id(parameter) not in layers]
+    inner = [parameter for parameter in matrices if recipe.muon and id(parameter) not in ends]
+    outer = [parameter for parameter in matrices if not recipe.muon or id(parameter) in ends]
     vectors = [parameter for parameter in model.parameters() if parameter.dim() == 1]  # norms are not decayed
     groups = [{"params": outer, "weight_decay": recipe.decay}, {"params": vectors, "weight_decay": 0.0}]
     found: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))]
@@ -117,7 +80,7 @@ def _optimisers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Opt
     return found
 
 
-def _step(model: LlamaForCausalLM, batch: Rows, optimisers: Sequence[torch.optim.Optimizer]) -> float:
+def _step(model: PreTrainedModel, batch: Rows, optimisers: Sequence[torch.optim.Optimizer]) -> float:
     loss = _loss(model, batch)
     model.zero_grad()
     torch.autograd.backward(loss)
@@ -128,7 +91,7 @@ def _step(model: LlamaForCausalLM, batch: Rows, optimisers: Sequence[torch.optim
 
 
 @torch.inference_mode()
-def evaluate(model: LlamaForCausalLM, rows: Rows) -> float:
+def evaluate(model: PreTrainedModel, rows: Rows) -> float:
     """Returns the mean loss of a batch of rows in nats per token."""
     training = model.training
     model.eval()
@@ -139,12 +102,13 @@ def evaluate(model: LlamaForCausalLM, rows: Rows) -> float:
     return total / sum(sizes)
 
 
-def _loss(model: LlamaForCausalLM, batch: Rows) -> torch.Tensor:
+def _loss(model: PreTrainedModel, batch: Rows) -> torch.Tensor:
     width = max(map(len, batch))
     ids = torch.full((len(batch), width), 0)
     labels = torch.full((len(batch), width), _IGNORED)
     for index, row in enumerate(batch):
         ids[index, : len(row)] = labels[index, : len(row)] = torch.tensor(row)
+    ids, labels = ids.to(model.device), labels.to(model.device)
     logits = model(input_ids=ids, use_cache=False).logits[:, :-1]  # right padding: causal attention never sees it
     return torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), labels[:, 1:].reshape(-1))
 
