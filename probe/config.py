@@ -43,6 +43,18 @@ class Settings(BaseSettings):
     remote_key: SecretStr | None = Field(default=None, description="bearer key of remote servers")
     remote_concurrency: int = Field(default=16, gt=0, description="requests to a remote server at once")
     cache_bytes: int = Field(default=1 << 30, ge=0, description="disk for token statistics; 0 keeps none")
+    database_url: str | None = Field(
+        default=None, description="of batch scans: sqlite:///PATH or postgresql+psycopg://...; a file in home otherwise"
+    )
+    store: str | None = Field(
+        default=None, description="of uploads and results: a folder, s3://... or another URL; in home otherwise"
+    )
+    scan_prefixes: list[str] = Field(
+        default=[], description="JSON list of URL or path prefixes that batches over HTTP may read beside uploads"
+    )
+    scan_workers: int = Field(default=1, ge=0, le=1, description="0: this service scores no batches, workers do")
+    lease_seconds: float = Field(default=60.0, gt=0, description="after which a silent worker's shard is taken over")
+    max_upload_bytes: int = Field(default=10 << 30, gt=0)
     max_body_bytes: int = Field(default=8_000_000, gt=0)
     max_texts: int = Field(default=256, gt=0)
     max_tokens: int = Field(default=16_384, gt=1, description="tokens per text")

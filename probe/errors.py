@@ -8,6 +8,7 @@ MemprobeError
 |   `-- UnsafeWeights       weights that are not safetensors
 +-- CalibrationError        known texts that cannot calibrate
 |   `-- FingerprintMismatch calibrated for other models, dtype or formulas
++-- StoreError              a store or database that cannot be read or written
 +-- Tampered                a bundle of evidence that is not as its maker wrote it
 `-- Busy                    the queue is full; try again
 """
@@ -49,6 +50,10 @@ class CalibrationError(MemprobeError):
 
 class FingerprintMismatch(CalibrationError):
     """The calibration was made under other models, dtype or formulas."""
+
+
+class StoreError(MemprobeError):
+    """A store or database cannot be read or written."""
 
 
 class Tampered(MemprobeError):

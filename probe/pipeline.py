@@ -6,7 +6,7 @@ side for different requests, a library call prepares the next texts while it mea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from probe.ahead import ahead
@@ -66,13 +66,19 @@ class Probe:
         options = Options(None if scores is None else choose(scores), alpha)
         entries = [texts] if isinstance(texts, str | Text) else list(texts)
         every = [entry if isinstance(entry, Text) else Text(entry) for entry in entries]
-        chunks = [every[begin : begin + CHUNK] for begin in range(0, len(every), CHUNK)]
         results: list[Result] = []
-        for prepared in ahead(lambda chunk: self.prepare(chunk, options), chunks):
-            results += self._results(prepared, self.measure([prepared])[0], len(results))
+        for part in self.each(every, options):
+            results += part
             if progress:
                 progress(len(results), len(every))
         return as_batch(results, every, self.calibration)
+
+    def each(self, texts: Sequence[Text], options: Options) -> Iterator[list[Result]]:
+        """Yields the results of some texts after the other, in order: what each is alone, not as one of a set."""
+        chunks, first = [texts[begin : begin + CHUNK] for begin in range(0, len(texts), CHUNK)], 0
+        for prepared in ahead(lambda chunk: self.prepare(chunk, options), chunks):
+            yield self._results(prepared, self.measure([prepared])[0], first)
+            first += len(prepared.texts)
 
     def load(self) -> None:
         """Reads the weights now; else the first text that no cache holds does. Raises ModelError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -10,11 +11,13 @@ from fastapi import FastAPI
 from probe.calibration.store import DEMO
 from probe.config import Settings
 from probe.pipeline import Probe
+from probe.scans.opening import open_desk
 from probe.versions import versions
 from server import errors
 from server.batcher import Batcher
 from server.limits import BodyLimit
-from server.routes import calibrations, evaluations, health, models, probe
+from server.routes import batches, calibrations, evaluations, files, health, models, probe
+from server.scanning import Scanning
 from server.service import Service
 
 Opener = Callable[[Settings], dict[str, Probe]]
@@ -42,7 +45,11 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
         service: Service = app.state.service
         service.models = await service.batcher.on("forward", lambda: opener(settings))
         service.batcher.start()
+        service.desk = await asyncio.to_thread(open_desk, settings)
+        scanning = Scanning(service) if settings.scan_workers else None
         yield
+        if scanning:
+            await asyncio.to_thread(scanning.stop)
         service.jobs.stop()
         await service.batcher.stop()
 
@@ -51,8 +58,8 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
         description="Was this text in that language model's training data, how sure is that, and what in it shows it?",
     )  # fmt: skip
     app.state.service = Service(settings, Batcher(settings.queue_depth, settings.max_request_tokens))
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, uploads=settings.max_upload_bytes)
     errors.install(app)
-    for route in (probe, calibrations, evaluations, models, health):
+    for route in (probe, files, batches, calibrations, evaluations, models, health):
         app.include_router(route.router)
     return app

@@ -6,20 +6,29 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.errors import envelope
 
+UPLOADS = "/v1/files"
+
 
 class BodyLimit:
-    """ASGI middleware: 413 for more than `limit` bytes, whether announced or not."""
+    """ASGI middleware: 413 for more than `limit` bytes, whether announced or not. Uploads have a limit of their own,
+    and go to disk piece by piece.
+    """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app, self._limit = app, limit
+    def __init__(self, app: ASGIApp, limit: int, uploads: int) -> None:
+        self._app, self._limit, self._uploads = app, limit, uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._limit:
-            await self._refuse(scope, receive, send)
+        upload = scope["path"] == UPLOADS and scope["method"] == "POST"
+        limit = self._uploads if upload else self._limit
+        if announced.isdigit() and int(announced) > limit:
+            await self._refuse(scope, receive, send, limit)
+            return
+        if upload:
+            await self._app(scope, _counted(receive, limit), send)
             return
         body: list[Message] = []
         size, more = 0, True
@@ -29,7 +38,7 @@ class BodyLimit:
             size += len(message.get("body", b""))
             more = message["type"] == "http.request" and message.get("more_body", False)
             if size > self._limit:
-                await self._refuse(scope, receive, send)
+                await self._refuse(scope, receive, send, limit)
                 return
 
         async def replay() -> Message:
@@ -37,6 +46,19 @@ class BodyLimit:
 
         await self._app(scope, replay, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        message = f"The body is larger than {self._limit:,} bytes; send fewer or shorter texts per request."
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+        message = f"The body is larger than {limit:,} bytes; send fewer or shorter texts per request."
         await envelope(413, message, "body_too_large", headers={"Connection": "close"})(scope, receive, send)
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    """Ends a body that grows past the limit as if the client had gone."""
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        return message if size <= limit else {"type": "http.disconnect"}
+
+    return counted

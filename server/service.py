@@ -12,6 +12,7 @@ from probe.config import Settings
 from probe.errors import UnknownName
 from probe.models.base import Engine
 from probe.pipeline import Probe
+from probe.scans.desk import Desk
 from probe.setup import Setup
 from server.batcher import Batcher
 from server.jobs import Jobs
@@ -28,6 +29,7 @@ class Service:
     models: dict[str, Probe] = field(default_factory=dict)
     calibrated: dict[tuple[str, str], Probe] = field(default_factory=dict)
     jobs: Jobs = field(default_factory=Jobs)
+    desk: Desk | None = None
 
     def model(self, name: str) -> Probe:
         """Returns a loaded model. Raises UnknownName."""
@@ -63,3 +65,10 @@ def service_of(request: Request) -> Service:
     """FastAPI dependency."""
     service: Service = request.app.state.service
     return service
+
+
+def desk_of(request: Request) -> Desk:
+    """FastAPI dependency."""
+    desk = service_of(request).desk
+    assert desk is not None  # from start-up on
+    return desk

@@ -10,7 +10,7 @@ from probe.calibration.calibration import Calibration
 from probe.calibration.conformal import q_values
 from probe.calibration.gates import BATCH
 from probe.calibration.verdict import grade
-from probe.types import Call, Result, Text, Verdict
+from probe.types import Call, Gate, Result, Text, Verdict
 
 
 def as_batch(results: Sequence[Result], texts: Sequence[Text], calibration: Calibration | None) -> list[Result]:
@@ -23,15 +23,21 @@ def with_blind_gate(results: Sequence[Result], texts: Sequence[Text], calibratio
     judged = [text.text for text, result in zip(texts, results, strict=True) if result.verdict]
     if calibration is None or len(judged) < BATCH:
         return list(results)
-    finding = blind(bag_all(judged), calibration.bags, "these texts", lengths=False)
-    return [
-        replace(result, verdict=_regated(result.verdict, finding, calibration)) if result.verdict else result
-        for result in results
-    ]
+    finding = find_blind(judged, calibration)
+    return [regated(result, finding, calibration) for result in results]
 
 
-def _regated(verdict: Verdict, finding: Finding, calibration: Calibration) -> Verdict:
-    gate, why = finding
+def find_blind(texts: Sequence[str], calibration: Calibration) -> Finding:
+    """Returns what the blind gate finds of texts as a set."""
+    return blind(bag_all(texts), calibration.bags, "these texts", lengths=False)
+
+
+def regated(result: Result, finding: Finding, calibration: Calibration) -> Result:
+    """Returns the result as it is once its text is seen as one of a set."""
+    return replace(result, verdict=_regated(result.verdict, *finding, calibration)) if result.verdict else result
+
+
+def _regated(verdict: Verdict, gate: Gate, why: str, calibration: Calibration) -> Verdict:
     if verdict.claim is None or verdict.gates.get("blind") == "fail" or gate == "untestable":
         return verdict
     gates = verdict.gates | {"blind": gate}

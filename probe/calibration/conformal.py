@@ -7,7 +7,8 @@ p <= alpha promises no such thing: at n = 3,000 and alpha .001 it is exceeded by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -58,9 +59,13 @@ def needed(alpha: float, confidence: float = CONFIDENCE) -> int:
 
 def q_values(p_values: Sequence[float]) -> list[float]:
     """Returns Benjamini-Hochberg q-values, in order; valid under the dependence of one shared calibration."""
-    p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p)
-    raw = p[order] * len(p) / np.arange(1, len(p) + 1)
-    q = np.empty_like(p)
-    q[order] = np.minimum.accumulate(raw[::-1])[::-1].clip(max=1.0)
-    return [float(value) for value in q]
+    found = q_values_of(Counter(p_values))
+    return [found[p] for p in p_values]
+
+
+def q_values_of(counts: Mapping[float, int]) -> dict[float, float]:
+    """Returns the same by p-value, from how often each occurs: p takes few values, however many texts there are."""
+    p = np.array(sorted(counts), dtype=np.float64)
+    at_most = np.cumsum([counts[value] for value in p.tolist()])
+    q = np.minimum.accumulate((p * at_most[-1:] / at_most)[::-1])[::-1].clip(max=1.0)
+    return dict(zip(p.tolist(), q.tolist(), strict=True))

@@ -22,6 +22,8 @@ from probe.cli import (  # noqa: F401 - each adds its command
     models,
     order,
     probe,
+    scan,
+    scans,
     serve,
     verify,
 )  # fmt: skip

@@ -15,20 +15,21 @@ from probe.errors import InputError
 SCHEME = "hf:"
 
 
-def hub_rows(name: str) -> Table:
-    """Returns the rows of a split. Raises InputError."""
+def hub_rows(name: str, *, streaming: bool = False) -> Table:
+    """Returns the rows of a split; streaming: without fetching all of it first. Raises InputError."""
     path, config, split = _parts(name)
     try:
         from datasets import ClassLabel, load_dataset
     except ImportError as error:
         raise InputError(f"{name} takes the datasets library: pip install 'memprobe[datasets]'.") from error
     try:
-        found = load_dataset(path, config, split=split)
+        found = load_dataset(path, config, split=split, streaming=streaming)
     except Exception as error:  # the library raises its own kinds, and those of a dozen file formats
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"{name} cannot be loaded: {reason} Name it as hf:NAME[/CONFIG]:SPLIT.") from error
-    classes = {column: kind for column, kind in found.features.items() if isinstance(kind, ClassLabel)}
-    return Table(_rows(found, classes), list(found.features))
+    features = found.features or {}  # unknown in advance for some streams
+    classes = {column: kind for column, kind in features.items() if isinstance(kind, ClassLabel)}
+    return Table(_rows(found, classes), list(features) or None)
 
 
 def _parts(name: str) -> tuple[str, str | None, str]:

@@ -13,7 +13,7 @@ from probe.data.rows import Raw, Unreadable, is_unicode, rows
 from probe.errors import InputError
 from probe.types import Text
 
-__all__ = ["Columns", "Row", "Unreadable", "read", "text_of"]
+__all__ = ["Columns", "Row", "Unreadable", "check_columns", "read", "text_of"]
 Row = Text | Unreadable
 _PLAIN = (".txt", ".md", "")
 
@@ -30,13 +30,18 @@ class Columns:
 def read(path: Path, columns: Columns = Columns()) -> Iterator[Row]:
     """Returns the texts of a file by its ending. Raises InputError where the file as a whole cannot be read."""
     table = rows(path)
-    if table.columns is not None and columns.text not in table.columns:
-        raise InputError(
-            f'{path.name} has no column "{columns.text}"; it has {", ".join(table.columns) or "none"}. Name the one '
-            "that holds the texts with --text-column."
-        )
+    check_columns(path.name, table.columns, columns)
     chosen = Columns() if path.suffix.lower() in _PLAIN else columns
     return (text_of(row, chosen) if isinstance(row, Raw) else row for row in table.rows)
+
+
+def check_columns(name: str, there: list[str] | None, columns: Columns) -> None:
+    """Raises InputError where a file that names its columns has none of this name for the text."""
+    if there is not None and columns.text not in there:
+        raise InputError(
+            f'{name} has no column "{columns.text}"; it has {", ".join(there) or "none"}. Name the one that holds the '
+            "texts (--text-column, text_column).", "text_column",
+        )  # fmt: skip
 
 
 def text_of(row: Raw, columns: Columns) -> Row:

@@ -1,4 +1,5 @@
-"""Rows out of files: JSONL or a JSON array (objects or bare strings), CSV and TSV with a header, a text as one row.
+"""Rows out of files: JSONL or a JSON array (objects or bare strings), CSV and TSV with a header, Parquet, a text as one
+row; by path or URL, plain or compressed (streams.py).
 
 One bad row never fails its neighbours: it comes out as Unreadable, with its place and what is wrong. What the columns
 mean is for others to say (read.py).
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from probe.data.streams import DAMAGE, Stream
 from probe.errors import InputError
 
 csv.field_size_limit(1 << 27)
@@ -42,37 +44,55 @@ class Table:
     columns: list[str] | None = None
 
 
-def rows(path: Path) -> Table:
+def rows(source: Path | str) -> Table:
     """Returns the rows of a file by its ending. Raises InputError where the file as a whole cannot be read."""
-    if not path.is_file():
-        raise InputError(f"{path} is not a file.")
-    ending = path.suffix.lower()
-    if ending in (".jsonl", ".ndjson"):
-        return Table(_jsonl(path))
-    if ending == ".json":
-        return Table(_json(path))
-    if ending in (".csv", ".tsv"):
-        return _csv(path, "\t" if ending == ".tsv" else ",")
-    if ending in (".txt", ".md", ""):
-        return Table(_plain(path))
-    raise InputError(f"{path.name}: this ending is not known; use .jsonl, .json, .csv, .tsv or .txt.")
+    stream = Stream.of(source)
+    if stream.ending in (".jsonl", ".ndjson"):
+        return Table(_jsonl(stream))
+    if stream.ending == ".json":
+        return Table(_json(stream))
+    if stream.ending in (".csv", ".tsv"):
+        return _csv(stream, "\t" if stream.ending == ".tsv" else ",")
+    if stream.ending == ".parquet":
+        from probe.data.parquet import parquet_rows
+
+        found, columns = parquet_rows(stream)
+        return Table((Raw(number, row) for number, row in enumerate(found, 1)), columns)
+    if stream.ending in (".txt", ".md", ""):
+        return Table(_plain(stream))
+    raise InputError(
+        f"{stream.name}: this ending is not known; use .jsonl, .json, .csv, .tsv, .parquet or .txt, or these with .gz "
+        "or .zst."
+    )
 
 
-def _jsonl(path: Path) -> Iterator[Raw | Unreadable]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                yield _json_row(number, line)
+def _jsonl(stream: Stream) -> Iterator[Raw | Unreadable]:
+    number = 0
+    with stream.open() as file:
+        try:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield _json_row(number, line)
+        except DAMAGE as error:
+            yield _damaged(number + 1, error)
 
 
-def _json(path: Path) -> Iterator[Raw | Unreadable]:
+def _json(stream: Stream) -> Iterator[Raw | Unreadable]:
     """The elements of an array, or the one value that the file holds; JSON lines under this name are read as such."""
-    whole = _json_row(1, path.read_bytes())
+    try:
+        with stream.open() as file:
+            whole = _json_row(1, file.read())
+    except DAMAGE as error:
+        return iter([_damaged(1, error)])
     if isinstance(whole, Raw):
         values = whole.value if isinstance(whole.value, list) else [whole.value]
         return (Raw(number, value) for number, value in enumerate(values, 1))
-    found = list(_jsonl(path))
+    found = list(_jsonl(stream))
     return iter(found if any(isinstance(row, Raw) for row in found) else [whole])
+
+
+def _damaged(number: int, error: Exception) -> Unreadable:
+    return Unreadable(number, f"the file cannot be read from here on: {error}; rows behind this one are lost")
 
 
 def _json_row(number: int, line: bytes) -> Raw | Unreadable:
@@ -84,21 +104,24 @@ def _json_row(number: int, line: bytes) -> Raw | Unreadable:
         return Unreadable(number, f"invalid JSON: {error}")
 
 
-def _csv(path: Path, delimiter: str) -> Table:
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        columns = _columns(csv.DictReader(file, delimiter=delimiter), path)
-    return Table(_csv_rows(path, delimiter), columns)
-
-
-def _columns(reader: csv.DictReader[str], path: Path) -> list[str]:
+def _csv(stream: Stream, delimiter: str) -> Table:
     try:
-        return [name.encode("utf-8", "replace").decode() for name in reader.fieldnames or []]
+        with stream.text() as file:
+            columns = _columns(csv.DictReader(file, delimiter=delimiter), stream.name)
+    except DAMAGE as error:
+        raise InputError(f"{stream.name} cannot be read: {error}.") from error
+    return Table(_csv_rows(stream, delimiter), columns)
+
+
+def _columns(reader: csv.DictReader[str], name: str) -> list[str]:
+    try:
+        return [column.encode("utf-8", "replace").decode() for column in reader.fieldnames or []]
     except csv.Error as error:
-        raise InputError(f"{path.name} has no readable header: {error}.") from error
+        raise InputError(f"{name} has no readable header: {error}.") from error
 
 
-def _csv_rows(path: Path, delimiter: str) -> Iterator[Raw | Unreadable]:
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+def _csv_rows(stream: Stream, delimiter: str) -> Iterator[Raw | Unreadable]:
+    with stream.text() as file:
         reader, number = csv.DictReader(file, delimiter=delimiter), 0
         while True:
             number += 1
@@ -108,6 +131,9 @@ def _csv_rows(path: Path, delimiter: str) -> Iterator[Raw | Unreadable]:
                 return
             except csv.Error as error:
                 yield Unreadable(number, f"not CSV: {error}")
+            except DAMAGE as error:
+                yield _damaged(number, error)
+                return
 
 
 def _decoded(value: Any) -> Any:
@@ -120,8 +146,11 @@ def is_unicode(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _plain(path: Path) -> Iterator[Raw | Unreadable]:
+def _plain(stream: Stream) -> Iterator[Raw | Unreadable]:
     try:
-        yield Raw(1, {"text": path.read_bytes().decode("utf-8-sig"), "id": path.name})
+        with stream.open() as file:
+            yield Raw(1, {"text": file.read().decode("utf-8-sig"), "id": stream.name})
     except UnicodeDecodeError as error:
         yield Unreadable(1, f"invalid UTF-8 at byte {error.start}; save the file as UTF-8")
+    except DAMAGE as error:
+        yield _damaged(1, error)

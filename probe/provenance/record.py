@@ -6,7 +6,7 @@ text itself only where that is asked for. No seed stands in it: what a score dra
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from typing import Any
@@ -109,9 +109,27 @@ def text_hash(text: str) -> str:
     return "sha256:" + sha256(text.strip().encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def batch_of(hashes: Sequence[str]) -> Batch:
+class Hashes:
+    """The texts' hashes added up one after the other: what stands for a set, whatever its order, in little room."""
+
+    def __init__(self) -> None:
+        self.size, self._sum = 0, 0
+
+    def add(self, hashed: str) -> None:
+        self.size += 1
+        self._sum = (self._sum + int(hashed.removeprefix("sha256:"), 16)) % (1 << 256)
+
+    @property
+    def batch(self) -> Batch:
+        return Batch(self.size, "sha256:" + sha256(f"{self.size} {self._sum:064x}".encode()).hexdigest())
+
+
+def batch_of(hashes: Iterable[str]) -> Batch:
     """Returns what stands for texts judged together, whatever their order."""
-    return Batch(len(hashes), "sha256:" + sha256("\n".join(sorted(hashes)).encode()).hexdigest())
+    every = Hashes()
+    for hashed in hashes:
+        every.add(hashed)
+    return every.batch
 
 
 def record_all(
@@ -120,7 +138,7 @@ def record_all(
 ) -> list[Record]:  # fmt: skip
     """Returns a record per result; texts and results are those of one call of `probe`, all of them."""
     hashes = [text_hash(text.text) for text in texts]
-    shared = _shared(probe, hashes, options, sources)
+    shared = shared_by(probe, batch_of(hashes), options, sources)
     return [
         Record(
             result_dict(result, with_tokens),
@@ -136,9 +154,7 @@ def answer(
 ) -> dict[str, Any]:  # fmt: skip
     """Returns the same as a service answers it: what the results share stands once, beside them."""
     hashes = [text_hash(text.text) for text in texts]
-    shared = asdict(_shared(probe, hashes, options, sources))
-    for own in ("text_sha256", "text"):
-        del shared[own]
+    shared = plain(shared_by(probe, batch_of(hashes), options, sources))
     rows = [
         {**result_dict(result, with_tokens), "text_sha256": hashed}
         for result, hashed in zip(results, hashes, strict=True)
@@ -146,11 +162,16 @@ def answer(
     return {"results": rows, "fingerprint": shared.pop("fingerprint"), "provenance": shared}
 
 
-def _shared(probe: Probe, hashes: Sequence[str], options: Options, sources: Sources) -> Provenance:
+def plain(shared: Provenance) -> dict[str, Any]:
+    """Returns what results share as JSON values, without what is each one's own."""
+    return {name: value for name, value in asdict(shared).items() if name not in ("text_sha256", "text")}
+
+
+def shared_by(probe: Probe, batch: Batch, options: Options, sources: Sources) -> Provenance:
     """Returns the provenance of texts judged together, without that which is each one's own."""
     calibration, corpus = probe.calibration, probe.setup.corpus
     return Provenance(
-        text_sha256="", fingerprint=probe.fingerprint, batch=batch_of(hashes),
+        text_sha256="", fingerprint=probe.fingerprint, batch=batch,
         calibration=Used(calibration.name, content_hash(calibration)) if calibration else None,
         corpus=Used(corpus.source, corpus.hash) if corpus else None,
         scores=None if options.scores is None else tuple(sorted(options.scores)), alpha=options.alpha,

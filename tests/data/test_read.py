@@ -148,7 +148,7 @@ def test_endings_in_capitals_are_known(folder: Path, name: str) -> None:
     assert rows(folder, name, '"text"\n"one"\n')
 
 
-@pytest.mark.parametrize("name", ["x.pdf", "x.jsonl.gz", "x.pkl"])
+@pytest.mark.parametrize("name", ["x.pdf", "x.pdf.gz", "x.pkl"])
 def test_other_endings_are_refused(folder: Path, name: str) -> None:
     with pytest.raises(InputError, match="ending is not known"):
         rows(folder, name, '"one"')

@@ -1,0 +1,99 @@
+"""Bytes out of a path or a URL that fsspec reads, decompressed where the name ends in .gz or .zst."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from probe.errors import InputError
+
+_PACKED = (".gz", ".zst")
+
+
+class Damaged(Exception):
+    """What a compressed file ends with that was cut off or changed."""
+
+
+DAMAGE = (Damaged, EOFError, OSError, zlib.error)  # what reading on may raise; gzip has no kind of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """place: a path or URL. ending: what the name ends in below .gz or .zst, in lower case."""
+
+    place: str
+    name: str
+    ending: str
+    packed: str
+
+    @classmethod
+    def of(cls, source: Path | str) -> Stream:
+        """Raises InputError where a path is no file."""
+        place = str(source)
+        if "://" not in place and not Path(place).is_file():
+            raise InputError(f"{place} is not a file.")
+        name = PurePosixPath(urlsplit(place).path if "://" in place else place).name
+        suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes]
+        packed = suffixes.pop() if suffixes and suffixes[-1] in _PACKED else ""
+        return cls(place, name, suffixes[-1] if suffixes else "", packed)
+
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        """Yields the bytes. Raises InputError where a URL cannot be opened."""
+        with ExitStack() as stack:
+            raw = stack.enter_context(self._raw())
+            if self.packed == ".gz":
+                yield stack.enter_context(gzip.GzipFile(fileobj=raw))  # type: ignore[arg-type] # reads bytes as any file
+            elif self.packed == ".zst":
+                yield stack.enter_context(_unzst(raw))
+            else:
+                yield raw
+
+    @contextmanager
+    def text(self) -> Iterator[io.TextIOWrapper]:
+        """Yields the same as lines of UTF-8; an invalid byte comes out as an unpaired surrogate."""
+        with self.open() as file:
+            yield io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
+
+    def _raw(self) -> IO[bytes]:
+        if "://" not in self.place:
+            return Path(self.place).open("rb")
+        try:
+            import fsspec
+
+            file: IO[bytes] = fsspec.open(self.place, "rb").open()
+            return file
+        except (ImportError, ValueError, OSError) as error:
+            raise InputError(f"{self.name} cannot be opened: {error}.") from error
+
+
+class _Zst(io.RawIOBase):
+    """A zstandard stream that says when it ends too early."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        from zstandard import ZstdError
+
+        try:
+            return int(self._reader.readinto(buffer))
+        except ZstdError as error:
+            raise Damaged(f"its compression is damaged ({error})") from error
+
+
+def _unzst(raw: IO[bytes]) -> IO[bytes]:
+    import zstandard
+
+    reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+    return io.BufferedReader(_Zst(reader), 1 << 16)

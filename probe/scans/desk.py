@@ -1,0 +1,173 @@
+"""What users do with files and scans: hand in, ask, cancel, fetch, delete. Ledger and store behind one counter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import IO
+from uuid import uuid4
+
+from sqlalchemy import select
+
+from probe.errors import InputError, UnknownName
+from probe.scans.database import Database
+from probe.scans.finish import errors_key, output_key, summary_key
+from probe.scans.ledger import LEASE, Done, Ledger, Scan
+from probe.scans.options import ScanOptions
+from probe.scans.parts import part_key, raw_key
+from probe.scans.store import Store
+from probe.scans.tables import FILES
+
+OWNER = "default"
+OUTPUT, ERRORS = "-output", "-errors"
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """key: where it lies in the store."""
+
+    id: str
+    owner: str
+    name: str
+    purpose: str
+    bytes: int
+    created: int
+    key: str
+
+
+class Desk:
+    """owner: whose files and scans these are; nobody else's are seen."""
+
+    def __init__(self, database: Database, store: Store, owner: str = OWNER, lease: float = LEASE) -> None:
+        self._database, self.store, self._owner = database, store, owner
+        self.ledger = Ledger(database, owner, lease)
+
+    # files
+
+    def add(self, name: str, purpose: str, pieces: Iterator[bytes]) -> File:
+        """Stores a file piece by piece. Raises StoreError."""
+        found = f"file-{uuid4().hex}"
+        key = f"files/{found}/{_safe(name)}"
+        with self.store.writing(key) as file:
+            size = sum(file.write(piece) for piece in pieces)
+        kept = File(found, self._owner, name, purpose, size, int(time.time()), key)
+        self._keep(kept)
+        return kept
+
+    def file(self, name: str) -> File:
+        """Returns an uploaded file, or one that a scan has written. Raises UnknownName."""
+        query = select(FILES).where(FILES.c.id == name, FILES.c.owner == self._owner)
+        row = self._database.run(lambda connection: connection.execute(query).mappings().first())
+        found = File(**row) if row else self._written(name)
+        if found is None:
+            raise UnknownName(f"No file {name!r}.", "id")
+        return found
+
+    def files(self, purpose: str | None = None, limit: int = 10_000, after: str | None = None) -> list[File]:
+        """Returns uploaded files, the newest first."""
+        query = select(FILES).where(FILES.c.owner == self._owner).order_by(FILES.c.created.desc(), FILES.c.id)
+        if purpose:
+            query = query.where(FILES.c.purpose == purpose)
+        rows = self._database.run(lambda connection: connection.execute(query).mappings().all())
+        found = [File(**row) for row in rows]
+        names = [file.id for file in found]
+        return found[names.index(after) + 1 if after in names else 0 :][:limit]
+
+    def content(self, name: str) -> Iterator[bytes]:
+        """Yields a file piece by piece. Raises UnknownName, StoreError."""
+        return _pieces(self.store.reading(self.file(name).key))
+
+    def remove(self, name: str) -> None:
+        """Deletes an uploaded file. Raises UnknownName, InputError while a scan reads it."""
+        found = self.file(name)
+        if found.purpose != "batch":
+            raise InputError("This file belongs to a batch: delete the batch.", "id")
+        if any(one.source.get("file") == name and not one.split for one in self.ledger.scans(limit=10_000)):
+            raise InputError("A batch still reads this file: cancel it first, or wait.", "id")
+        self._database.run(lambda connection: connection.execute(FILES.delete().where(FILES.c.id == name)))
+        self.store.delete(str(PurePosixPath(found.key).parent))
+
+    # scans
+
+    def start(self, file: File, model: str, options: ScanOptions, metadata: Mapping[str, str]) -> Scan:
+        """Queues a scan of an uploaded file."""
+        return self.begin(self.store.place(file.key), file.name, model, options, metadata, file.id)
+
+    def begin(
+        self, place: str, name: str, model: str, options: ScanOptions, metadata: Mapping[str, str],
+        file: str | None = None,
+    ) -> Scan:  # fmt: skip
+        """Queues a scan of a path, a URL or hf:NAME:SPLIT."""
+        source = {"place": place, "name": name, "file": file}
+        return self.ledger.create(source, model, options.stored(), dict(metadata))
+
+    def progress(self, name: str) -> tuple[Scan, Done]:
+        """Raises UnknownName."""
+        return self.ledger.scan(name), self.ledger.progress(name)
+
+    def parts(self, name: str) -> list[int]:
+        """Returns the numbers of the parts that can be read. Raises UnknownName."""
+        self.ledger.scan(name)
+        return self.ledger.shards(name)
+
+    def part(self, name: str, number: int) -> IO[bytes]:
+        """Returns a part as Parquet, with q-values once the scan is over. Raises UnknownName."""
+        if number not in self.parts(name):
+            raise UnknownName(f"Batch {name} has no part {number} yet.", "number")
+        key = part_key(name, number)
+        return self.store.reading(key if self.store.size(key) is not None else raw_key(name, number))
+
+    def summary(self, name: str) -> IO[bytes]:
+        """Raises UnknownName, InputError while the scan is not over."""
+        scan = self.ledger.scan(name)
+        if self.store.size(summary_key(name)) is None:
+            raise InputError(f"The batch is {scan.status}; its summary is there when it is over.", "id")
+        return self.store.reading(summary_key(name))
+
+    def delete(self, name: str) -> None:
+        """Ends a scan and removes all that it wrote. Raises UnknownName."""
+        self.ledger.delete(name)
+        self.store.delete(f"scans/{name}")
+
+    def written(self, scan: Scan) -> tuple[str | None, str | None]:
+        """Returns the ids of a scan's output and error file, None for one that is not there or empty."""
+        ids = scan.id + OUTPUT, scan.id + ERRORS
+        over = scan.status in ("completed", "cancelled")
+        found = [self._written(name) if over else None for name in ids]
+        output, errors = (None if file is None or not file.bytes else file.id for file in found)
+        return output, errors
+
+    def _written(self, name: str) -> File | None:
+        for ending, key, purpose in ((OUTPUT, output_key, "batch_output"), (ERRORS, errors_key, "batch_error")):
+            if name.endswith(ending):
+                return self._output(name, name.removesuffix(ending), key(name.removesuffix(ending)), purpose)
+        return None
+
+    def _output(self, name: str, scan: str, key: str, purpose: str) -> File | None:
+        try:
+            made = int(self.ledger.scan(scan).times.get("finalizing", time.time()))
+        except UnknownName:
+            return None
+        size = self.store.size(key)
+        file = PurePosixPath(key).name
+        return None if size is None else File(name, self._owner, file, purpose, size, made, key)
+
+    def _keep(self, file: File) -> None:
+        row = {name: getattr(file, name) for name in File.__slots__}
+        self._database.run(lambda connection: connection.execute(FILES.insert().values(**row)))
+
+
+def _safe(name: str) -> str:
+    """Returns a name's own last part, of characters that every store takes; the ending stays."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in last).lstrip(".")
+    return kept[-100:] or "file"
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_PIECE):
+            yield piece

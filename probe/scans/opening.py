@@ -1,0 +1,38 @@
+"""From settings to desk and worker."""
+
+from __future__ import annotations
+
+from probe.calibration.store import find
+from probe.config import Settings
+from probe.errors import ModelError
+from probe.pipeline import Probe
+from probe.scans.database import Database
+from probe.scans.desk import Desk
+from probe.scans.store import Store
+
+
+def open_desk(settings: Settings) -> Desk:
+    """Raises StoreError."""
+    url = settings.database_url or f"sqlite:///{settings.home / 'scans.sqlite'}"
+    return Desk(Database(url), Store(settings.store or settings.home / "store"), lease=settings.lease_seconds)
+
+
+class Probes:
+    """One model with whichever calibration a scan names, each opened once."""
+
+    def __init__(self, own: Probe, name: str, settings: Settings) -> None:
+        self._own, self._name, self._settings = own, name, settings
+        self._known: dict[tuple[str, str], Probe] = {}
+
+    def __call__(self, model: str, calibration: str | None) -> Probe:
+        """Raises ModelError, UnknownName, FingerprintMismatch."""
+        if model != self._name:
+            raise ModelError(f"This worker serves {self._name}, not {model}.")
+        own = self._own
+        if calibration is None or (own.calibration and own.calibration.name == calibration):
+            return own
+        found = find(calibration, self._settings.calibrations)
+        key = (calibration, found.created)
+        if key not in self._known:
+            self._known[key] = Probe.of(own.setup, found)
+        return self._known[key]

@@ -1,0 +1,92 @@
+"""A shard -> a part: its texts are measured and judged, and written as rows, in order."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from probe.calibration.batch import regated
+from probe.pipeline import Probe
+from probe.provenance.record import Hashes, Sources, plain, shared_by, text_hash
+from probe.response import result_dict
+from probe.scans.ledger import Task
+from probe.scans.options import ScanOptions
+from probe.scans.parts import Asked, Row, raw_key, read_shard, shard_key, write_part
+from probe.scans.poison import CALM, Found, Note, careful, isolated
+from probe.scans.store import Store
+from probe.types import Result, Text
+
+Alive = Callable[[], None]  # raises where the task is to be left
+
+
+def score_shard(
+    store: Store, task: Task, probe: Probe, sources: Sources, alive: Alive, note: Note
+) -> dict[str, Any]:  # fmt: skip
+    """Writes the part; returns what the ledger keeps: good and bad rows, and how often each p-value occurs.
+
+    A row of several texts is good where one of them could be judged.
+    """
+    options = ScanOptions.of_stored(task.scan.options)
+    asked = read_shard(store, shard_key(task.scan.id, task.number))
+    texts = [one.text for one in asked if one.text is not None]
+    found = iter(_found(task, probe, options, texts, alive, note))
+    rows = [_row(one, next(found) if one.text is not None else None, options) for one in asked]
+    shared = plain(shared_by(probe, Hashes().batch, options.probing, sources))
+    alive()
+    write_part(store, raw_key(task.scan.id, task.number), rows, shared)
+    every, good = {row["row"] for row in rows}, {row["row"] for row in rows if row["error"] is None}
+    p_values = Counter(repr(row["p_value"]) for row in rows if row.get("p_value") is not None)
+    return {"good": len(good), "bad": len(every - good), "counts": dict(p_values)}
+
+
+def _found(
+    task: Task, probe: Probe, options: ScanOptions, texts: Sequence[Text], alive: Alive, note: Note
+) -> list[Found]:  # fmt: skip
+    joined = _joined(task, probe)
+
+    def score(some: Sequence[Text]) -> list[Result]:
+        results: list[Result] = []
+        for part in probe.each(some, options.probing):
+            alive()
+            results += map(joined, part)
+        return results
+
+    if not texts:
+        return []
+    if task.attempts > CALM:
+        return careful(score, texts, task.attempts, task.trying, note)
+    return isolated(score, texts)
+
+
+def _row(asked: Asked, found: Found | None, options: ScanOptions) -> Row:
+    row: Row = {"row": asked.row, "id": asked.id, "item": asked.item, "error": asked.error}
+    if asked.text is None:
+        return row
+    row |= {"item_id": asked.text.id, "text_sha256": text_hash(asked.text.text)}
+    if not isinstance(found, Result):
+        return row | {"error": found.reason if found else None}
+    return row | _columns(replace(found, index=asked.item), options)
+
+
+def _columns(result: Result, options: ScanOptions) -> Row:
+    verdict, score = result.verdict, result.score
+    values = {name: value.value for name, value in result.scores.items() if value.value is not None}
+    return {
+        "verdict": verdict and str(verdict.call), "p_value": verdict and verdict.p_value,
+        "score": score and (score.value if score.calibrated is None else score.calibrated),
+        "evidence": verdict and verdict.evidence, "error": result.error, "scores": list(values.items()),
+        "tokens": len(result.target.logprob) if result.target else 0,
+        "result": json.dumps(result_dict(result, options.return_tokens)),
+    }  # fmt: skip
+
+
+def _joined(task: Task, probe: Probe) -> Callable[[Result], Result]:
+    """Returns what makes of a text's result that of one of the scan's texts: the blind gate looked at all of them."""
+    blind, calibration = task.scan.blind, probe.calibration
+    if not blind or calibration is None:
+        return lambda result: result
+    finding = blind[0], blind[1]
+    return lambda result: regated(result, finding, calibration)  # type: ignore[arg-type] # a stored Gate

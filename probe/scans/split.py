@@ -1,0 +1,97 @@
+"""Input -> shards. Where a shard ends depends on the rows alone, so that who begins again comes to the same ones."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from probe.data.hub import SCHEME, hub_rows
+from probe.data.read import check_columns
+from probe.data.rows import rows
+from probe.provenance.record import Hashes, text_hash
+from probe.scans.options import ScanOptions
+from probe.scans.requests import Request, request
+
+SMALLEST, LARGEST = 64, 2048  # rows of a shard, which grows with what lies before it: little is redone, early or late
+GROWTH = 64
+MOST_BYTES = 8_000_000
+SAMPLE = 2000  # texts that the blind gate looks at
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """place: a path, a URL, or hf:NAME:SPLIT. name: as the user calls it."""
+
+    place: str
+    name: str
+
+    @classmethod
+    def of(cls, stored: dict[str, Any]) -> Source:
+        return cls(stored["place"], stored["name"])
+
+
+class Sampled:
+    """What is kept of all texts while they pass: a sample without choice, and what stands for the whole."""
+
+    def __init__(self) -> None:
+        self.hashes, self.texts, self._dice = Hashes(), list[str](), random.Random(0)
+
+    def add(self, one: Request) -> None:
+        for text in one.texts:
+            self.hashes.add(text_hash(text.text))
+            if len(self.texts) < SAMPLE:
+                self.texts.append(text.text)
+            elif (place := self._dice.randrange(self.hashes.size)) < SAMPLE:
+                self.texts[place] = text.text
+
+
+def requests(source: Source, options: ScanOptions, model: str) -> Iterator[Request]:
+    """Yields the rows. Raises InputError where the input as a whole cannot be read."""
+    table = hub_rows(source.place, streaming=True) if source.place.startswith(SCHEME) else rows(source.place)
+    check_columns(source.name, table.columns, options.columns)
+    ids = _Ids()
+    for raw in table.rows:
+        found = request(raw, options, model)
+        if found.id is not None and ids.known(found.id):
+            found = Request(found.row, found.id, error="this id is that of an earlier row; give each row its own")
+        yield found
+
+
+def shards(every: Iterator[Request]) -> Iterator[list[Request]]:
+    """Yields the rows of one shard after the other."""
+    shard, size, before = list[Request](), 0, 0
+    for one in every:
+        shard.append(one)
+        size += sum(len(text.text) for text in one.texts)
+        if len(shard) >= max(SMALLEST, min(LARGEST, before // GROWTH)) or size >= MOST_BYTES:
+            yield shard
+            before += len(shard)
+            shard, size = [], 0
+    if shard:
+        yield shard
+
+
+class _Ids:
+    """Ids that were met, by 64-bit hashes, eight bytes each."""
+
+    _MOST = 1 << 16
+
+    def __init__(self) -> None:
+        self._old, self._new = np.empty(0, dtype=np.uint64), set[int]()
+
+    def known(self, name: str) -> bool:
+        """Returns whether it was met before, and remembers it."""
+        hashed = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
+        place = int(np.searchsorted(self._old, np.uint64(hashed)))
+        if hashed in self._new or (place < len(self._old) and int(self._old[place]) == hashed):
+            return True
+        self._new.add(hashed)
+        if len(self._new) >= self._MOST:
+            self._old = np.union1d(self._old, np.fromiter(self._new, np.uint64, len(self._new)))
+            self._new = set()
+        return False

@@ -1,0 +1,120 @@
+"""Files by key, in a folder or at whatever address fsspec writes to (s3://bucket/prefix): whole, or not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from uuid import uuid4
+
+from probe.errors import StoreError
+
+
+class Store:
+    """Keys are relative paths with forward slashes."""
+
+    def __init__(self, address: str | Path) -> None:
+        """address: a folder, file://... or another URL of fsspec's. Raises StoreError for an unknown kind."""
+        self.address = str(address).removeprefix("file://").rstrip("/") or "/"
+        self._folder = None if "://" in self.address else Path(self.address)
+        self._remote: Any = None
+        if self._folder is None:
+            import fsspec
+
+            try:
+                self._remote, self._root = fsspec.core.url_to_fs(self.address)
+            except (ImportError, ValueError) as error:
+                raise StoreError(f"The store {self.address} cannot be opened: {error}.") from error
+
+    def place(self, key: str) -> str:
+        """Returns the path or URL under which others may read the file."""
+        return f"{self.address}/{key}"
+
+    @contextmanager
+    def writing(self, key: str) -> Iterator[IO[bytes]]:
+        """Yields a file that appears under its key when the block ends well. Raises StoreError."""
+        with self._explained("written"):
+            part = self._part(key)
+        try:
+            with self._explained("written"), part.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            with self._explained("written"):
+                self._publish(part, key)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def reading(self, key: str) -> IO[bytes]:
+        """Raises StoreError where there is none."""
+        with self._explained("read"):
+            if self._folder:
+                return (self._folder / key).open("rb")
+            file: IO[bytes] = self._remote.open(f"{self._root}/{key}", "rb")
+            return file
+
+    def size(self, key: str) -> int | None:
+        """Returns the bytes of a file, None where there is none."""
+        with self._explained("read"):
+            try:
+                return self._stat(key)
+            except FileNotFoundError:
+                return None
+
+    def keys(self, prefix: str) -> list[str]:
+        """Returns the keys right under a prefix, sorted."""
+        with self._explained("read"):
+            try:
+                if self._folder:
+                    names = [path.name for path in (self._folder / prefix).iterdir()]
+                else:
+                    names = [Path(path).name for path in self._remote.ls(f"{self._root}/{prefix}", detail=False)]
+            except FileNotFoundError:
+                return []
+        return sorted(f"{prefix}/{name}" for name in names if not name.endswith(_PART))
+
+    def delete(self, prefix: str) -> None:
+        """Removes a file, or all that lies under a prefix."""
+        with self._explained("written"):
+            if self._folder:
+                path = self._folder / prefix
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            elif self._remote.exists(f"{self._root}/{prefix}"):
+                self._remote.rm(f"{self._root}/{prefix}", recursive=True)
+
+    def _part(self, key: str) -> Path:
+        """Returns where a file grows: beside its place, so that moving it there is one step, or on this machine."""
+        if self._folder is None:
+            return Path(tempfile.gettempdir()) / f"{uuid4().hex}{_PART}"
+        path = self._folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.with_name(f".{path.name}.{uuid4().hex}{_PART}")
+
+    def _publish(self, part: Path, key: str) -> None:
+        if self._folder:
+            part.replace(self._folder / key)
+        else:
+            self._remote.put_file(str(part), f"{self._root}/{key}")  # object stores show a whole object or none
+
+    def _stat(self, key: str) -> int:
+        if self._folder:
+            return (self._folder / key).stat().st_size
+        return int(self._remote.size(f"{self._root}/{key}"))
+
+    @contextmanager
+    def _explained(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and verb == "read":
+                raise
+            raise StoreError(
+                f"The store {self.address} cannot be {verb}: {error.strerror or error}. Mend that, then resume."
+            ) from error
+
+
+_PART = ".part"

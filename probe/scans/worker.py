@@ -1,0 +1,166 @@
+"""A worker: claims one task after the other, keeps its lease, and leaves nothing half done behind."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from probe.calibration.batch import find_blind
+from probe.calibration.gates import BATCH
+from probe.errors import InputError, MemprobeError, StoreError
+from probe.pipeline import Probe
+from probe.provenance.record import Sources
+from probe.scans.finish import finish
+from probe.scans.ledger import Ledger, Task, new_worker
+from probe.scans.options import ScanOptions
+from probe.scans.parts import shard_key, write_shard
+from probe.scans.poison import Stopped
+from probe.scans.score import score_shard
+from probe.scans.split import Sampled, Source, requests, shards
+from probe.scans.store import Store
+
+IDLE = 0.5  # seconds between looks where nothing waits
+Open = Callable[[str, str | None], Probe]  # model, calibration
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class Worker:
+    """models: the ids that it may serve. opened: gives a probe by model and calibration; raises MemprobeError."""
+
+    ledger: Ledger
+    store: Store
+    models: list[str]
+    opened: Open
+    sources: Callable[[str | None], Sources] = lambda calibration: Sources(calibration=calibration)
+
+    def __post_init__(self) -> None:
+        self._name, self._stop = new_worker(), threading.Event()
+
+    def stop(self) -> None:
+        """Ends the run after the texts that are being measured; what was begun waits for another worker."""
+        self._stop.set()
+
+    def run(self, *, until_idle: bool = False) -> None:
+        """Works until it is stopped, or until nothing waits."""
+        while not self._stop.is_set():
+            if not self.step():
+                if until_idle:
+                    return
+                self._stop.wait(IDLE)
+
+    def step(self) -> bool:
+        """Does one task; returns False where none waits."""
+        task = self.ledger.claim(self._name, self.models)
+        if task is None:
+            return False
+        with _Lease(self.ledger, task, self._name, self._stop) as lease:
+            try:
+                self._do(task, lease.check)
+            except Stopped:
+                self.ledger.release(task, self._name, tried=False)
+            except StoreError as error:  # a full disk concerns every shard: nothing more is begun until somebody acts
+                self.ledger.release(task, self._name, tried=False)
+                self._pause(task, str(error))
+            except MemprobeError as error:
+                self.ledger.fail(task.scan.id, str(error))
+            except Exception as error:
+                _LOG.exception("Task %s %d of %s failed.", task.kind, task.number, task.scan.id)
+                self._again(task, error)
+        return True
+
+    def _do(self, task: Task, alive: Callable[[], None]) -> None:
+        if task.kind == "finish":
+            finish(self.store, self.ledger, task, alive)
+            status = "cancelled" if task.scan.status == "cancelling" else "completed"
+            self.ledger.complete(task, self._name, status=status)
+            return
+        options = ScanOptions.of_stored(task.scan.options)
+        probe = self.opened(task.scan.model, options.calibration)
+        if task.kind == "split":
+            self.ledger.complete(task, self._name, scan=self._split(task, options, probe, alive))
+            return
+        counted = score_shard(
+            self.store, task, probe, self.sources(options.calibration), alive,
+            lambda trying: self.ledger.note_trying(task, trying),
+        )  # fmt: skip
+        self.ledger.complete(task, self._name, **counted)
+
+    def _split(self, task: Task, options: ScanOptions, probe: Probe, alive: Callable[[], None]) -> dict[str, Any]:
+        """Writes the shards; returns what is known of the scan once all rows were read."""
+        sampled, count = Sampled(), 0
+        every = requests(Source.of(task.scan.source), options, task.scan.model)
+        for number, shard in enumerate(shards(every)):
+            alive()
+            write_shard(self.store, shard_key(task.scan.id, number), shard)
+            self.ledger.add_shard(task, number, len(shard))
+            count += len(shard)
+            for one in shard:
+                sampled.add(one)
+        if not count:
+            raise InputError("The input holds no rows.", "input_file_id")
+        calibration, batch = probe.calibration, sampled.hashes.batch
+        blind = list(find_blind(sampled.texts, calibration)) if calibration and batch.size >= BATCH else None
+        known = len(calibration.nonmembers) if calibration else 0
+        return {"split": True, "rows": count, "batch": {**asdict(batch), "nonmembers": known}, "blind": blind}
+
+    def _pause(self, task: Task, why: str) -> None:
+        _LOG.error("Scan %s is paused: %s", task.scan.id, why)
+        try:
+            self.ledger.pause(task.scan.id, True, why)
+        except MemprobeError:  # it ended meanwhile
+            _LOG.info("Scan %s is over already.", task.scan.id)
+
+    def _again(self, task: Task, error: Exception) -> None:
+        """Lets the task wait again a few times; what fails again and again ends its scan."""
+        if task.kind != "score" and task.attempts >= _MOST_ATTEMPTS:
+            self.ledger.fail(task.scan.id, f"Its {task.kind} failed {task.attempts} times: {type(error).__name__}.")
+        else:
+            self.ledger.release(task, self._name)
+
+
+_MOST_ATTEMPTS = 5
+
+
+class _Lease:
+    """Renews a task's lease in a thread of its own while the block runs."""
+
+    def __init__(self, ledger: Ledger, task: Task, worker: str, stop: threading.Event) -> None:
+        self._ledger, self._task, self._worker, self._stop = ledger, task, worker, stop
+        self._over, self._lost = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+
+    def check(self) -> None:
+        """Raises Stopped where the task is lost or the worker is to end."""
+        if self._lost.is_set() or self._stop.is_set():
+            raise Stopped
+
+    def __enter__(self) -> _Lease:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _renew(self) -> None:
+        while not self._over.wait(self._ledger.lease / 4):
+            try:
+                if not self._ledger.renew(self._task, self._worker):
+                    self._lost.set()
+                    return
+            except StoreError:
+                _LOG.warning("The lease of %s could not be renewed.", self._task.scan.id)
+
+
+def wait_for(ledger: Ledger, name: str, seconds: float) -> None:
+    """Waits until a scan is over. Raises TimeoutError."""
+    end = time.monotonic() + seconds
+    while ledger.scan(name).status not in ("completed", "failed", "cancelled"):
+        if time.monotonic() > end:
+            raise TimeoutError(name)
+        time.sleep(0.1)

@@ -1,0 +1,68 @@
+"""/v1/files: uploads for batches and what batches wrote, as OpenAI's Files API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, BinaryIO, Literal
+
+from fastapi import APIRouter, Depends, Form, UploadFile
+from fastapi.responses import StreamingResponse
+
+from probe.errors import InputError
+from probe.scans.desk import Desk, File
+from server.batch_schemas import FileList, FileObject
+from server.schemas import Deleted, failures
+from server.service import desk_of
+
+router = APIRouter(prefix="/v1/files", tags=["batches"], responses=failures(400, 404, 413, 422))
+Counter = Annotated[Desk, Depends(desk_of)]
+_PIECE = 1 << 20
+
+
+@router.post("")
+def create(file: UploadFile, purpose: Annotated[Literal["batch"], Form()], desk: Counter) -> FileObject:
+    """Takes rows of texts: .jsonl .csv .tsv .parquet, or these with .gz or .zst."""
+    return _object(desk.add(file.filename or "file", purpose, _pieces(file.file)))
+
+
+@router.get("")
+def index(
+    desk: Counter, purpose: str | None = None, limit: int = 10_000, after: str | None = None
+) -> FileList:  # fmt: skip
+    """Lists uploads, the newest first."""
+    if not 1 <= limit <= 10_000:
+        raise InputError("limit must lie between 1 and 10,000.", "limit")
+    found = desk.files(purpose, limit + 1, after)
+    data = [_object(file) for file in found[:limit]]
+    return FileList(
+        data=data, has_more=len(found) > limit, first_id=data[0].id if data else None,
+        last_id=data[-1].id if data else None,
+    )  # fmt: skip
+
+
+@router.get("/{name}")
+def show(name: str, desk: Counter) -> FileObject:
+    """What is known of a file."""
+    return _object(desk.file(name))
+
+
+@router.get("/{name}/content", response_class=StreamingResponse)
+def content(name: str, desk: Counter) -> StreamingResponse:
+    """The file itself."""
+    return StreamingResponse(desk.content(name), media_type="application/octet-stream")
+
+
+@router.delete("/{name}")
+def remove(name: str, desk: Counter) -> Deleted:
+    """Removes an upload."""
+    desk.remove(name)
+    return Deleted(id=name, object="file")
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    while piece := file.read(_PIECE):
+        yield piece
+
+
+def _object(file: File) -> FileObject:
+    return FileObject(id=file.id, bytes=file.bytes, created_at=file.created, filename=file.name, purpose=file.purpose)

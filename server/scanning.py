@@ -1,0 +1,31 @@
+"""The service's own worker: scores batches in a thread, its passes between those of requests."""
+
+from __future__ import annotations
+
+import threading
+
+from probe.pipeline import Probe
+from probe.provenance.record import Sources
+from probe.scans.opening import Probes
+from probe.scans.worker import Worker
+from server.service import Service
+
+
+class Scanning:
+    """Begins at once; `stop` ends it after the texts that are being measured."""
+
+    def __init__(self, service: Service) -> None:
+        assert service.desk is not None
+        (name, own), *_ = service.models.items()
+        probe = Probe.of(service.setup_in_turns(own), own.calibration)
+        settings = service.settings
+        self._worker = Worker(
+            service.desk.ledger, service.desk.store, [name], Probes(probe, name, settings),
+            lambda calibration: Sources.of(settings, calibration=calibration),
+        )  # fmt: skip
+        self._thread = threading.Thread(target=self._worker.run, name="scans", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._worker.stop()
+        self._thread.join()
