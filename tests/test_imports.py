@@ -52,6 +52,11 @@ OWNERS = {  # the files that may name a heavy library
         "shadow/adapt.py",
         "shadow/train.py",
     },
+    "fsspec": {"data/streams.py", "scans/store.py"},
+    "pyarrow": {"data/parquet.py", "scans/parts.py"},
+    "ray": {"scans/ray.py"},
+    "sqlalchemy": {"scans/database.py", "scans/desk.py", "scans/ledger.py", "scans/tables.py"},
+    "zstandard": {"data/streams.py"},
     "vllm": {"models/vllm.py", "models/vllm_plugin.py"},
 }
 

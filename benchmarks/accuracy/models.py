@@ -17,7 +17,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from benchmarks.accuracy.texts import packed
 from probe.demo.models import encode, new_model, train_tokenizer
-from probe.shadow.adapt import adapt
+from probe.shadow.adapt import RECIPE, adapt
 from probe.shadow.train import Recipe, train
 
 VOCABULARY, WIDTH, LAYERS, ROW = 4096, 128, 4, 240
@@ -85,7 +85,7 @@ class Workshop:
         return places
 
     def _place(self, name: str, rows: list[list[int]], recipe: Recipe | None, start: str) -> Path:
-        facts = json.dumps([asdict(recipe) if recipe else None, rows, start])
+        facts = json.dumps([asdict(recipe or RECIPE), rows, start])
         return self._folder / f"{name.replace(' ', '-')}-{sha256(facts.encode()).hexdigest()[:12]}"
 
 

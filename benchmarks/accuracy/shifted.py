@@ -17,20 +17,20 @@ from probe.types import Call, Result
 QUERIES, KNOWN = 300, 1000
 NOVELS = ("moby_dick", "sherlock_holmes", "tale_of_two_cities")
 EDITIONS = ("alice_in_wonderland", "frankenstein", "pride_and_prejudice")
-Sets = dict[str, tuple[list[str], list[str], str]]
+Sets = dict[str, tuple[list[str], list[str], list[str], str]]
 
 
 def lines(probe: Probe, length: Length) -> list[str]:
     """Returns a row per pair of sets: what was answered on the queries, calibrated on the others."""
     found = ["| queries against non-members | gate | failed | member or not_member |", "|---|---|---|---|"]
-    for name, (queries, known, gate) in sets(length).items():
-        judged = Probe.of(probe.setup, calibrate(probe, Known(known), name))(queries)
+    for name, (queries, known, sources, gate) in sets(length).items():
+        judged = Probe.of(probe.setup, calibrate(probe, Known(known, sources=sources), name))(queries)
         found.append(f"| {name} | {gate} | {_failed(judged, gate)} of {len(judged)} | {_called(judged)} |")
     return found
 
 
 def sets(length: Length) -> Sets:
-    """Returns queries, known non-members and the gate that has to fail, by name."""
+    """Returns queries, known non-members, the texts they were cut from, and the gate that has to fail, by name."""
     stories, books, old = DATA / "tinystories", DATA / "gutenberg", DATA / "gutenberg_old_editions"
     train = json.loads((stories / "train_members_1000.json").read_text())
     novels = [part for name in NOVELS for part in paragraphs(books / f"{name}.txt")]
@@ -43,7 +43,7 @@ def sets(length: Length) -> Sets:
         "older editions, newer ones of the same books": (_of(old), _of(books, EDITIONS), "overlap"),
     }
     return {
-        name: (_sample(queries, length, QUERIES), _sample(known, length, KNOWN), gate)
+        name: (_sample(queries, length, QUERIES), _sample(known, length, KNOWN), known, gate)
         for name, (queries, known, gate) in given.items()
     }
 

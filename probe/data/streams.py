@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from probe.errors import InputError
 
 _PACKED = (".gz", ".zst")
+_PIECE = 1 << 16
 
 
 class Damaged(Exception):
@@ -52,7 +53,7 @@ class Stream:
             if self.packed == ".gz":
                 yield stack.enter_context(gzip.GzipFile(fileobj=raw))  # type: ignore[arg-type] # reads bytes as any file
             elif self.packed == ".zst":
-                yield stack.enter_context(_unzst(raw))
+                yield stack.enter_context(io.BufferedReader(_Zst(raw), _PIECE))
             else:
                 yield raw
 
@@ -75,25 +76,36 @@ class Stream:
 
 
 class _Zst(io.RawIOBase):
-    """A zstandard stream that says when it ends too early."""
+    """Frames one after the other; says when the last one ends too early, which zstandard's own reader does not."""
 
-    def __init__(self, reader: Any) -> None:
-        self._reader = reader
+    def __init__(self, raw: IO[bytes]) -> None:
+        import zstandard
+
+        self._zstandard, self._raw, self._ready, self._packed = zstandard, raw, b"", b""
+        self._frame: Any = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        from zstandard import ZstdError
+        while not self._ready:
+            self._packed = self._packed or self._raw.read(_PIECE)
+            if not self._packed:
+                if self._frame is not None:
+                    raise Damaged("its compression ends too early")
+                return 0
+            self._ready = self._unpacked()
+        size = min(len(buffer), len(self._ready))
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
+        return size
 
+    def _unpacked(self) -> bytes:
+        self._frame = self._frame or self._zstandard.ZstdDecompressor().decompressobj()
         try:
-            return int(self._reader.readinto(buffer))
-        except ZstdError as error:
+            found: bytes = self._frame.decompress(self._packed)
+        except self._zstandard.ZstdError as error:
             raise Damaged(f"its compression is damaged ({error})") from error
-
-
-def _unzst(raw: IO[bytes]) -> IO[bytes]:
-    import zstandard
-
-    reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-    return io.BufferedReader(_Zst(reader), 1 << 16)
+        self._packed = b""
+        if self._frame.eof:
+            self._packed, self._frame = self._frame.unused_data, None
+        return found

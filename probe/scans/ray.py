@@ -55,7 +55,7 @@ def run_on_ray(settings: Settings, revision: str | None, address: str, actors: i
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     remote = ray.remote(num_gpus=gpus, num_cpus=1, max_restarts=-1, max_task_retries=0)(Actor)
-    made = [remote.remote(_plain(settings), revision) for _ in range(actors)]
+    made: list[Any] = [remote.remote(_plain(settings), revision) for _ in range(actors)]
     try:
         _watch(ray, {actor: actor.work.remote(once) for actor in made}, stop, once)
     finally:

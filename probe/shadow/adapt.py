@@ -11,7 +11,7 @@ import math
 import random
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from transformers import PreTrainedModel
@@ -27,7 +27,9 @@ from probe.versions import versions
 FEWEST = 100  # texts; fewer teach a model their own words only
 HELD_OUT, MOST_HELD_OUT = 10, 500  # one text in so many, at most so many, says when to stop
 LONGEST = 1024  # tokens of a training row
-EPOCHS, TOKENS = 4, 2048
+EPOCHS = 4
+RECIPE = Recipe(EPOCHS, 4e-4, 2048, muon=True)  # of a model of a million parameters; slow, for little noise
+STEPS = 64  # of an epoch, at least where texts are few
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,11 @@ def adapt(
     model = load(source)
     if getattr(model, "is_quantized", False):
         raise ModelError(f"{source.name} is quantised and cannot be trained: name the model that it was made of.")
-    recipe = Recipe(epochs, rate or usual_rate(model.num_parameters()), TOKENS, seed=seed)
     rows, rows_out = _rows(source, learned), _rows(source, held_out)
+    recipe = replace(
+        RECIPE, epochs=epochs, rate=rate or usual_rate(model.num_parameters()), seed=seed,
+        tokens=max(256, min(RECIPE.tokens, sum(map(len, rows)) // STEPS)),
+    )  # fmt: skip
     before = evaluate(model, rows_out)
     trained = train(model, rows, recipe, rows_out, progress)
     found = Adapted(
@@ -80,8 +85,8 @@ def adapt(
 
 
 def usual_rate(parameters: int) -> float:
-    """Returns the usual learning rate for this size: .001 for a million parameters, .0001 for a hundred million."""
-    return max(1e-5, min(1e-3, 1e-3 * math.sqrt(1e6 / parameters)))
+    """Returns a learning rate for this size: .0004 for a million parameters, .00004 for a hundred million."""
+    return max(1e-5, min(RECIPE.rate, RECIPE.rate * math.sqrt(1e6 / parameters)))
 
 
 def _readable(source: Source, texts: Sequence[str]) -> list[str]:

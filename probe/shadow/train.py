@@ -70,8 +70,8 @@ def train(model: Model, rows: Rows, recipe: Recipe, held_out: Rows = (), progres
 def _optimisers(model: PreTrainedModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
     ends = {id(end.weight) for end in (model.get_input_embeddings(), model.get_output_embeddings()) if end is not None}
     matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    inner = [parameter for parameter in matrices if recipe.muon and id(parameter) not in ends]
-    outer = [parameter for parameter in matrices if not recipe.muon or id(parameter) in ends]
+    inner = [one for one in matrices if recipe.muon and one.dim() == 2 and id(one) not in ends]
+    outer = [one for one in matrices if not any(one is other for other in inner)]
     vectors = [parameter for parameter in model.parameters() if parameter.dim() == 1]  # norms are not decayed
     groups = [{"params": outer, "weight_decay": recipe.decay}, {"params": vectors, "weight_decay": 0.0}]
     found: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))]

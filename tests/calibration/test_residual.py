@@ -111,3 +111,14 @@ def test_a_constant_length_or_no_reference_can_still_be_fitted(constant: str) ->
 
 def test_coefficients_are_plain_numbers_that_json_can_hold(residual: Residual) -> None:
     assert {type(value) for value in residual.location + residual.log_scale} == {float}
+
+
+def test_what_is_noise_in_five_hundred_texts_of_like_length_is_not_divided_by() -> None:
+    spreads = []
+    for seed in range(20):
+        dice = np.random.default_rng(seed)
+        tokens, difficulty = dice.integers(77, 129, 500).astype(np.float64), dice.normal(4, 0.4, 500)
+        found = fit(dice.normal(0, 1, 500), tokens, difficulty)
+        one, other = (found(np.full(500, score), tokens, difficulty) for score in (0.0, 1.0))
+        spreads.append(np.log(other - one).std())  # of the scale; least squares alone gives .08
+    assert np.mean(spreads) < 0.04

@@ -72,7 +72,7 @@ def test_it_reads_the_same_tokens_and_finds_the_kind_easier(adapted: Path) -> No
 def test_the_ratio_to_it_is_free_of_what_a_target_learned_of_the_kind(adapted: Path, tmp_path: Path) -> None:
     source = find(REFERENCE)
     rows = [[*entry.ids.tolist(), 1] for entry in source.tokenizer(MEMBERS) if isinstance(entry, Tokens)]
-    train(load(source), rows, Recipe(4, 1e-3, 2048)).save_pretrained(tmp_path)
+    train(load(source), rows, Recipe(8, 1e-3, 2048)).save_pretrained(tmp_path)
     source.tokenizer.save(tmp_path)
     members, others = (loglikelihoods(str(tmp_path), texts) for texts in (MEMBERS, OTHERS))
     areas = {
@@ -84,7 +84,7 @@ def test_the_ratio_to_it_is_free_of_what_a_target_learned_of_the_kind(adapted: P
 
 def test_it_remembers_what_it_read_and_from_whom(adapted: Path, tmp_path: Path) -> None:
     again = adapt(str(adapted), KNOWN, tmp_path / "again", epochs=1, rate=1e-5)
-    assert again.recipe == Recipe(1, 1e-5, 2048)
+    assert again.recipe == Recipe(1, 1e-5, 256, muon=True)
     for folder, read in ((adapted, LEARNED), (tmp_path / "again", LEARNED + KNOWN)):
         shingles = read_learned(folder)
         assert all(overlap(text, shingles) for text in read)
@@ -119,4 +119,4 @@ def test_errors_name_the_remedy(adapted: Path, tmp_path: Path) -> None:
 
 
 def test_the_usual_rate_falls_with_the_size() -> None:
-    assert [usual_rate(size) for size in (10**5, 10**6, 10**8, 10**12)] == pytest.approx([1e-3, 1e-3, 1e-4, 1e-5])
+    assert [usual_rate(size) for size in (10**5, 10**6, 10**8, 10**12)] == pytest.approx([4e-4, 4e-4, 4e-5, 1e-5])
