@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,12 @@ def test_the_data_s_hash_forgets_the_order(demo: Probe, passages: list[Entry]) -
     assert there.data == back.data != flipped.data
     assert there.separates_blindly is None and "fewer than 50 texts" in str(caution(there))
     assert isinstance(there.figures["loss"].auc, Unscored) and there.best is None
+
+
+@pytest.mark.parametrize(("members", "nonmembers"), [(49, 60), (60, 49), (50, 50)])
+def test_few_texts_clear_no_words(tiny_evaluation: Evaluation, members: int, nonmembers: int) -> None:
+    found = replace(tiny_evaluation, blind=replace(tiny_evaluation.blind, members=members, nonmembers=nonmembers))
+    assert (found.separates_blindly is None) == (min(members, nonmembers) < 50)
 
 
 def test_sets_of_different_kinds_are_warned_of(demo: Probe) -> None:

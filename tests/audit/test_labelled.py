@@ -87,6 +87,13 @@ def test_repeats_count_once_and_contradictions_not_at_all() -> None:
     assert found.left_out[2].startswith("row 4: labelled otherwise than the same text, row 3")
 
 
+def test_a_text_of_two_files_counts_once(tmp_path: Path) -> None:
+    rows = [{"text": "seen", "label": 1}, {"text": "unseen", "label": 0}]
+    found = read_labelled([jsonl(tmp_path / "a.jsonl", rows), jsonl(tmp_path / "b.jsonl", rows[:1])])
+    assert [entry.text.text for entry in found.entries] == ["seen", "unseen"]
+    assert found.left_out == ("b.jsonl, row 1: repeats a.jsonl, row 1",)
+
+
 def test_what_is_open_is_asked(tmp_path: Path) -> None:
     both = tmp_path / "both.csv"
     both.write_text("text,input,label\na,b,1\nc,d,0\n")

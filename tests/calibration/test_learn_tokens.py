@@ -12,9 +12,9 @@ from probe.types import Evidence, Tokens, TokenStats, Unscored
 LENGTH, IDS = 40, 50
 
 
-def text(rng: np.random.Generator, member: bool, reference: bool = True) -> View:
+def text(rng: np.random.Generator, member: bool, reference: bool = True, known: int = IDS) -> View:
     """Tokens of even id gain 2 nats in every text; of a member, each token gains a fifth of a nat more."""
-    ids = rng.integers(0, IDS, LENGTH + 1).astype(np.int32)
+    ids = rng.integers(0, known, LENGTH + 1).astype(np.int32)
     span = np.arange(LENGTH, dtype=np.int32)
     tokens = Tokens(ids, span, span, has_bos=True)
     base = rng.normal(-4, 1, LENGTH)
@@ -25,9 +25,9 @@ def text(rng: np.random.Generator, member: bool, reference: bool = True) -> View
     return View(Evidence("a", target, other if reference else Unscored("none")))
 
 
-def texts(count: int, member: bool, seed: int) -> list[View]:
+def texts(count: int, member: bool, seed: int, known: int = IDS) -> list[View]:
     rng = np.random.default_rng(seed)
-    return [text(rng, member) for _ in range(count)]
+    return [text(rng, member, known=known) for _ in range(count)]
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,7 @@ def test_a_text_s_own_tokens_are_left_out() -> None:
 def test_it_finds_what_each_id_gains(learned: LearnedTokens) -> None:
     usual = learned.model.usual.single
     assert len(usual) == IDS + 1
+    assert usual == pytest.approx(Gains.of(texts(120, False, 1), IDS).usual.single)  # of the non-members alone
     assert usual[:IDS:2] == pytest.approx(np.full(IDS // 2, 2.0), abs=0.3)
     assert usual[1:IDS:2] == pytest.approx(np.zeros(IDS // 2), abs=0.3)
 
@@ -72,6 +73,27 @@ def test_it_tells_members_that_the_mean_gain_hides(learned: LearnedTokens) -> No
     auc = (learned.members[:, None] > learned.nonmembers).mean()
     plain = [np.array([view.d.mean() for view in texts(120, member, seed)]) for member, seed in ((True, 0), (False, 1))]
     assert auc > (plain[0][:, None] > plain[1]).mean() + 0.04
+
+
+def test_it_tells_them_by_ids_that_few_texts_hold() -> None:
+    """What a text's own tokens add to the usual gain would make those of its training texts look usual."""
+    members, others = (texts(120, member, seed, known=1000) for seed, member in enumerate((True, False)))
+    found = learn_tokens(members, others)
+    assert found is not None
+    plain = [np.array([view.d.mean() for view in group]) for group in (members, others)]
+    auc = (found.members[:, None] > found.nonmembers).mean()
+    assert auc > (plain[0][:, None] > plain[1]).mean() + 0.04
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_text_moves_no_value_of_its_own_fold(learned: LearnedTokens, side: int) -> None:
+    """Of 120 texts of each kind a fifth are scored by the one model that does not learn from it."""
+    groups = [texts(120, True, 0), texts(120, False, 1)]
+    groups[side][7] = texts(1, True, 9)[0]
+    found = learn_tokens(*groups)
+    assert found is not None
+    same = [(found.members == learned.members).sum(), (found.nonmembers == learned.nonmembers).sum()]
+    assert same == ([23, 24] if side == 0 else [24, 23])
 
 
 def test_labels_without_meaning_find_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import NormalDist
 
@@ -13,14 +14,19 @@ from probe import Call, Probe, Text
 from probe.audit.metrics import Figure
 from probe.collections.aggregate import Values, aggregate, choose_score
 from probe.collections.collection import Measured, SetResult, judge_set, weigh
-from probe.collections.decide import Options
+from probe.collections.decide import Options, decide
 from probe.collections.documents import Document, group
+from probe.collections.evalue import e_value
 from probe.collections.inference import Inference
+from probe.collections.sample_size import sizes
 from probe.config import Settings
+from probe.data.overlap import index
 from probe.errors import InputError, UnknownName
+from probe.models.base import NO_EXTRAS, Extras
+from probe.models.local import LocalEngine
 from probe.opening import open_engine
 from probe.scores.features import NAMES
-from probe.types import Unscored
+from probe.types import Tokens, TokenStats, Unscored
 from tests.collections.conftest import Passages
 from tests.tiny import ASSETS
 
@@ -81,6 +87,39 @@ def test_the_document_is_the_unit(demo: Probe, passages: Passages) -> None:
     assert found.scores[3] == pytest.approx(single.scores[3::10].mean(), abs=1e-4)
 
 
+def test_scores_are_those_of_single_texts(demo: Probe, passages: Passages) -> None:
+    """The calibration's own score is freed of length there too, any other stands as it is."""
+    assert demo.calibration
+    texts = passages.members[:5]
+    results = demo(texts, scores=["loss"])
+    mine, plain = (aggregate(demo, group(texts), name).scores for name in (demo.calibration.score, "loss"))
+    assert mine.tolist() == pytest.approx([result.score and result.score.calibrated for result in results], abs=1e-3)
+    assert plain.tolist() == pytest.approx([result.scores["loss"].value for result in results], abs=1e-4)
+
+
+def test_texts_that_the_calibration_knows_are_left_out(demo: Probe, passages: Passages) -> None:
+    assert demo.calibration
+    known = replace(demo.calibration, shingles=index([text.text for text in passages.members[:3]]))
+    found = aggregate(Probe(demo.target, demo.reference, known), group(passages.members[:4]), "loss")
+    assert found.texts == 1 and found.documents[0].texts == (passages.members[3],)
+    assert found.lost == {"they share a run of words with the calibration's own texts": 3}
+
+
+class Longer(LocalEngine):
+    """Cannot score what is short."""
+
+    def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
+        found = zip(texts, super().score(texts, extras), strict=True)
+        return [entry if len(tokens.ids) > 6 else Unscored("it is short") for tokens, entry in found]
+
+
+def test_the_score_is_the_one_that_most_texts_rest_on(demo: Probe, passages: Passages) -> None:
+    probe = Probe(demo.target, Longer.open(str(ASSETS / "reference")))
+    short = [Text("a"), Text("b"), Text("c")]
+    assert choose_score(probe, group([*short[:2], *passages.members[:3]])) == "ref"
+    assert choose_score(probe, group([*short, *passages.members[:2]])) == "minkpp"
+
+
 def test_without_a_calibration(demo: Probe, passages: Passages) -> None:
     plain = Probe(demo.target)
     found = judge_set(plain, passages.members[:30], passages.nonmembers[:30])
@@ -125,6 +164,20 @@ def test_a_claim_rests_on_the_test_that_was_chosen(by: str) -> None:
     assert found.verdict.call is Call.MEMBER and found.verdict.p_value == expected
     lower = weigh(Measured(made(CONTROLS - 1), made(CONTROLS[::-1]), NOBODY), "loss", options)
     assert lower.verdict.call is Call.INCONCLUSIVE
+
+
+def test_a_p_value_of_just_the_level_is_enough() -> None:
+    size, options = sizes(Figure(0.5, 0.2, 0.8), 0.01), Options(random_split=True)
+    calls = [decide(p_value, 1.0, {"size": ("pass", "")}, size, options).call for p_value in (0.01, 0.0101)]
+    assert calls == [Call.MEMBER, Call.INCONCLUSIVE]
+
+
+def test_dataset_inference_brings_its_own_e_value() -> None:
+    measured = Measured(made(HIGHER), made(CONTROLS), NOBODY)
+    found = weigh(measured, "loss", Options(by="inference", random_split=True))
+    assert isinstance(found.inference, Inference) and found.e_value == found.inference.e_value
+    plain = weigh(measured, "loss", Options(random_split=True))
+    assert plain.e_value == e_value(plain.comparison.mean) != found.e_value
 
 
 def test_inference_that_is_missing_allows_no_claim() -> None:

@@ -36,6 +36,11 @@ def test_nearest_in_length_within_the_bucket() -> None:
     assert abs(found.after.length) < abs(found.before.length)
 
 
+def test_the_longest_choose_first() -> None:
+    found = match(texts([100, 110], kind="s"), texts([112], kind="p"))
+    assert found.pairs == [(1, 0)] and found.lost == {0: "no pool document is left"}
+
+
 def test_a_copy_of_a_suspect_is_no_control() -> None:
     suspect = texts([400], kind="s")
     copied = Candidate("copy", suspect[0].text + " and more")
@@ -70,6 +75,13 @@ def test_pairs_are_one_to_one_and_within_the_caliper(mine: list[int], theirs: li
     assert len({place for _, place in found.pairs}) == len(found.pairs)
     assert sorted([number for number, _ in found.pairs] + list(found.lost)) == list(range(len(suspect)))
     assert all(abs(suspect[i].length - pool[j].length) <= CALIPER for i, j in found.pairs)
+
+
+def test_balance_of_length_by_hand() -> None:
+    """Twice as long, and log characters of each side stand log 2 from their mean: one standard deviation."""
+    longer, shorter = texts([99, 399]), texts([49, 199])
+    assert balance(longer, shorter).length == pytest.approx(1)
+    assert balance(shorter, longer).length == pytest.approx(-1)
 
 
 def test_balance_of_the_same() -> None:

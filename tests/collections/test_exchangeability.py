@@ -81,6 +81,21 @@ def test_shards(leaked: Engine) -> None:
     assert swing == pytest.approx(0.5)
 
 
+def test_turning_every_pair_round_turns_the_sharded_test_round(demo: Probe, passages: Passages) -> None:
+    texts = [passage.text for passage in passages.nonmembers[:24]]
+    turned = [texts[i ^ 1] for i in range(24)]
+    there, back = (
+        prefer(demo.target, some, OrderOptions(alpha=0.1, shuffles=9, shards=12)) for some in (texts, turned)
+    )
+    assert there.shards == back.shards == 12
+    assert isinstance(there.sharded, float) and isinstance(back.sharded, float)
+    assert 0.01 < there.sharded < 0.99 and there.sharded + back.sharded == pytest.approx(1, abs=1e-3)
+
+
+def test_a_shuffle_that_is_as_likely_counts(demo: Probe) -> None:
+    assert prefer(demo.target, LINES[:1] * 4, OrderOptions(alpha=0.1, shuffles=9)).p_value == 1
+
+
 def test_what_cannot_be_ordered(demo: Probe) -> None:
     with pytest.raises(InputError, match="two examples"):
         prefer(demo.target, ["one"], OrderOptions())

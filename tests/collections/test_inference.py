@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy.stats import binom
 
+from probe.collections.evalue import e_value
 from probe.collections.inference import FEWEST, ORIENTED, Inference, infer
 from probe.scores.features import NAMES
 from probe.types import Unscored
@@ -43,6 +45,24 @@ def test_finds_a_shift_and_names_what_showed_it() -> None:
 def test_lower_scores_are_no_membership() -> None:
     dice = np.random.default_rng(2)
     assert p_value(infer(features(dice, 80, -1.5), features(dice, 80))) > 0.05
+
+
+def test_the_p_value_is_twice_the_median_over_the_splits_and_the_e_value_the_mean() -> None:
+    dice = np.random.default_rng(6)
+    sides = features(dice, 60, 0.8), features(dice, 60)
+    one, two = (infer(*sides, splits=splits) for splits in (1, 2))  # the first split is the same
+    assert isinstance(one, Inference) and isinstance(two, Inference) and max(one.p_value, two.p_value) < 1
+    first = one.p_value / 2
+    second = two.p_value - first
+    assert one.e_value == pytest.approx(e_value(first))
+    assert two.e_value == pytest.approx((e_value(first) + e_value(second)) / 2)
+
+
+def test_one_wild_document_does_not_hide_the_others() -> None:
+    dice = np.random.default_rng(5)
+    suspect, controls = features(dice, 80, 1.5), features(dice, 80)
+    controls[0, PLACES[:-1]] = 1e6
+    assert p_value(infer(suspect, controls)) < 1e-4
 
 
 def test_too_few_documents() -> None:

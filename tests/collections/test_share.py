@@ -36,6 +36,16 @@ def test_the_interval_covers() -> None:
     assert hits >= 52  # 57 expected; fewer than 52 has probability .02
 
 
+@pytest.mark.parametrize("group", [0, 1, 2])
+def test_documents_of_every_group_widen_the_interval(group: int) -> None:
+    """Half are members: d share = d suspect - d non-members / 2 - d members / 2, over the distance of 1."""
+    spread = [np.linspace(-0.4, 0.4, 40) * (place == group) + np.linspace(-1e-6, 1e-6, 40) for place in range(3)]
+    found = share(0.5 + spread[0], spread[1], 1 + spread[2])
+    assert isinstance(found, Figure)
+    deviation = spread[group].std() / 40**0.5 * (1 if group == 0 else 0.5)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * deviation, rel=0.08)
+
+
 def test_refusals() -> None:
     some = np.linspace(0, 1, FEWEST)
     for members, why in ((some[:0], "no known members"), (some[1:], "it takes 10"), (some, "do not score clearly")):

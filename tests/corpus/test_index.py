@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,23 +26,25 @@ LONG = "The quick brown fox jumps over the lazy dog, and then it sleeps until th
 
 
 def naive(text: str, corpus: list[str]) -> tuple[int, list[int]]:
-    """Returns the words of the longest run of 13 or more, and which documents hold it."""
-    mine, best, held = words(text), 0, set()
-    for number, document in enumerate(corpus):
-        theirs = words(document)
-        if len(mine) < RUN or len(theirs) < RUN:
-            found = len(mine) if mine and mine == theirs else 0
-        else:
-            found = max(
-                (size for begin in range(len(mine)) for size in range(RUN, len(mine) - begin + 1)
-                 if any(theirs[at : at + size] == mine[begin : begin + size] for at in range(len(theirs) - size + 1))),
-                default=0,
-            )  # fmt: skip
-        if found > best:
-            best, held = found, set()
-        if found and found == best:
-            held.add(number)
-    return best, sorted(held)
+    """Returns the words of the longest run of 13 or more, and which documents hold it; the first of runs as long."""
+    mine, documents = words(text), [words(document) for document in corpus]
+    if 0 < len(mine) < RUN:
+        same = [number for number, theirs in enumerate(documents) if theirs == mine]
+        return (len(mine) if same else 0), same
+    for size in range(len(mine), RUN - 1, -1):
+        for begin in range(len(mine) - size + 1):
+            run = mine[begin : begin + size]
+            if held := [number for number, theirs in enumerate(documents) if holds(theirs, run)]:
+                return size, held
+    return 0, []
+
+
+def holds(document: list[str], run: list[str]) -> bool:
+    return any(document[at : at + len(run)] == run for at in range(len(document) - len(run) + 1))
+
+
+def numbered(begin: int, end: int) -> str:
+    return " ".join(f"w{number}" for number in range(begin, end))
 
 
 def made(folder: Path, corpus: list[str]) -> LocalIndex:
@@ -97,11 +100,31 @@ def test_runs_do_not_cross_documents(tmp_path: Path) -> None:
     assert index.look([LONG])[0].found == "none"
 
 
+def test_runs_do_not_cross_documents_that_hold_runs_of_their_own(tmp_path: Path) -> None:
+    index = made(tmp_path / "index", [numbered(0, 15), numbered(15, 30)])
+    assert [found.found for found in index.look([numbered(5, 25), numbered(0, 13)])] == ["none", "run"]
+
+
+def test_of_two_runs_as_long_the_first_is_told(tmp_path: Path) -> None:
+    index = made(tmp_path / "index", [numbered(50, 70), numbered(0, 20), numbered(0, 20)])
+    (found,) = index.look([f"{numbered(0, 14)} x {numbered(50, 64)}"])
+    assert (found.run_words, found.documents, found.ids) == (14, 2, ("1", "2"))
+
+
+def test_no_run_is_lost_between_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "_CHUNK", 15)
+    index = made(tmp_path / "index", [numbered(100 * number, 100 * number + 10 * number) for number in range(2, 7)])
+    for number in range(2, 7):
+        (found,) = index.look([numbered(100 * number, 100 * number + 10 * number) + " more"])
+        assert (found.run_words, found.ids) == (10 * number, (str(number - 2),))
+
+
 def test_the_hash_is_of_the_documents(tmp_path: Path) -> None:
     one, same, other = (
         made(tmp_path / name, [LONG, text]).hash for name, text in (("a", "x"), ("b", "x "), ("c", "y"))
     )
     assert one == same != other
+    assert made(tmp_path / "turned", ["x", LONG]).hash != one
 
 
 def test_words_in_pieces_are_the_words_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,14 +151,20 @@ def _cut(folder: Path) -> None:
 
 
 def _other_version(folder: Path) -> None:
-    (folder / "index.json").write_text('{"version": 0, "run": 13}')
+    header = json.loads((folder / "index.json").read_text())
+    (folder / "index.json").write_text(json.dumps({**header, "version": 0}))
+
+
+def _other_runs(folder: Path) -> None:
+    header = json.loads((folder / "index.json").read_text())
+    (folder / "index.json").write_text(json.dumps({**header, "run": 12}))
 
 
 def _no_header(folder: Path) -> None:
     (folder / "index.json").unlink()
 
 
-@pytest.mark.parametrize("harm", [_cut, _other_version, _no_header])
+@pytest.mark.parametrize("harm", [_cut, _other_version, _other_runs, _no_header])
 def test_half_an_index_is_refused(harm: Callable[[Path], None], tmp_path: Path) -> None:
     made(tmp_path / "index", [LONG])
     harm(tmp_path / "index")

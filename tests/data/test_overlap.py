@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.data.overlap import SHINGLE, clusters, index, longest_shared_run, shingles, words
+from probe.data.overlap import SHINGLE, Seen, clusters, index, longest_shared_run, shingles, words
 
 # Few words, so that texts agree by chance; lengths on both sides of a shingle's.
 loose = st.lists(st.sampled_from("red green blue".split()), max_size=12).map(" ".join)
@@ -90,6 +90,14 @@ def test_longest_shared_run_agrees_with_a_direct_comparison(text: str, known: li
 @given(text=st.text(), others=st.lists(st.text(), max_size=3))
 def test_a_known_text_is_shared_whole(text: str, others: list[str]) -> None:
     assert longest_shared_run(text, index([*others, text])) == len(words(text))
+
+
+def test_four_fifths_of_the_runs_make_a_copy() -> None:
+    seen = Seen()
+    assert not seen.copies(numbered(0, 24))
+    seen.add(numbered(0, 24))
+    assert seen.copies(f"{numbered(0, 20)} a b c d") and seen.copies(numbered(5, 15))  # 16 of 20, 6 of 6
+    assert not seen.copies(f"{numbered(0, 19)} a b c d e")
 
 
 def test_near_copies_cluster_and_unrelated_texts_do_not() -> None:

@@ -47,6 +47,11 @@ def test_the_same_input_gives_the_same_bytes(found: list[Record], signed: bytes)
     assert make_bundle(found, {"notes.txt": b"others"}, KEY) != signed
 
 
+def test_the_order_of_attached_files_does_not_matter(found: list[Record]) -> None:
+    one, other = {"a.txt": b"a", "b.txt": b"b"}, {"b.txt": b"b", "a.txt": b"a"}
+    assert make_bundle(found, one, KEY) == make_bundle(found, other, KEY)
+
+
 def test_it_opens_as_it_was_made(signed: bytes) -> None:
     bundle = open_bundle(signed, PUBLIC)
     assert list(bundle.files) == [RESULTS, REPORT, "attached/notes.txt", MANIFEST, SIGNATURE]
@@ -119,6 +124,7 @@ def _resigned(files: Files) -> Files:
         (_without(SIGNATURE), "do not belong together"),
         (_with("attached/more.txt", b""), "holds extra 'attached/more.txt'"),
         (_with(RESULTS, b"{}"), "not the file whose hash"),
+        (_with("attached/notes.txt", b"forge"), "not the file whose hash"),
         (_with("../evil", b""), "No bundle holds a file named"),
         (_with("/etc/evil", b""), "No bundle holds a file named"),
         (_with("attached/../evil", b""), "No bundle holds a file named"),

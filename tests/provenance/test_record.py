@@ -47,6 +47,7 @@ def test_white_space_around_a_text_is_not_part_of_its_hash() -> None:
 
 def test_a_batch_is_known_in_any_order() -> None:
     assert batch_of(["a", "b", "b"]) == batch_of(["b", "a", "b"]) != batch_of(["a", "b"])
+    assert batch_of(["a", "b", "c"]) == batch_of(["c", "b", "a"]) != batch_of(["a", "a", "c"])
 
 
 @pytest.mark.parametrize("form", ["lines", "list", "one"])

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from probe.calibration.fingerprint import Fingerprint
 from probe.calibration.store import save
 from probe.config import Settings
+from probe.corpus.build import build
+from probe.corpus.index import open_index
 from probe.errors import InputError
 from probe.pipeline import Probe
 from probe.prepare import Options
-from probe.provenance.compare import Check, Outcome, outcome
+from probe.provenance.compare import Check, Outcome, close, compare_setup, outcome
 from probe.provenance.read import read_records
 from probe.provenance.record import Record, Sources, Used, record_all
 from probe.provenance.verify import repeat, texts_by_hash, verify_all
 from probe.types import Text
 from tests.provenance.test_record import SENTENCE, records
 from tests.tiny import ASSETS
+
+TOLD = {"engine", "device", "versions", "neighbours"}
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +83,9 @@ def test_errors_are_reproduced_too(demo: Probe) -> None:
         (("q_value",), 0.001, ["q-value"]),
         (("perplexity",), 2.0, ["log of perplexity"]),
         (("perplexity",), None, ["log of perplexity"]),
+        (("perplexity_ratio",), 2.0, ["log of perplexity ratio"]),
+        (("p_member",), -1.0, ["p-value as a member"]),
+        (("error",), "Cannot score: the text is empty.", ["error"]),
         (("score",), None, ["score that decides", "deciding score, value", "deciding score, calibrated"]),
         (("provenance", "text"), "Another text.", ["text in the record", "text not here"]),
         (("provenance", "text_sha256"), "sha256:0", ["text in the record", "text not here"]),
@@ -96,6 +105,32 @@ def test_the_tolerance_is_the_callers(demo: Probe, first: Record) -> None:
     assert wrong(repeat(demo, [near], texts, 1e-4)[0]) == ["score loss"]
     p_value = changed(first, "p_value", value=first.result["p_value"] + 0.002)
     assert wrong(again(demo, [p_value])[0]) == ["p-value"]
+
+
+def test_figures_agree_up_to_the_tolerance() -> None:
+    found = [close("loss", 0.0, now, 0.001).outcome for now in (0.001, -0.001, 0.00101, -0.00101)]
+    assert found == [Outcome.REPRODUCED, Outcome.REPRODUCED, Outcome.DIFFERS, Outcome.DIFFERS]
+
+
+def test_a_text_of_another_hash_is_not_the_text(demo: Probe, first: Record) -> None:
+    (checks,) = repeat(demo, [first], {first.provenance.text_sha256: f"{SENTENCE} "[1:]})
+    assert "text" in wrong(checks) and outcome(checks) is Outcome.DIFFERS
+
+
+def judged(demo: Probe, text: str, options: Options) -> Record:
+    prepared = demo.prepare([Text(text)], options)
+    results = demo.judge(prepared, demo.measure([prepared])[0])
+    return record_all(demo, prepared.texts, results, options, Sources("demo"), with_texts=True)[0]
+
+
+def test_texts_that_were_judged_apart_are_judged_apart_again(demo: Probe) -> None:
+    loss = frozenset({"loss"})
+    found = [
+        judged(demo, SENTENCE, Options(loss)), judged(demo, SENTENCE[4:], Options(loss)),
+        judged(demo, SENTENCE, Options(loss, 0.2)), judged(demo, SENTENCE, Options(loss | {"zlib"})),
+        judged(demo, SENTENCE, Options(loss, max_tokens=4)),
+    ]  # fmt: skip
+    assert [wrong(checks) for checks in again(demo, found)] == [[]] * 5
 
 
 def test_a_text_that_is_not_here_cannot_be_checked(demo: Probe) -> None:
@@ -175,6 +210,42 @@ def test_a_calibration_changed_under_its_name_is_noticed(demo: Probe, tmp_path: 
                  difficulty=mine.difficulty[:2000], variety=mine.variety[:2000]), settings.calibrations)  # fmt: skip
     (checks,) = verify_all([record], texts, settings)
     assert {"calibration", "claim", "p-value"} <= set(wrong(checks))
+
+
+@pytest.mark.parametrize("name", sorted({field.name for field in fields(Fingerprint)} - TOLD))
+def test_every_part_of_the_fingerprint_is_compared(demo: Probe, first: Record, name: str) -> None:
+    value: Any = {"nonmembers": "sha256:0"} if name == "prefixes" else "other"
+    record = replace(first.provenance, fingerprint=replace(demo.fingerprint, **{name: value}))
+    assert record.calibration
+    checks = compare_setup(record, demo.fingerprint, record.calibration.sha256, None)
+    assert len(wrong(checks)) == 1 and outcome(checks) is Outcome.DIFFERS
+
+
+def test_other_plugins_are_noticed(first: Record, tmp_path: Path) -> None:
+    other = changed(first, "provenance", "plugins", value={"hits": "my-scores 1"})
+    (checks,) = verify_all([other], texts_by_hash([other], []), Settings(home=tmp_path, cache_bytes=0))
+    assert wrong(checks) == ["score plug-ins"]
+
+
+def test_a_corpus_changed_under_its_name_is_noticed(demo: Probe, tmp_path: Path) -> None:
+    settings, folder = Settings(home=tmp_path, cache_bytes=0), tmp_path / "index"
+
+    def rebuilt(*documents: str) -> Probe:
+        shutil.rmtree(folder, ignore_errors=True)
+        build([(str(number), text) for number, text in enumerate(documents)], folder)
+        return Probe.of(replace(demo.setup, corpus=open_index(folder)), demo.calibration)
+
+    probe, options = rebuilt(SENTENCE, "Another document."), Options(frozenset({"loss"}))
+    results = probe([Text(SENTENCE)], scores=["loss"])
+    sources = Sources("demo", corpus=str(folder))
+    (record,) = record_all(probe, [Text(SENTENCE)], results, options, sources, with_texts=True)
+    found = [changed(record, "id", value="a")]
+    texts = texts_by_hash(found, [])
+    assert wrong(verify_all(found, texts, settings)[0]) == []
+    rebuilt(SENTENCE, "A third document.")
+    assert wrong(verify_all(found, texts, settings)[0]) == ["corpus"]
+    rebuilt("Another document.")
+    assert wrong(verify_all(found, texts, settings)[0]) == ["corpus", "in the corpus"]
 
 
 def test_other_conditions_are_told_and_do_not_count(demo: Probe, first: Record, tmp_path: Path) -> None:
