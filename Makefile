@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo serve test test-vllm lint types bench bench-accuracy docs clean
+.PHONY: install demo serve test test-system test-vllm lint types bench bench-accuracy docs clean
 
 install: $(STAMP)
 
@@ -24,6 +24,11 @@ serve: install
 
 test: install
 	$(BIN)/python -m pytest
+
+# batch scans with real clients, servers, databases and kills: KILLS=20 ROWS=10000 for more of them
+test-system: install
+	$(BIN)/python -c 'import ray' 2>/dev/null || $(BIN)/pip install --disable-pip-version-check --progress-bar off -e '.[ray]'
+	$(BIN)/python -m pytest tests/system/scans --kills $(or $(KILLS),3) --rows $(or $(ROWS),300)
 
 VLLM := .venv-vllm
 VLLM_ENV := OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=0 HF_HUB_OFFLINE=1

@@ -110,8 +110,8 @@ def test_errors_name_the_remedy(adapted: Path, tmp_path: Path) -> None:
         adapt(REFERENCE, LEARNED, adapted)
     with pytest.raises(InputError, match="99 distinct texts; bring at least 100"):
         adapt(REFERENCE, LEARNED[:99] * 2, tmp_path / "few")
-    with pytest.raises(InputError, match=r"Nothing was learned.*Try a rate below 5 "):
-        adapt(REFERENCE, LEARNED, tmp_path / "wild", epochs=1, rate=5)
+    with pytest.raises(InputError, match=r"Nothing was learned.*Try a rate below 1000 "):
+        adapt(REFERENCE, LEARNED, tmp_path / "wild", epochs=1, rate=1000)
     assert not list(tmp_path.iterdir())
     (tmp_path / NAME).write_text('{"words": 4, "shingles": ""}')
     with pytest.raises(ModelError, match=r"runs of 4 words, not 5.*adapt it again"):

@@ -83,3 +83,8 @@ def memprobe(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subproce
         )  # fmt: skip
 
     return run
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The scans' kills take minutes and a database: `make test-system` runs them, whose option only they know."""
+    return True if collection_path.name == "scans" and config.getoption("--kills", None) is None else None
