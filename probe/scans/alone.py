@@ -42,6 +42,10 @@ def scan(
         raise InputError(f"{found.error}")
     if found.paused:
         raise StoreError(f"{found.note} Then run the same command again: what is done stands.")
+    if found.status not in ("completed", "cancelled"):  # laying out would take the shards from under another process
+        raise StoreError(
+            f"Another process works on {out}, or died less than a minute ago: run the same command again later."
+        )
     _lay_out(out, found.id)
     return found
 
@@ -51,7 +55,7 @@ def _resumed(desk: Desk, place: str, out: Path, model: str, options: ScanOptions
     if not there:
         return None
     (found,) = there
-    if (found.source["place"], found.model, found.options) != (place, model, options.stored()):
+    if (found.source["place"], found.model, ScanOptions.of_stored(found.options)) != (place, model, options):
         raise InputError(
             f"{out} holds a scan of {found.source['place']}, or one with other options: name another folder.", "out"
         )

@@ -188,6 +188,12 @@ class Watch:
     def over(self) -> bool:
         return self.look().status in OVER
 
+    def holders(self) -> set[int]:
+        """Returns the processes that hold a task, by the ledger."""
+        with self._engine.connect() as connection:
+            workers = connection.execute(text("SELECT worker FROM tasks WHERE status = 'leased'")).scalars()
+            return {int(str(worker).rsplit(":", 2)[1]) for worker in workers}
+
 
 def await_moment(dice: random.Random, watch: Watch, rows: int, process: subprocess.Popen[bytes]) -> None:
     """Waits for a moment in a scan's life: while it starts, at some row of what is left, or when it writes the results;

@@ -55,6 +55,22 @@ class Crew:
         own = environment(self.folder, MEMPROBE_DATABASE_URL=self.url, MEMPROBE_STORE=str(self.store))
         return self.stack.enter_context(begun(self.logs[-1], own, "worker"))
 
+    def kill_one_that_works(self, dice: random.Random) -> bool:
+        """Kills a worker that holds a task; returns False where there was none any more."""
+
+        def working() -> list[int]:
+            holders = self.watch.holders()
+            return [which for which, process in enumerate(self.working) if process.pid in holders]
+
+        assert until(lambda: bool(working()) or self.watch.over(), every=0.02), self.said()
+        found = working()
+        if not found:
+            return False
+        which = dice.choice(found)
+        assert kill(self.working[which]), self.said()
+        self.working[which] = self.another()
+        return True
+
     def queue(self, source: Path) -> str:
         return queued(self.url, self.store, source)
 
@@ -68,26 +84,22 @@ class Crew:
         return "\n".join(log.read_text()[-1000:] for log in self.logs)
 
 
-@pytest.fixture
-def crew(postgres: Postgres, tmp_path: Path) -> Iterator[Crew]:
+@pytest.fixture(scope="module")
+def crew(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
     with ExitStack() as stack:
-        yield Crew(tmp_path, postgres.database(), stack)
+        yield Crew(tmp_path_factory.mktemp("crew"), postgres.database(), stack)
 
 
 def test_workers_that_are_killed_at_random_moments_leave_a_whole_result(
     crew: Crew, texts: Path, undisturbed: list[Line], kills: int
 ) -> None:
     dice, killed = random.Random(3), 0
-    for _ in range(4 * kills):  # a scan may be over before its moment
+    for _ in range(4 * kills):  # a scan may be over before its workers are killed
         batch, here = crew.queue(texts), 0
         while killed < kills and not crew.watch.over():
-            which = dice.randrange(2)
-            await_moment(dice, crew.watch, len(undisturbed), crew.working[which])
-            if crew.watch.over():
-                break
-            assert kill(crew.working[which])
-            crew.working[which] = crew.another()
-            here, killed = here + 1, killed + 1
+            await_moment(dice, crew.watch, len(undisturbed), crew.working[0])
+            if crew.kill_one_that_works(dice):
+                here, killed = here + 1, killed + 1
         output, errors = crew.finished(batch)
         assert crew.watch.look().again <= here
         assert_each_row_once(output, errors, len(undisturbed))
@@ -102,8 +114,8 @@ def test_workers_wait_for_a_database_that_is_away_and_go_on(
 ) -> None:
     dice, outages = random.Random(4), 1 + kills // 5
     for _ in range(outages):
-        batch = crew.queue(texts)
-        assert until(lambda: crew.watch.look().done >= dice.uniform(1, len(undisturbed) / 2), every=0.02), crew.said()
+        batch, after = crew.queue(texts), dice.uniform(1, len(undisturbed) / 2)
+        assert until(lambda: crew.watch.look().done >= after, every=0.02), crew.said()  # noqa: B023
         postgres.stop()
         time.sleep(dice.uniform(1, 4))
         postgres.start()
