@@ -1,8 +1,9 @@
 """From labelled tuning texts to a model of single tokens (scores/tokenwise.py).
 
 The usual gain of a token id is its mean over the non-members, drawn towards the mean of all tokens, that of a pair of
-tokens drawn towards its second's; for a text that it is learned from, the text's own tokens are left out, or they would
-look more usual than those of any text to come. Every text gets the value of a model that did not see it: what is
+tokens drawn towards its second's. The trees learn from gains that are usual in other folds of the non-members, for
+members too: a text's own tokens would look more usual than those of any text to come, and what leaves out one text for
+non-members only tells the two apart by itself. Every text gets the value of a model that did not see it: what is
 learned further on (learn.py) takes those.
 """
 
@@ -57,15 +58,6 @@ class Gains:
         )
         return cls(_sum(ids, gains, size), _sum(ids, None, size), keys, _sum(place, gains), _sum(place))
 
-    def without(self, view: View) -> Gains:
-        """Returns the gains of the other texts."""
-        own = Gains.of([view], len(self.total))
-        place = np.searchsorted(self.keys, own.keys)
-        pairs = self.pair_total.copy(), self.pair_count.copy()
-        for left, part in zip(pairs, (own.pair_total, own.pair_count), strict=True):
-            left[place] -= part
-        return Gains(self.total - own.total, self.count - own.count, self.keys, *pairs)
-
     @property
     def usual(self) -> Usual:
         mean = float(self.total.sum() / max(self.count.sum(), 1.0))
@@ -116,10 +108,15 @@ def _fit(members: Sequence[View], nonmembers: Sequence[View], seed: int) -> Toke
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     size = 1 + max(int(view.target.tokens.ids.max()) for view in (*members, *nonmembers))
-    gains = Gains.of(nonmembers, size)
-    usual = gains.usual
-    rows = [features(view, *usual(view.target.tokens.ids)) for view in members]
-    rows += [features(view, *gains.without(view).usual(view.target.tokens.ids)) for view in nonmembers]
+    usual = [
+        Gains.of([view for number, view in enumerate(nonmembers) if number % FOLDS != fold], size).usual
+        for fold in range(FOLDS)
+    ]
+    rows = [
+        features(view, *usual[number % FOLDS](view.target.tokens.ids))
+        for group in (members, nonmembers)
+        for number, view in enumerate(group)
+    ]
     labels = np.repeat([1, 0], [sum(len(view.l) for view in group) for group in (members, nonmembers)])
     table = np.concatenate(rows)
     boosted = HistGradientBoostingClassifier(
@@ -132,4 +129,4 @@ def _fit(members: Sequence[View], nonmembers: Sequence[View], seed: int) -> Toke
             "This scikit-learn keeps its trees in another form, so nothing can be learned of tokens; install "
             "scikit-learn 1.8."
         )
-    return TokenModel(usual, trees)
+    return TokenModel(Gains.of(nonmembers, size).usual, trees)

@@ -23,7 +23,7 @@ _WORDS = {
     "target": "target model", "tokenizer": "tokenizer", "windows": "window policy", "formulas": "score formulas",
     "reference": "reference model", "reference_tokenizer": "reference tokenizer", "dtype": "dtype",
     "reference_dtype": "reference dtype", "reference_windows": "reference window policy",
-    "prefixes": "prefix texts", "frequencies": "token frequencies",
+    "prefixes": "prefix texts", "frequencies": "token frequencies", "neighbours": "proposer of neighbours",
 }  # fmt: skip
 _CONDITIONS = ("engine", "device", "versions")
 

@@ -111,8 +111,14 @@ def test_of_two_runs_as_long_the_first_is_told(tmp_path: Path) -> None:
     assert (found.run_words, found.documents, found.ids) == (14, 2, ("1", "2"))
 
 
+def test_a_document_that_holds_a_run_twice_counts_once(tmp_path: Path) -> None:
+    index = made(tmp_path / "index", [f"{numbered(0, 20)} x {numbered(0, 20)}"])
+    assert index.look([numbered(0, 20)]) == [InCorpus("run", 20, 1.0, 1, ("0",))]
+
+
 def test_no_run_is_lost_between_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(building, "_CHUNK", 15)
+    monkeypatch.setattr("probe.corpus.grams._PIECE", 7)  # a document comes in many pieces
     index = made(tmp_path / "index", [numbered(100 * number, 100 * number + 10 * number) for number in range(2, 7)])
     for number in range(2, 7):
         (found,) = index.look([numbered(100 * number, 100 * number + 10 * number) + " more"])

@@ -27,7 +27,7 @@ from probe.types import Text
 from tests.provenance.test_record import SENTENCE, records
 from tests.tiny import ASSETS
 
-TOLD = {"engine", "device", "versions", "neighbours"}
+TOLD = {"engine", "device", "versions"}
 
 
 @pytest.fixture(scope="module")
