@@ -55,6 +55,19 @@ def open_probe(
     return Probe.of(replace(setup, corpus=corpus), found)
 
 
+def open_named(settings: Settings, revision: str | None = None) -> Probe:
+    """Opens what the settings name, the embedded pair where they name no target. Raises as `open_probe` does."""
+    return open_probe(
+        settings.target or DEMO, settings.reference, settings.calibration, dtype=settings.dtype,
+        device_map=settings.device_map, revision=revision, batch_tokens=settings.batch_tokens, settings=settings,
+    )  # fmt: skip
+
+
+def served_name(settings: Settings, probe: Probe) -> str:
+    """Returns the id under which that model is served."""
+    return settings.name or (DEMO if (settings.target or DEMO) == DEMO else probe.target.identity.name)
+
+
 def find_calibration(target: str, calibration: str | None, settings: Settings) -> Calibration | None:
     """Returns the calibration of this name, the embedded pair's own where none is named. Raises UnknownName."""
     if calibration:

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from probe.calibration.store import DEMO
 from probe.config import Settings
 from probe.pipeline import Probe
 from probe.scans.opening import open_desk
@@ -25,15 +24,11 @@ Opener = Callable[[Settings], dict[str, Probe]]
 
 def open_models(settings: Settings) -> dict[str, Probe]:
     """Returns the probes to serve by id: the settings' target, or the embedded pair."""
-    from probe.opening import open_probe
+    from probe.opening import open_named, served_name
 
-    target = settings.target or DEMO
-    opened = open_probe(
-        target, settings.reference, settings.calibration, dtype=settings.dtype, device_map=settings.device_map,
-        batch_tokens=settings.batch_tokens, settings=settings,
-    )  # fmt: skip
+    opened = open_named(settings)
     opened.load()  # ready means that a verdict can be given
-    return {settings.name or (DEMO if target == DEMO else opened.target.identity.name): opened}
+    return {served_name(settings, opened): opened}
 
 
 def create_app(settings: Settings | None = None, opener: Opener = open_models) -> FastAPI:

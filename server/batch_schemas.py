@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,8 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from server.schemas import Name
 
 
-class FileObject(BaseModel):
+class Listed(BaseModel):
     id: str
+
+
+class FileObject(Listed):
     object: Literal["file"] = "file"
     bytes: int
     created_at: int
@@ -26,6 +30,15 @@ class Page(BaseModel):
     has_more: bool
     first_id: str | None
     last_id: str | None
+
+
+def page(found: Sequence[Listed], limit: int) -> dict[str, Any]:
+    """Returns the fields of a page; found: one more than it holds, where there are more."""
+    data = list(found[:limit])
+    return {
+        "data": data, "has_more": len(found) > limit, "first_id": data[0].id if data else None,
+        "last_id": data[-1].id if data else None,
+    }  # fmt: skip
 
 
 class FileList(Page):
@@ -69,8 +82,7 @@ class ScanProgress(BaseModel):
     seconds_left: float | None
 
 
-class Batch(BaseModel):
-    id: str
+class Batch(Listed):
     object: Literal["batch"] = "batch"
     endpoint: str
     model: str

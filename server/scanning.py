@@ -5,9 +5,7 @@ from __future__ import annotations
 import threading
 
 from probe.pipeline import Probe
-from probe.provenance.record import Sources
-from probe.scans.opening import Probes
-from probe.scans.worker import Worker
+from probe.scans.serving import make_worker
 from server.service import Service
 
 
@@ -18,11 +16,7 @@ class Scanning:
         assert service.desk is not None
         (name, own), *_ = service.models.items()
         probe = Probe.of(service.setup_in_turns(own), own.calibration)
-        settings = service.settings
-        self._worker = Worker(
-            service.desk.ledger, service.desk.store, [name], Probes(probe, name, settings),
-            lambda calibration: Sources.of(settings, calibration=calibration),
-        )  # fmt: skip
+        self._worker = make_worker(service.desk, service.settings, name, probe)
         self._thread = threading.Thread(target=self._worker.run, name="scans", daemon=True)
         self._thread.start()
 

@@ -15,9 +15,7 @@ import torch
 
 from benchmarks.accuracy.texts import Deal
 from probe import Known, calibrate
-from probe.audit.metrics import false_positive_band
-from probe.calibration.calibration import Calibration
-from probe.demo.evaluate import calibrated, values
+from probe.demo.evaluate import calibrated, false_positives, values
 from probe.models.base import Engine
 from probe.models.cache import Cache, CachedEngine
 from probe.models.local import LocalEngine
@@ -80,7 +78,7 @@ def judge(case: Case, cache: Path) -> Judged:
     return Judged(
         {name: _standard(*pair) for name, pair in every.items() if all(map(len, pair))},
         (_calls(members), _calls(nonmembers)),
-        {alpha: _alarms(calibration, [*members, *nonmembers], alpha) for alpha in ALPHAS},
+        {alpha: false_positives(tried, [*members, *nonmembers], alpha) for alpha in ALPHAS},
     )
 
 
@@ -99,12 +97,3 @@ def _standard(members: Vector, nonmembers: Vector) -> tuple[Vector, Vector]:
 
 def _calls(results: Sequence[Result]) -> Counter[str]:
     return Counter(str(result.verdict.call) if result.verdict else "error" for result in results)
-
-
-def _alarms(calibration: Calibration, results: Sequence[Result], alpha: float) -> str:
-    claim = calibration.claim(alpha)
-    if not claim.k:
-        return f"{claim.nonmembers} non-members allow no claim"
-    hits = int((calibrated(results) > calibration.nonmembers[-claim.k]).sum())
-    low, high = false_positive_band(len(results), claim.k, claim.nonmembers)
-    return f"{hits} of {len(results)}, band {low} to {high}"

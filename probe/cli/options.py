@@ -29,12 +29,9 @@ def settings_of(**chosen: Any) -> Settings:
 
 def open_with(settings: Settings, revision: str | None) -> Probe:
     with waiting():
-        from probe.opening import open_probe
+        from probe.opening import open_named
 
-        return open_probe(
-            settings.target or "demo", settings.reference, settings.calibration, dtype=settings.dtype,
-            device_map=settings.device_map, revision=revision, batch_tokens=settings.batch_tokens, settings=settings,
-        )  # fmt: skip
+        return open_named(settings, revision)
 
 
 def waiting() -> AbstractContextManager[object]:

@@ -32,10 +32,9 @@ Id = Annotated[str, typer.Argument(help="a batch's id")]
 @scans.command("list")
 def index() -> None:
     """Lists them, the newest first."""
-    from probe.scans.opening import open_desk
     from probe.scans.show import ago
 
-    for one in open_desk(Settings()).ledger.scans():
+    for one in _desk().ledger.scans():
         state = f"{one.status}{' (paused)' if one.paused else ''}"
         typer.echo(f"{one.id}  {state}  {ago(one.created)}  {one.source['name']}")
 
@@ -43,15 +42,15 @@ def index() -> None:
 @scans.command()
 def watch(name: Id) -> None:
     """Shows a batch's progress until it is over."""
-    from probe.scans.opening import open_desk
+    from probe.scans.nouns import OPEN
     from probe.scans.show import Bar
 
-    desk = open_desk(Settings())
+    desk = _desk()
     with Bar() as bar:
         while True:
             scan, done = desk.progress(name)
             bar.show(scan, done)
-            if scan.status in ("completed", "failed", "cancelled"):
+            if scan.status not in OPEN:
                 break
             time.sleep(0.5)
     typer.echo(f"{scan.status}: {done.good:,} rows judged, {done.bad:,} with errors. {scan.error or ''}".strip())

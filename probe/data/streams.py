@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from probe.errors import InputError
@@ -46,12 +46,12 @@ class Stream:
         return cls(place, name, suffixes[-1] if suffixes else "", packed)
 
     @contextmanager
-    def open(self) -> Iterator[IO[bytes]]:
+    def open(self) -> Iterator[io.BufferedReader[Any] | gzip.GzipFile]:
         """Yields the bytes. Raises InputError where a URL cannot be opened."""
         with ExitStack() as stack:
             raw = stack.enter_context(self._raw())
             if self.packed == ".gz":
-                yield stack.enter_context(gzip.GzipFile(fileobj=raw))  # type: ignore[arg-type] # reads bytes as any file
+                yield stack.enter_context(gzip.GzipFile(fileobj=raw))
             elif self.packed == ".zst":
                 yield stack.enter_context(io.BufferedReader(_Zst(raw), _PIECE))
             else:
@@ -63,13 +63,13 @@ class Stream:
         with self.open() as file:
             yield io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
 
-    def _raw(self) -> IO[bytes]:
+    def _raw(self) -> io.BufferedReader[Any]:
         if "://" not in self.place:
             return Path(self.place).open("rb")
         try:
             import fsspec
 
-            file: IO[bytes] = fsspec.open(self.place, "rb").open()
+            file: io.BufferedReader[Any] = fsspec.open(self.place, "rb").open()
             return file
         except (ImportError, ValueError, OSError) as error:
             raise InputError(f"{self.name} cannot be opened: {error}.") from error
@@ -78,7 +78,7 @@ class Stream:
 class _Zst(io.RawIOBase):
     """Frames one after the other; says when the last one ends too early, which zstandard's own reader does not."""
 
-    def __init__(self, raw: IO[bytes]) -> None:
+    def __init__(self, raw: io.BufferedReader[Any]) -> None:
         import zstandard
 
         self._zstandard, self._raw, self._ready, self._packed = zstandard, raw, b"", b""

@@ -172,7 +172,7 @@ def _tensors(file: Path) -> dict[str, tuple[int, ...]]:
 
     try:
         with safe_open(file, framework="pt") as weights:
-            return {key: tuple(weights.get_slice(key).get_shape()) for key in weights.keys()}  # noqa: SIM118
+            return {key: tuple(weights.get_slice(key).get_shape()) for key in weights.keys()}  # noqa: SIM118 - no mapping: it cannot be iterated over
     except SafetensorError as error:
         raise ModelError(f"{file} is damaged ({error}): download or save it again.") from error
 

@@ -12,7 +12,7 @@ from probe.pipeline import Probe
 from probe.provenance.record import Sources
 from probe.scans.database import Database
 from probe.scans.desk import Desk
-from probe.scans.ledger import Done, Scan
+from probe.scans.nouns import Done, Scan
 from probe.scans.options import ScanOptions
 from probe.scans.store import Store
 from probe.scans.worker import Worker

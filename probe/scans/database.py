@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -58,10 +59,10 @@ def _engine(url: str) -> Engine:
     engine = create_engine(url, connect_args={"timeout": 60})
 
     @event.listens_for(engine, "connect")
-    def _connected(connection: object, record: object) -> None:
-        connection.isolation_level = None  # type: ignore[attr-defined] # sqlite3 begins transactions too late by itself
+    def _connected(connection: sqlite3.Connection, record: object) -> None:
+        connection.isolation_level = None  # sqlite3 begins transactions too late by itself
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=60000"):
-            connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+            connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:

@@ -14,7 +14,8 @@ from sqlalchemy import select
 from probe.errors import InputError, UnknownName
 from probe.scans.database import Database
 from probe.scans.finish import errors_key, output_key, summary_key
-from probe.scans.ledger import LEASE, Done, Ledger, Scan
+from probe.scans.ledger import LEASE, Ledger
+from probe.scans.nouns import Done, Scan
 from probe.scans.options import ScanOptions
 from probe.scans.parts import part_key, raw_key
 from probe.scans.store import Store

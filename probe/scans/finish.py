@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import groupby
 from typing import IO, Any
 
 from probe.calibration.conformal import q_values_of
-from probe.scans.ledger import Ledger, Task
+from probe.scans.ledger import Ledger
+from probe.scans.nouns import Task
 from probe.scans.options import ScanOptions
 from probe.scans.parts import Row, part_key, raw_key, read_part, write_part
+from probe.scans.poison import Alive
 from probe.scans.store import Store
 from probe.scans.summary import Summary
-
-Alive = Callable[[], None]
 
 
 def output_key(scan: str) -> str:
@@ -48,9 +48,7 @@ def finish(store: Store, ledger: Ledger, task: Task, alive: Alive) -> None:
             for row in rows:
                 row["q_value"] = None if row["p_value"] is None else q_values[row["p_value"]]
                 summary.add(row)
-            write_part(
-                store, part_key(scan.id, number), [{**r, "scores": list(r["scores"].items())} for r in rows], shared
-            )
+            write_part(store, part_key(scan.id, number), rows, shared)
             for request in _requests(rows):
                 _write(output, errors, request, shared, task, options)
     with store.writing(summary_key(scan.id)) as file:

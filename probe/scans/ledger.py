@@ -7,72 +7,20 @@ nothing. Shards are handed out once all rows were read: the blind gate looks at 
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, RowMapping, and_, case, func, or_, select
+from sqlalchemy import Column, Connection, RowMapping, and_, case, func, or_, select
 
 from probe.errors import InputError, UnknownName
 from probe.scans.database import Database
+from probe.scans.nouns import OPEN, Done, Kind, Scan, Task
+from probe.scans.processes import gone
 from probe.scans.tables import SCANS, TASKS
 
-Kind = Literal["split", "score", "finish"]
-OPEN = ("validating", "in_progress", "finalizing", "cancelling")
 LEASE = 60.0  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """status: as OpenAI's batches. times: seconds by name of the event. source: where the rows are. note: what a user
-    should know while it goes on. Once all rows were read: batch, size and hash of all texts and how many non-members
-    they are held against; blind, what the blind gate found of a sample.
-    """
-
-    id: str
-    owner: str
-    model: str
-    status: str
-    paused: bool
-    created: float
-    source: dict[str, Any]
-    options: dict[str, Any]
-    metadata: dict[str, str]
-    rows: int
-    split: bool
-    times: dict[str, float]
-    error: str | None
-    note: str | None
-    batch: dict[str, Any] | None
-    blind: list[str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """trying: rows [begin, end) and known culprits of a shard whose worker died more than once (poison.py)."""
-
-    scan: Scan
-    kind: Kind
-    number: int
-    attempts: int
-    trying: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """Rows by how they ended, of the shards that are done, and how many shards there are."""
-
-    good: int
-    bad: int
-    shards: int
-    shards_done: int
-    first: float | None
-    last: float | None
 
 
 class Ledger:
@@ -120,13 +68,14 @@ class Ledger:
 
     def counts(self, name: str) -> list[dict[str, Any]]:
         """Returns what each shard that is done counted, in order."""
-        query = select(TASKS.c.counts).where(TASKS.c.scan == name, TASKS.c.kind == "score", TASKS.c.status == "done")
-        query = query.order_by(TASKS.c.number)
-        return self._database.run(lambda connection: list(connection.execute(query).scalars()))
+        return self._of_done(name, TASKS.c.counts)
 
     def shards(self, name: str) -> list[int]:
         """Returns the numbers of the shards that are done, in order."""
-        query = select(TASKS.c.number).where(TASKS.c.scan == name, TASKS.c.kind == "score", TASKS.c.status == "done")
+        return self._of_done(name, TASKS.c.number)
+
+    def _of_done(self, name: str, column: Column[Any]) -> list[Any]:
+        query = select(column).where(TASKS.c.scan == name, TASKS.c.kind == "score", TASKS.c.status == "done")
         return self._database.run(lambda connection: list(connection.execute(query.order_by(TASKS.c.number)).scalars()))
 
     # what workers do
@@ -173,10 +122,7 @@ class Ledger:
             status = connection.execute(select(SCANS.c.status).where(SCANS.c.id == task.scan.id)).scalar()
             if status not in OPEN or (status == "cancelling" and task.kind != "finish"):
                 return False
-            mine = _this(task.scan.id, task.kind, task.number).where(
-                TASKS.c.worker == worker, TASKS.c.status == "leased"
-            )
-            return connection.execute(mine.values(lease=time.time() + self.lease)).rowcount == 1
+            return connection.execute(_held(task, worker).values(lease=time.time() + self.lease)).rowcount == 1
 
         return self._database.run(work)
 
@@ -190,11 +136,8 @@ class Ledger:
         """Lets the task wait again. tried: whether it counts as an attempt."""
 
         def work(connection: Connection) -> None:
-            mine = _this(task.scan.id, task.kind, task.number).where(
-                TASKS.c.worker == worker, TASKS.c.status == "leased"
-            )
             attempts = task.attempts if tried else task.attempts - 1
-            connection.execute(mine.values(status="waiting", worker=None, attempts=attempts))
+            connection.execute(_held(task, worker).values(status="waiting", worker=None, attempts=attempts))
 
         self._database.run(work)
 
@@ -221,18 +164,8 @@ class Ledger:
         """
 
         def work(connection: Connection) -> bool:
-            mine = _this(task.scan.id, task.kind, task.number).where(
-                TASKS.c.worker == worker, TASKS.c.status == "leased"
-            )
-            values = {
-                "status": "done",
-                "good": good,
-                "bad": bad,
-                "counts": counts,
-                "trying": None,
-                "finished": time.time(),
-            }
-            if connection.execute(mine.values(**values)).rowcount != 1:
+            values = {"good": good, "bad": bad, "counts": counts, "trying": None, "finished": time.time()}
+            if connection.execute(_held(task, worker).values(status="done", **values)).rowcount != 1:
                 return False
             if scan:
                 connection.execute(SCANS.update().where(SCANS.c.id == task.scan.id).values(**scan))
@@ -302,38 +235,13 @@ class Ledger:
         return _read(row)
 
 
-def new_worker() -> str:
-    """Returns a name that says which process on which machine it is."""
-    return f"{_machine()}:{os.getpid()}:{uuid4().hex[:8]}"
-
-
-def _machine() -> str:
-    space = Path("/proc/self/ns/pid")
-    return f"{socket.gethostname()}/{space.readlink() if space.exists() else ''}".replace(":", "-")
-
-
 def _revive(connection: Connection) -> None:
     """Lets the tasks of processes of this machine that are gone wait again, before their leases run out."""
     leased = select(TASKS.c.worker).where(TASKS.c.status == "leased").distinct()
     for worker in connection.execute(leased).scalars().all():
-        machine, pid, _ = str(worker).rsplit(":", 2)
-        if machine == _machine() and not _alive(int(pid)):
-            gone = and_(TASKS.c.worker == worker, TASKS.c.status == "leased")
-            connection.execute(TASKS.update().where(gone).values(status="waiting", worker=None))
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    stat = Path(f"/proc/{pid}/stat")
-    try:
-        return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"  # killed, not yet buried
-    except OSError:
-        return False
+        if gone(str(worker)):
+            held = and_(TASKS.c.worker == worker, TASKS.c.status == "leased")
+            connection.execute(TASKS.update().where(held).values(status="waiting", worker=None))
 
 
 def _task(scan: str, owner: str, kind: Kind, number: int, rows: int = 0) -> dict[str, Any]:
@@ -345,6 +253,12 @@ def _task(scan: str, owner: str, kind: Kind, number: int, rows: int = 0) -> dict
 
 def _this(scan: str, kind: str, number: int) -> Any:
     return TASKS.update().where(TASKS.c.scan == scan, TASKS.c.kind == kind, TASKS.c.number == number)
+
+
+def _held(task: Task, worker: str) -> Any:
+    """The task, as long as it is leased to this worker."""
+    this = _this(task.scan.id, task.kind, task.number)
+    return this.where(TASKS.c.worker == worker, TASKS.c.status == "leased")
 
 
 def _perhaps_finish(connection: Connection, name: str) -> None:

@@ -81,7 +81,7 @@ def read_part(store: Store, key: str) -> tuple[list[Row], Row]:
     with store.reading(key) as file:
         table = pq.read_table(file)
     provenance: Row = json.loads(table.schema.metadata[_PROVENANCE])
-    return [{**row, "scores": dict(row["scores"] or ())} for row in table.to_pylist()], provenance
+    return [{**row, "scores": row["scores"] or []} for row in table.to_pylist()], provenance
 
 
 def _write(store: Store, key: str, rows: Sequence[Row], schema: pa.Schema) -> None:

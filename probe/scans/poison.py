@@ -15,6 +15,7 @@ from probe.types import Result, Text
 
 CALM, MOST = 2, 40  # attempts before notes are taken, and until a shard is given up
 AT_ONCE = 64  # rows that are begun together where notes are taken
+Alive = Callable[[], None]  # raises Stopped
 Score = Callable[[Sequence[Text]], list[Result]]
 Note = Callable[[dict[str, Any]], None]
 

@@ -24,15 +24,11 @@ class Actor:
     """What runs on a node; Ray makes it a remote class."""
 
     def __init__(self, settings: dict[str, Any], revision: str | None) -> None:
-        from probe.opening import open_probe
-        from probe.scans.serving import make_worker
+        from probe.opening import open_named
+        from probe.scans.serving import own_worker
 
         own = Settings(**settings)
-        probe = open_probe(
-            own.target or "demo", own.reference, own.calibration, dtype=own.dtype, device_map=own.device_map,
-            revision=revision, batch_tokens=own.batch_tokens, settings=own,
-        )  # fmt: skip
-        self._worker = make_worker(own, probe, revision)
+        self._worker = own_worker(own, open_named(own, revision), revision)
 
     def work(self, until_idle: bool) -> None:
         self._worker.run(until_idle=until_idle)

@@ -12,14 +12,12 @@ from probe.calibration.batch import regated
 from probe.pipeline import Probe
 from probe.provenance.record import Hashes, Sources, plain, shared_by, text_hash
 from probe.response import result_dict
-from probe.scans.ledger import Task
+from probe.scans.nouns import Task
 from probe.scans.options import ScanOptions
 from probe.scans.parts import Asked, Row, raw_key, read_shard, shard_key, write_part
-from probe.scans.poison import CALM, Found, Note, careful, isolated
+from probe.scans.poison import CALM, Alive, Found, Note, careful, isolated
 from probe.scans.store import Store
 from probe.types import Result, Text
-
-Alive = Callable[[], None]  # raises where the task is to be left
 
 
 def score_shard(
@@ -88,5 +86,5 @@ def _joined(task: Task, probe: Probe) -> Callable[[Result], Result]:
     blind, calibration = task.scan.blind, probe.calibration
     if not blind or calibration is None:
         return lambda result: result
-    finding = blind[0], blind[1]
-    return lambda result: regated(result, finding, calibration)  # type: ignore[arg-type] # a stored Gate
+    gate, why = blind
+    return lambda result: regated(result, (gate, why), calibration)

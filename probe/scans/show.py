@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from probe.scans.ledger import Done, Scan
+from probe.scans.nouns import Done, Scan
 from probe.show import verdict
 
 console = Console()

@@ -13,6 +13,8 @@ from uuid import uuid4
 
 from probe.errors import StoreError
 
+_PART = ".part"
+
 
 class Store:
     """Keys are relative paths with forward slashes."""
@@ -115,6 +117,3 @@ class Store:
             raise StoreError(
                 f"The store {self.address} cannot be {verb}: {error.strerror or error}. Mend that, then resume."
             ) from error
-
-
-_PART = ".part"

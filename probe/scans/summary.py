@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from typing import Any
 
-from probe.scans.ledger import Scan
+from probe.scans.nouns import Scan
 from probe.scans.options import ScanOptions
 from probe.scans.parts import Row
 

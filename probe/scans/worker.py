@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,15 +14,18 @@ from probe.errors import InputError, MemprobeError, StoreError
 from probe.pipeline import Probe
 from probe.provenance.record import Sources
 from probe.scans.finish import finish
-from probe.scans.ledger import Ledger, Task, new_worker
+from probe.scans.ledger import Ledger
+from probe.scans.nouns import Task
 from probe.scans.options import ScanOptions
 from probe.scans.parts import shard_key, write_shard
-from probe.scans.poison import Stopped
+from probe.scans.poison import Alive, Stopped
+from probe.scans.processes import new_worker
 from probe.scans.score import score_shard
 from probe.scans.split import Sampled, Source, requests, shards
 from probe.scans.store import Store
 
 IDLE = 0.5  # seconds between looks where nothing waits
+_MOST_ATTEMPTS = 5  # at reading the rows, or at the finish
 Open = Callable[[str, str | None], Probe]  # model, calibration
 _LOG = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ class Worker:
                 self._again(task, error)
         return True
 
-    def _do(self, task: Task, alive: Callable[[], None]) -> None:
+    def _do(self, task: Task, alive: Alive) -> None:
         if task.kind == "finish":
             finish(self.store, self.ledger, task, alive)
             status = "cancelled" if task.scan.status == "cancelling" else "completed"
@@ -90,7 +92,7 @@ class Worker:
         )  # fmt: skip
         self.ledger.complete(task, self._name, **counted)
 
-    def _split(self, task: Task, options: ScanOptions, probe: Probe, alive: Callable[[], None]) -> dict[str, Any]:
+    def _split(self, task: Task, options: ScanOptions, probe: Probe, alive: Alive) -> dict[str, Any]:
         """Writes the shards; returns what is known of the scan once all rows were read."""
         sampled, count = Sampled(), 0
         every = requests(Source.of(task.scan.source), options, task.scan.model)
@@ -123,9 +125,6 @@ class Worker:
             self.ledger.release(task, self._name)
 
 
-_MOST_ATTEMPTS = 5
-
-
 class _Lease:
     """Renews a task's lease in a thread of its own while the block runs."""
 
@@ -155,12 +154,3 @@ class _Lease:
                     return
             except StoreError:
                 _LOG.warning("The lease of %s could not be renewed.", self._task.scan.id)
-
-
-def wait_for(ledger: Ledger, name: str, seconds: float) -> None:
-    """Waits until a scan is over. Raises TimeoutError."""
-    end = time.monotonic() + seconds
-    while ledger.scan(name).status not in ("completed", "failed", "cancelled"):
-        if time.monotonic() > end:
-            raise TimeoutError(name)
-        time.sleep(0.1)

@@ -71,7 +71,8 @@ def _optimisers(model: PreTrainedModel, recipe: Recipe) -> list[torch.optim.Opti
     ends = {id(end.weight) for end in (model.get_input_embeddings(), model.get_output_embeddings()) if end is not None}
     matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
     inner = [one for one in matrices if recipe.muon and one.dim() == 2 and id(one) not in ends]
-    outer = [one for one in matrices if not any(one is other for other in inner)]
+    chosen = set(map(id, inner))
+    outer = [one for one in matrices if id(one) not in chosen]
     vectors = [parameter for parameter in model.parameters() if parameter.dim() == 1]  # norms are not decayed
     groups = [{"params": outer, "weight_decay": recipe.decay}, {"params": vectors, "weight_decay": 0.0}]
     found: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))]

@@ -21,7 +21,7 @@ class Passage:
     paraphrases: tuple[str, ...] = ()
 
 
-def read_passages(path: Path, columns: Columns = Columns()) -> Iterator[Passage | Unreadable]:  # noqa: B008
+def read_passages(path: Path, columns: Columns = Columns()) -> Iterator[Passage | Unreadable]:
     """Returns the passages of a file. Raises InputError where it cannot be read as a whole."""
     if path.suffix.lower() in (".jsonl", ".ndjson"):
         return (_passage(row, columns) if isinstance(row, Raw) else row for row in rows(path).rows)

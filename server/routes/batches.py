@@ -12,11 +12,11 @@ from fastapi.responses import StreamingResponse
 
 from probe.errors import InputError
 from probe.scans.desk import Desk
-from probe.scans.ledger import OPEN, Done, Scan
+from probe.scans.nouns import OPEN, Done, Scan
 from probe.scans.options import of_metadata
 from probe.scans.requests import ENDPOINT
 from probe.scans.show import rate, remaining
-from server.batch_schemas import Batch, BatchList, BatchRequest, RequestCounts, ScanProgress
+from server.batch_schemas import Batch, BatchList, BatchRequest, RequestCounts, ScanProgress, page
 from server.schemas import Deleted, failures
 from server.service import Service, desk_of, service_of
 
@@ -50,12 +50,7 @@ def index(desk: Counter, limit: int = 20, after: str | None = None) -> BatchList
     """Lists batches, the newest first."""
     if not 1 <= limit <= 100:
         raise InputError("limit must lie between 1 and 100.", "limit")
-    found = desk.ledger.scans(limit + 1, after)
-    data = [_batch(desk, scan.id) for scan in found[:limit]]
-    return BatchList(
-        data=data, has_more=len(found) > limit, first_id=data[0].id if data else None,
-        last_id=data[-1].id if data else None,
-    )  # fmt: skip
+    return BatchList(**page([_batch(desk, scan.id) for scan in desk.ledger.scans(limit + 1, after)], limit))
 
 
 @router.get("/{name}")

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from probe.errors import InputError
 from probe.scans.desk import Desk, File
-from server.batch_schemas import FileList, FileObject
+from server.batch_schemas import FileList, FileObject, page
 from server.schemas import Deleted, failures
 from server.service import desk_of
 
@@ -32,12 +32,7 @@ def index(
     """Lists uploads, the newest first."""
     if not 1 <= limit <= 10_000:
         raise InputError("limit must lie between 1 and 10,000.", "limit")
-    found = desk.files(purpose, limit + 1, after)
-    data = [_object(file) for file in found[:limit]]
-    return FileList(
-        data=data, has_more=len(found) > limit, first_id=data[0].id if data else None,
-        last_id=data[-1].id if data else None,
-    )  # fmt: skip
+    return FileList(**page([_object(file) for file in desk.files(purpose, limit + 1, after)], limit))
 
 
 @router.get("/{name}")

@@ -23,13 +23,16 @@ PLACE = Place(50, 3.0, 0.9)
 GATES = ("size", "support", "overlap", "blind", "placebo", "split")
 
 
+PASS: Gate = "pass"
+
+
 def bars(calibration: Calibration, alpha: float = 0.01) -> list[Bar]:
     return calibration.bars(alpha, bag("An ordinary text."))
 
 
 def judged(calibration: Calibration, score: float, alpha: float = 0.01, **results: Gate) -> Verdict:
     """Both residuals of the made calibration are the identity, so the score is the same against members."""
-    found: dict[str, Gate] = dict.fromkeys(GATES, "pass") | results  # type: ignore[assignment]
+    found: dict[str, Gate] = dict.fromkeys(GATES, PASS) | results
     gates = Gates(found, {name: f"why {name}" for name, result in found.items() if result == "fail"})
     return decide(calibration, bars(calibration, alpha), score, score, gates)
 
@@ -149,7 +152,7 @@ def test_too_few_nonmembers_for_the_level_are_the_reason(make: Make, score: floa
     ],
 )  # fmt: skip
 def test_grade(results: dict[str, Gate], basis: str, expected: str) -> None:
-    passed: dict[str, Gate] = dict.fromkeys(GATES, "pass")  # type: ignore[arg-type]
+    passed: dict[str, Gate] = dict.fromkeys(GATES, PASS)
     assert grade(passed | results, basis) == expected
 
 

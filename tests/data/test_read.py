@@ -35,7 +35,7 @@ def field_limit() -> Iterator[int]:
     csv.field_size_limit(before)
 
 
-def rows(folder: Path, name: str, content: bytes | str, columns: Columns = Columns()) -> list[Row]:  # noqa: B008
+def rows(folder: Path, name: str, content: bytes | str, columns: Columns = Columns()) -> list[Row]:
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return list(read(path, columns))

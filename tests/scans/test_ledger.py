@@ -12,7 +12,9 @@ import pytest
 
 from probe.errors import InputError, UnknownName
 from probe.scans.database import Database
-from probe.scans.ledger import Ledger, Scan, Task, new_worker
+from probe.scans.ledger import Ledger
+from probe.scans.nouns import Scan, Task
+from probe.scans.processes import new_worker
 
 
 @pytest.fixture
@@ -78,7 +80,8 @@ def test_a_lease_that_ran_out_is_taken_over_and_its_first_holder_completes_nothi
 def test_the_shard_of_a_process_that_is_gone_waits_at_once(ledger: Ledger, tmp_path: Path) -> None:
     scan = begun(ledger, 1)
     code = (
-        "import sys\nfrom probe.scans.database import Database\nfrom probe.scans.ledger import Ledger, new_worker\n"
+        "import sys\nfrom probe.scans.database import Database\nfrom probe.scans.ledger import Ledger\n"
+        "from probe.scans.processes import new_worker\n"
         f"print(Ledger(Database('sqlite:///{tmp_path / 'l.sqlite'}')).claim(new_worker(), ['m']).scan.id)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 from probe.errors import InputError
-from probe.scans.ledger import Ledger, Task, new_worker
+from probe.scans.ledger import Ledger
+from probe.scans.nouns import Task
+from probe.scans.processes import new_worker
 from tests.system.scans.conftest import Postgres
 from tests.system.scans.helper import (
     Line,
