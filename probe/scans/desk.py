@@ -15,7 +15,7 @@ from probe.errors import InputError, UnknownName
 from probe.scans.database import Database
 from probe.scans.finish import errors_key, output_key, summary_key
 from probe.scans.ledger import LEASE, Ledger
-from probe.scans.nouns import Done, Scan
+from probe.scans.nouns import OPEN, Done, Scan
 from probe.scans.options import ScanOptions
 from probe.scans.parts import part_key, raw_key
 from probe.scans.store import Store
@@ -86,7 +86,10 @@ class Desk:
         found = self.file(name)
         if found.purpose != "batch":
             raise InputError("This file belongs to a batch: delete the batch.", "id")
-        if any(one.source.get("file") == name and not one.split for one in self.ledger.scans(limit=10_000)):
+        if any(
+            one.source.get("file") == name and not one.split and one.status in OPEN
+            for one in self.ledger.scans(limit=10_000)
+        ):
             raise InputError("A batch still reads this file: cancel it first, or wait.", "id")
         self._database.run(lambda connection: connection.execute(FILES.delete().where(FILES.c.id == name)))
         self.store.delete(str(PurePosixPath(found.key).parent))

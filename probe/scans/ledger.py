@@ -141,10 +141,18 @@ class Ledger:
 
         self._database.run(work)
 
-    def add_shard(self, task: Task, number: int, rows: int) -> None:
-        """Adds a shard once; the split that finds it there goes on."""
+    def add_shard(self, task: Task, number: int, rows: int) -> bool:
+        """Adds a shard once; the split that finds it there goes on. Returns False where the scan was cancelled, or is
+        gone, and its split with it.
+        """
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> bool:
+            _lock(connection, task.scan.id)
+            split = select(TASKS.c.number).where(
+                TASKS.c.scan == task.scan.id, TASKS.c.kind == "split", TASKS.c.status == "leased"
+            )
+            if connection.execute(split).first() is None:
+                return False
             there = select(TASKS.c.number).where(
                 TASKS.c.scan == task.scan.id, TASKS.c.kind == "score", TASKS.c.number == number
             )
@@ -152,8 +160,9 @@ class Ledger:
                 row = _task(task.scan.id, task.scan.owner, "score", number, rows)
                 connection.execute(TASKS.insert().values(**row))
                 _event(connection, task.scan.id, "in_progress", status="in_progress")
+            return True
 
-        self._database.run(work)
+        return self._database.run(work)
 
     def complete(
         self, task: Task, worker: str, *, good: int = 0, bad: int = 0, counts: dict[str, Any] | None = None,
@@ -164,6 +173,7 @@ class Ledger:
         """
 
         def work(connection: Connection) -> bool:
+            _lock(connection, task.scan.id)  # else the last two shards, together, would each wait for the other
             values = {"good": good, "bad": bad, "counts": counts, "trying": None, "finished": time.time()}
             if connection.execute(_held(task, worker).values(status="done", **values)).rowcount != 1:
                 return False
@@ -182,6 +192,7 @@ class Ledger:
         """What is done stays and is finished; what waits is dropped. Raises UnknownName, InputError."""
 
         def work(connection: Connection) -> None:
+            _lock(connection, name)
             scan = self._scan(connection, name)
             if scan.status not in ("validating", "in_progress"):
                 if scan.status in ("cancelling", "cancelled"):
@@ -253,6 +264,11 @@ def _task(scan: str, owner: str, kind: Kind, number: int, rows: int = 0) -> dict
 
 def _this(scan: str, kind: str, number: int) -> Any:
     return TASKS.update().where(TASKS.c.scan == scan, TASKS.c.kind == kind, TASKS.c.number == number)
+
+
+def _lock(connection: Connection, name: str) -> None:
+    """Keeps others from changing a scan and its tasks until this transaction ends; SQLite does so anyway."""
+    connection.execute(select(SCANS.c.id).where(SCANS.c.id == name).with_for_update())
 
 
 def _held(task: Task, worker: str) -> Any:

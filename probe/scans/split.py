@@ -57,7 +57,7 @@ def requests(source: Source, options: ScanOptions, model: str) -> Iterator[Reque
     ids = _Ids()
     for raw in table.rows:
         found = request(raw, options, model)
-        if found.id is not None and ids.known(found.id):
+        if found.id and not found.error and ids.known(found.id):
             found = Request(found.row, found.id, error="this id is that of an earlier row; give each row its own")
         yield found
 

@@ -18,7 +18,7 @@ from probe.scans.ledger import Ledger
 from probe.scans.nouns import Task
 from probe.scans.options import ScanOptions
 from probe.scans.parts import shard_key, write_shard
-from probe.scans.poison import Alive, Stopped
+from probe.scans.poison import MOST, Alive, Stopped
 from probe.scans.processes import new_worker
 from probe.scans.score import score_shard
 from probe.scans.split import Sampled, Source, requests, shards
@@ -99,7 +99,8 @@ class Worker:
         for number, shard in enumerate(shards(every)):
             alive()
             write_shard(self.store, shard_key(task.scan.id, number), shard)
-            self.ledger.add_shard(task, number, len(shard))
+            if not self.ledger.add_shard(task, number, len(shard)):
+                raise Stopped
             count += len(shard)
             for one in shard:
                 sampled.add(one)
@@ -119,7 +120,7 @@ class Worker:
 
     def _again(self, task: Task, error: Exception) -> None:
         """Lets the task wait again a few times; what fails again and again ends its scan."""
-        if task.kind != "score" and task.attempts >= _MOST_ATTEMPTS:
+        if task.attempts >= (MOST if task.kind == "score" else _MOST_ATTEMPTS):
             self.ledger.fail(task.scan.id, f"Its {task.kind} failed {task.attempts} times: {type(error).__name__}.")
         else:
             self.ledger.release(task, self._name)
