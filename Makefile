@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo serve test test-system test-vllm lint types bench bench-accuracy docs clean
+.PHONY: install demo serve test test-system test-vllm lint types bench bench-accuracy bench-scans docs clean
 
 install: $(STAMP)
 
@@ -57,6 +57,11 @@ bench: install $(VLLM)/.installed
 
 bench-accuracy: install
 	$(BIN)/python -m benchmarks.accuracy
+
+# twenty kills of every back end, ten thousand rows by OpenAI's client, then the figures
+bench-scans: install
+	$(MAKE) test-system KILLS=20 ROWS=10000
+	$(BIN)/python -m benchmarks.scans
 
 docs: install
 	$(BIN)/python -m docs.generate

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from probe.pipeline import Probe
 
 os.environ["MEMPROBE_CACHE_BYTES"] = "0"  # a test must not pass on what an earlier engine computed
+settings.register_profile("any machine", deadline=None)  # speed is measured in benchmarks
+settings.load_profile("any machine")
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 

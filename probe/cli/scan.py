@@ -52,7 +52,7 @@ def scan(
     with Bar() as bar:
         done = run(
             source, out, settings.target or "demo", lambda: open_with(settings, revision), options,
-            Sources.of(settings, revision), bar.show,
+            Sources.of(settings, revision), bar.show, settings.lease_seconds,
         )  # fmt: skip
     summary(json.loads((out / "summary.json").read_text()), out)
     raise typer.Exit(0 if done.status == "completed" else 1)

@@ -1,17 +1,22 @@
-"""Rows of a Parquet file, some thousand at a time."""
+"""Rows of a Parquet file, some thousand at a time; what cannot be read is told, and all else stands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from probe.data.rows import Raw, Unreadable
 from probe.data.streams import Stream
 from probe.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
 
 _AT_ONCE = 1024
 
 
-def parquet_rows(stream: Stream) -> tuple[Iterator[dict[str, Any]], list[str]]:
+def parquet_rows(stream: Stream) -> tuple[Iterator[Raw | Unreadable], list[str]]:
     """Returns the rows, and the names of their columns. Raises InputError where the file is none."""
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
@@ -24,9 +29,45 @@ def parquet_rows(stream: Stream) -> tuple[Iterator[dict[str, Any]], list[str]]:
     return _rows(stream), columns
 
 
-def _rows(stream: Stream) -> Iterator[dict[str, Any]]:
+def _rows(stream: Stream) -> Iterator[Raw | Unreadable]:
+    """Yields the rows by their numbers; of a row group that is damaged, one Unreadable for what could not be read."""
+    from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
     with stream.open() as file:
-        for batch in ParquetFile(file).iter_batches(_AT_ONCE):
+        whole, before = ParquetFile(file), 0
+        for group in range(whole.num_row_groups):
+            number, size = before, whole.metadata.row_group(group).num_rows
+            before += size
+            try:
+                for value in _values(whole, group):
+                    number += 1
+                    yield Raw(number, value)
+            except (ArrowException, OSError) as error:
+                yield Unreadable(number + 1, f"rows {number + 1:,} to {before:,} cannot be read: {_first_line(error)}")
+
+
+def _values(file: ParquetFile, group: int) -> Iterator[dict[str, Any]]:
+    for batch in file.iter_batches(_AT_ONCE, row_groups=[group]):
+        try:
             yield from batch.to_pylist()
+        except UnicodeDecodeError:
+            yield from _decoded(batch)
+
+
+def _decoded(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """Yields rows whose strings are bytes where they are no UTF-8, for whoever needs them to refuse."""
+    columns = {name: list(map(_value, column)) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+    for row in range(batch.num_rows):
+        yield {name: column[row] for name, column in columns.items()}
+
+
+def _value(cell: Any) -> Any:
+    try:
+        return cell.as_py()
+    except UnicodeDecodeError:
+        return cell.as_buffer().to_pybytes() if hasattr(cell, "as_buffer") else b""
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]

@@ -57,7 +57,7 @@ def rows(source: Path | str) -> Table:
         from probe.data.parquet import parquet_rows
 
         found, columns = parquet_rows(stream)
-        return Table((Raw(number, row) for number, row in enumerate(found, 1)), columns)
+        return Table(found, columns)
     if stream.ending in (".txt", ".md", ""):
         return Table(_plain(stream))
     raise InputError(

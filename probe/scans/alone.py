@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from probe.errors import InputError, StoreError
@@ -12,8 +12,10 @@ from probe.pipeline import Probe
 from probe.provenance.record import Sources
 from probe.scans.database import Database
 from probe.scans.desk import Desk
+from probe.scans.leases import LEASE
 from probe.scans.nouns import Done, Scan
 from probe.scans.options import ScanOptions
+from probe.scans.parts import folder_key
 from probe.scans.store import Store
 from probe.scans.worker import Worker
 
@@ -24,14 +26,16 @@ Show = Callable[[Scan, Done], None]
 
 def scan(
     place: str, out: Path, model: str, opened: Callable[[], Probe], options: ScanOptions, sources: Sources,
-    show: Show, every: float = 0.5,
+    show: Show, lease: float = LEASE, every: float = 0.5,
 ) -> Scan:  # fmt: skip
     """Scans a file, URL or hf:NAME:SPLIT into the folder `out`, which then holds output, errors, summary and parts.
 
     opened: gives the model, once it is known that there is something to do. show: called every so many seconds. Raises
     InputError where the folder holds another scan or the input cannot be read, StoreError where it cannot be written.
+    Two that work on one folder share the work.
     """
-    desk = Desk(Database(f"sqlite:///{out / LEDGER}"), Store(out))
+    database = Database(f"sqlite:///{out / LEDGER}")
+    desk = Desk(database, Store(out), lease=lease)
     found = _resumed(desk, place, out, model, options) or desk.begin(place, Path(place).name, model, options, {})
     if found.paused:
         desk.ledger.pause(found.id, False)
@@ -42,11 +46,7 @@ def scan(
         raise InputError(f"{found.error}")
     if found.paused:
         raise StoreError(f"{found.note} Then run the same command again: what is done stands.")
-    if found.status not in ("completed", "cancelled"):  # laying out would take the shards from under another process
-        raise StoreError(
-            f"Another process works on {out}, or died less than a minute ago: run the same command again later."
-        )
-    _lay_out(out, found.id)
+    database.run(lambda _: _lay_out(out, found.id))  # one at a time, as others may come to the end with us
     return found
 
 
@@ -66,25 +66,26 @@ def _work(
     desk: Desk, name: str, model: str, probe: Probe, sources: Sources, show: Show, every: float
 ) -> Scan:  # fmt: skip
     worker = Worker(desk.ledger, desk.store, [model], lambda *_: probe, lambda _: sources)
-    thread = threading.Thread(target=lambda: worker.run(until_idle=True), name="scan")
-    thread.start()
-    try:
-        while thread.is_alive():
-            thread.join(every)
-            show(*desk.progress(name))
-    finally:  # an interrupt ends it after the texts that are being measured
-        worker.stop()
-        thread.join()
+    with ThreadPoolExecutor(1, "scan") as pool:
+        running = pool.submit(worker.run, until_idle=True)
+        try:
+            while not wait([running], every).done:
+                show(*desk.progress(name))
+        finally:  # an interrupt ends it after the texts that are being measured
+            worker.stop()
+    running.result()
     return desk.ledger.scan(name)
 
 
 def _lay_out(out: Path, name: str) -> None:
-    """Moves the results to the top of the folder; what is there already was moved before."""
-    for written in _WRITTEN:
-        place = out / "scans" / name / written
-        if place.exists():
-            target = out / written
-            if target.is_dir():
-                shutil.rmtree(target)
-            place.rename(target)
-    shutil.rmtree(out / "scans", ignore_errors=True)
+    """Moves the results to the top of the folder; what is there already was moved before. Raises StoreError."""
+    try:
+        for written in _WRITTEN:
+            place = out / folder_key(name) / written
+            if place.exists():
+                place.rename(out / written)
+        shutil.rmtree(out / "scans", ignore_errors=True)
+    except OSError as error:
+        raise StoreError(
+            f"{out / written} cannot be written: {error.strerror}. Mend that, then run the same command again."
+        ) from error

@@ -16,23 +16,28 @@ from probe.errors import StoreError
 from probe.scans.tables import migrate
 
 T = TypeVar("T")
+_FILE = "sqlite:///"
 PATIENCE = 300.0  # seconds that a database may be away
+_AT_FIRST = 20.0  # the same where it never answered yet: the address may be wrong
 _LONGEST_WAIT = 5.0
+_REFUSED = ("authentication failed", "does not exist", "no password supplied", "no pg_hba.conf entry")
+_REMEDY = "Mend that, then resume."
 
 
 class Database:
     """SQLite by path, or PostgreSQL: sqlite:///PATH, postgresql+psycopg://..."""
 
     def __init__(self, url: str, patience: float = PATIENCE) -> None:
-        """Raises StoreError where the database cannot be opened within `patience` seconds."""
-        if url.startswith("sqlite:///"):
-            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        """patience: seconds that it may be away once it was there. Raises StoreError where it cannot be opened."""
         try:
+            if url.startswith(_FILE):
+                Path(url.removeprefix(_FILE)).parent.mkdir(parents=True, exist_ok=True)
             self._engine = _engine(url)
-        except (SQLAlchemyError, ImportError) as error:
+        except (SQLAlchemyError, ImportError, OSError) as error:
             raise StoreError(f"The database cannot be opened: {error}. Check MEMPROBE_DATABASE_URL.") from error
-        self._patience = patience
+        self._patience = min(patience, _AT_FIRST)
         self.run(migrate)
+        self._patience = patience
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """Runs `work` in one transaction, which is repeated where the database went away. Raises StoreError."""
@@ -42,15 +47,26 @@ class Database:
                 with self._engine.begin() as connection:
                     return work(connection)
             except DBAPIError as error:
-                passing = isinstance(error, OperationalError) or error.connection_invalidated
-                if not passing or time.monotonic() - begin > self._patience:
-                    raise StoreError(f"The database does not answer: {error.orig}.") from error
+                if not _passes(error) or time.monotonic() - begin > self._patience:
+                    raise StoreError(f"The database cannot be used: {_said(error)}. {_REMEDY}") from error
                 logging.getLogger(__name__).warning("The database does not answer; asking again.")
                 time.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _passes(error: DBAPIError) -> bool:
+    """Returns whether waiting may help: against a server that is away or a lock, not a full disk or a password."""
+    if isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    away = isinstance(error, OperationalError) or error.connection_invalidated
+    return away and not any(words in str(error.orig) for words in _REFUSED)
+
+
+def _said(error: DBAPIError) -> str:
+    return " ".join(str(error.orig).split()).rstrip(".")
 
 
 def _engine(url: str) -> Engine:

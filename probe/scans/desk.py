@@ -14,10 +14,11 @@ from sqlalchemy import select
 from probe.errors import InputError, UnknownName
 from probe.scans.database import Database
 from probe.scans.finish import errors_key, output_key, summary_key
-from probe.scans.ledger import LEASE, Ledger
+from probe.scans.leases import LEASE
+from probe.scans.ledger import Ledger
 from probe.scans.nouns import OPEN, Done, Scan
 from probe.scans.options import ScanOptions
-from probe.scans.parts import part_key, raw_key
+from probe.scans.parts import folder_key, part_key, raw_key
 from probe.scans.store import Store
 from probe.scans.tables import FILES
 
@@ -134,7 +135,7 @@ class Desk:
     def delete(self, name: str) -> None:
         """Ends a scan and removes all that it wrote. Raises UnknownName."""
         self.ledger.delete(name)
-        self.store.delete(f"scans/{name}")
+        self.store.delete(folder_key(name))
 
     def written(self, scan: Scan) -> tuple[str | None, str | None]:
         """Returns the ids of a scan's output and error file, None for one that is not there or empty."""

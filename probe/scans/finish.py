@@ -13,22 +13,22 @@ from probe.calibration.conformal import q_values_of
 from probe.scans.ledger import Ledger
 from probe.scans.nouns import Task
 from probe.scans.options import ScanOptions
-from probe.scans.parts import Row, part_key, raw_key, read_part, write_part
+from probe.scans.parts import Row, folder_key, part_key, raw_key, read_part, write_part
 from probe.scans.poison import Alive
 from probe.scans.store import Store
 from probe.scans.summary import Summary
 
 
 def output_key(scan: str) -> str:
-    return f"scans/{scan}/output.jsonl"
+    return f"{folder_key(scan)}/output.jsonl"
 
 
 def errors_key(scan: str) -> str:
-    return f"scans/{scan}/errors.jsonl"
+    return f"{folder_key(scan)}/errors.jsonl"
 
 
 def summary_key(scan: str) -> str:
-    return f"scans/{scan}/summary.json"
+    return f"{folder_key(scan)}/summary.json"
 
 
 def finish(store: Store, ledger: Ledger, task: Task, alive: Alive) -> None:
@@ -53,6 +53,7 @@ def finish(store: Store, ledger: Ledger, task: Task, alive: Alive) -> None:
                 _write(output, errors, request, shared, task, options)
     with store.writing(summary_key(scan.id)) as file:
         file.write(json.dumps(summary.as_dict(scan, options), indent=1).encode() + b"\n")
+    store.sweep(folder_key(scan.id))
 
 
 def _requests(rows: Sequence[Row]) -> Iterator[list[Row]]:

@@ -28,17 +28,22 @@ _PROVENANCE = b"memprobe"
 Row = dict[str, Any]
 
 
+def folder_key(scan: str) -> str:
+    """Of all that a scan writes."""
+    return f"scans/{scan}"
+
+
 def shard_key(scan: str, number: int) -> str:
-    return f"scans/{scan}/shards/{number:06d}.parquet"
+    return f"{folder_key(scan)}/shards/{number:06d}.parquet"
 
 
 def raw_key(scan: str, number: int) -> str:
     """Of a part as it was scored, without q-values."""
-    return f"scans/{scan}/scored/{number:06d}.parquet"
+    return f"{folder_key(scan)}/scored/{number:06d}.parquet"
 
 
 def part_key(scan: str, number: int) -> str:
-    return f"scans/{scan}/parts/{number:06d}.parquet"
+    return f"{folder_key(scan)}/parts/{number:06d}.parquet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,4 +88,4 @@ def _checked(found: Request) -> Request:
 
 def _named(value: Any, options: ScanOptions) -> str | None:
     name = value.get(options.id_column) if isinstance(value, dict) else None
-    return name if isinstance(name, str) and is_unicode(name) else None
+    return str(name) if isinstance(name, str | int) and is_unicode(str(name)) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ from uuid import uuid4
 from probe.errors import StoreError
 
 _PART = ".part"
+_TIMES = 5  # that a folder is removed, into which others write meanwhile
 
 
 class Store:
@@ -67,26 +69,19 @@ class Store:
             except FileNotFoundError:
                 return None
 
-    def keys(self, prefix: str) -> list[str]:
-        """Returns the keys right under a prefix, sorted."""
-        with self._explained("read"):
-            try:
-                if self._folder:
-                    names = [path.name for path in (self._folder / prefix).iterdir()]
-                else:
-                    names = [Path(path).name for path in self._remote.ls(f"{self._root}/{prefix}", detail=False)]
-            except FileNotFoundError:
-                return []
-        return sorted(f"{prefix}/{name}" for name in names if not name.endswith(_PART))
-
     def delete(self, prefix: str) -> None:
         """Removes a file, or all that lies under a prefix."""
         with self._explained("written"):
             if self._folder:
-                path = self._folder / prefix
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+                _remove(self._folder / prefix)
             elif self._remote.exists(f"{self._root}/{prefix}"):
                 self._remote.rm(f"{self._root}/{prefix}", recursive=True)
+
+    def sweep(self, prefix: str) -> None:
+        """Removes what processes that were killed had half written under a prefix."""
+        with self._explained("written"):
+            for part in (self._folder / prefix).rglob(f".*{_PART}") if self._folder else ():
+                part.unlink(missing_ok=True)
 
     def _part(self, key: str) -> Path:
         """Returns where a file grows: beside its place, so that moving it there is one step, or on this machine."""
@@ -112,8 +107,17 @@ class Store:
         try:
             yield
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and verb == "read":
-                raise
             raise StoreError(
                 f"The store {self.address} cannot be {verb}: {error.strerror or error}. Mend that, then resume."
             ) from error
+
+
+def _remove(path: Path) -> None:
+    """Removes a file or folder, into which others may still write."""
+    for _ in range(_TIMES):
+        try:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
+                raise

@@ -17,7 +17,7 @@ from probe.scans.finish import finish
 from probe.scans.ledger import Ledger
 from probe.scans.nouns import Task
 from probe.scans.options import ScanOptions
-from probe.scans.parts import shard_key, write_shard
+from probe.scans.parts import folder_key, shard_key, write_shard
 from probe.scans.poison import MOST, Alive, Stopped
 from probe.scans.processes import new_worker
 from probe.scans.score import score_shard
@@ -48,12 +48,20 @@ class Worker:
         self._stop.set()
 
     def run(self, *, until_idle: bool = False) -> None:
-        """Works until it is stopped, or until nothing waits."""
+        """Works until it is stopped, whatever ledger and store do meanwhile; until_idle: until nothing is left, also of
+        what others have begun. Raises StoreError in that case.
+        """
         while not self._stop.is_set():
-            if not self.step():
-                if until_idle:
+            try:
+                if self.step():
+                    continue
+                if until_idle and not self.ledger.is_open(self.models):
                     return
-                self._stop.wait(IDLE)
+            except StoreError as error:
+                if until_idle:
+                    raise
+                _LOG.error("%s", error)
+            self._stop.wait(IDLE)
 
     def step(self) -> bool:
         """Does one task; returns False where none waits."""
@@ -63,34 +71,40 @@ class Worker:
         with _Lease(self.ledger, task, self._name, self._stop) as lease:
             try:
                 self._do(task, lease.check)
+                return True
             except Stopped:
                 self.ledger.release(task, self._name, tried=False)
             except StoreError as error:  # a full disk concerns every shard: nothing more is begun until somebody acts
                 self.ledger.release(task, self._name, tried=False)
                 self._pause(task, str(error))
             except MemprobeError as error:
-                self.ledger.fail(task.scan.id, str(error))
+                self.ledger.fail(task, self._name, str(error))
             except Exception as error:
                 _LOG.exception("Task %s %d of %s failed.", task.kind, task.number, task.scan.id)
                 self._again(task, error)
+        if not self.ledger.knows(task.scan.id):  # it was deleted meanwhile: so is what was written since
+            self.store.delete(folder_key(task.scan.id))
         return True
 
     def _do(self, task: Task, alive: Alive) -> None:
         if task.kind == "finish":
             finish(self.store, self.ledger, task, alive)
-            status = "cancelled" if task.scan.status == "cancelling" else "completed"
-            self.ledger.complete(task, self._name, status=status)
+            self._complete(task, status="cancelled" if task.scan.status == "cancelling" else "completed")
             return
         options = ScanOptions.of_stored(task.scan.options)
         probe = self.opened(task.scan.model, options.calibration)
         if task.kind == "split":
-            self.ledger.complete(task, self._name, scan=self._split(task, options, probe, alive))
+            self._complete(task, scan=self._split(task, options, probe, alive))
             return
         counted = score_shard(
             self.store, task, probe, self.sources(options.calibration), alive,
             lambda trying: self.ledger.note_trying(task, trying),
         )  # fmt: skip
-        self.ledger.complete(task, self._name, **counted)
+        self._complete(task, **counted)
+
+    def _complete(self, task: Task, **values: Any) -> None:
+        if not self.ledger.complete(task, self._name, **values):
+            raise Stopped
 
     def _split(self, task: Task, options: ScanOptions, probe: Probe, alive: Alive) -> dict[str, Any]:
         """Writes the shards; returns what is known of the scan once all rows were read."""
@@ -115,13 +129,14 @@ class Worker:
         _LOG.error("Scan %s is paused: %s", task.scan.id, why)
         try:
             self.ledger.pause(task.scan.id, True, why)
-        except MemprobeError:  # it ended meanwhile
+        except InputError:  # it ended meanwhile
             _LOG.info("Scan %s is over already.", task.scan.id)
 
     def _again(self, task: Task, error: Exception) -> None:
         """Lets the task wait again a few times; what fails again and again ends its scan."""
         if task.attempts >= (MOST if task.kind == "score" else _MOST_ATTEMPTS):
-            self.ledger.fail(task.scan.id, f"Its {task.kind} failed {task.attempts} times: {type(error).__name__}.")
+            why = f"Its {task.kind} failed {task.attempts} times: {type(error).__name__}."
+            self.ledger.fail(task, self._name, why)
         else:
             self.ledger.release(task, self._name)
 

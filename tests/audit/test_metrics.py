@@ -7,7 +7,7 @@ from math import comb
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import binom, norm, spearmanr
 
@@ -53,7 +53,6 @@ def test_auc_of_separate_groups() -> None:
     assert triple(auc(np.array([0.0, 1.0]), np.array([2.0, 3.0]))) == (0, 0, 0)
 
 
-@settings(deadline=None)
 @given(members=tied, nonmembers=tied, confidence=st.sampled_from([0.8, 0.95, 0.99]))
 def test_auc_is_delong_s(members: Vector, nonmembers: Vector, confidence: float) -> None:
     wins = (members[:, None] > nonmembers) + (members[:, None] == nonmembers) / 2
@@ -63,7 +62,6 @@ def test_auc_is_delong_s(members: Vector, nonmembers: Vector, confidence: float)
     assert triple(auc(members, nonmembers, confidence)) == pytest.approx(expected, abs=1e-9)
 
 
-@settings(deadline=None)
 @given(members=tied, nonmembers=tied)
 def test_swapping_the_groups_mirrors_the_auc(members: Vector, nonmembers: Vector) -> None:
     there, back = auc(members, nonmembers), auc(nonmembers, members)
@@ -101,7 +99,6 @@ def test_tpr_is_refused_under_one_over_fpr_nonmembers(fpr: float) -> None:
         tpr_at_fpr(np.array([1.0]), np.zeros(enough - 1), fpr)
 
 
-@settings(deadline=None)
 @given(members=tied, nonmembers=tied, percent=st.integers(1, 100))
 def test_tpr_is_the_best_of_all_thresholds_that_keep_the_fpr(members: Vector, nonmembers: Vector, percent: int) -> None:
     fpr = percent / 100
@@ -121,7 +118,6 @@ def test_clopper_and_pearson_s_interval(hits: int, trials: int, low: float, high
     assert triple(rate(hits, trials)) == pytest.approx((hits / trials, low, high), abs=6e-6)
 
 
-@settings(deadline=None)
 @given(trials=st.integers(1, 500), hits=st.integers(0, 500), confidence=st.sampled_from([0.8, 0.95, 0.99]))
 def test_the_interval_s_ends_are_where_the_binomial_tails_are(trials: int, hits: int, confidence: float) -> None:
     hits = min(hits, trials)
@@ -140,7 +136,6 @@ def test_balanced_accuracy_by_hand() -> None:
     assert (found.low, found.high) == (sum(part.low for part in parts) / 2, sum(part.high for part in parts) / 2)
 
 
-@settings(deadline=None)
 @given(members=tied, nonmembers=tied)
 def test_no_threshold_is_better_than_the_best(members: Vector, nonmembers: Vector) -> None:
     def accuracy(threshold: float) -> float:
@@ -151,7 +146,6 @@ def test_no_threshold_is_better_than_the_best(members: Vector, nonmembers: Vecto
     assert balanced_accuracy(members, nonmembers, 3.5).value == pytest.approx(accuracy(3.5))
 
 
-@settings(deadline=None)
 @given(members=tied, nonmembers=tied)
 def test_the_area_under_the_curve_is_the_auc(members: Vector, nonmembers: Vector) -> None:
     fpr, tpr = roc(members, nonmembers)
@@ -166,7 +160,6 @@ def test_spearman_by_hand() -> None:
     assert spearman(np.zeros(0), np.zeros(0)) is None
 
 
-@settings(deadline=None)
 @given(pairs=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=30))
 def test_spearman_with_ties_is_scipy_s(pairs: list[tuple[int, int]]) -> None:
     one, other = np.array(pairs, float).T
@@ -186,7 +179,6 @@ def test_false_positive_band(trials: int, k: int, known: int, confidence: float,
     assert false_positive_band(trials, k, known, confidence) == band
 
 
-@settings(deadline=None)
 @given(trials=st.integers(1, 200), known=st.integers(1, 200), data=st.data())
 def test_the_band_counts_the_ways_in_which_scores_can_interleave(trials: int, known: int, data: st.DataObject) -> None:
     """Any order of trials among known scores is equally likely: choose who lies above the k-th largest known."""

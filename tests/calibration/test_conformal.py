@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, false_discovery_control
 
@@ -33,7 +33,6 @@ def test_no_p_value_of_a_thousandth_with_998_nonmembers() -> None:
     assert p_value(np.zeros(999), 1.0) == pytest.approx(0.001)
 
 
-@settings(deadline=None)
 @given(known=tied, score=st.integers(-1, 6).map(float))
 def test_counts_include_ties(known: list[float], score: float) -> None:
     ascending = np.sort(known)
@@ -41,7 +40,6 @@ def test_counts_include_ties(known: list[float], score: float) -> None:
     assert at_most(ascending, score) == sum(value <= score for value in known)
 
 
-@settings(deadline=None)
 @given(values=tied)
 def test_p_values_of_exchangeable_texts_are_valid_even_with_ties(values: list[float]) -> None:
     """Each value in turn is the test text and the others are known: at most a share a of them may have p <= a."""
@@ -62,7 +60,6 @@ def test_threshold_rank(alpha: float, n: int, k: int) -> None:
     assert threshold_rank(n, alpha) == k
 
 
-@settings(deadline=None)
 @given(n=st.integers(1, 20_000), alpha=alphas, confidence=st.sampled_from([0.5, 0.9, 0.95, 0.99]))
 def test_threshold_rank_is_the_largest_that_keeps_the_promise(n: int, alpha: float, confidence: float) -> None:
     """FPR > alpha at rank k exactly where fewer than k of n draws fall in the null's upper alpha: a binomial tail."""
@@ -85,14 +82,12 @@ def test_needed(alpha: float, n: int) -> None:
     assert smallest_alpha(n) <= alpha < smallest_alpha(n - 1)
 
 
-@settings(deadline=None)
 @given(alpha=alphas)
 def test_needed_is_the_first_n_with_a_rank(alpha: float) -> None:
     assert threshold_rank(needed(alpha), alpha) >= 1
     assert threshold_rank(needed(alpha) - 1, alpha) == 0
 
 
-@settings(deadline=None)
 @given(n=st.integers(1, 20_000))
 def test_the_smallest_alpha_is_where_rank_one_begins(n: int) -> None:
     alpha = smallest_alpha(n)
@@ -120,7 +115,6 @@ def test_q_values(p: list[float], q: list[float]) -> None:
     assert q_values(p) == pytest.approx(q)
 
 
-@settings(deadline=None)
 @given(p=st.lists(st.floats(1e-6, 1), min_size=1, max_size=30))
 def test_q_values_agree_with_scipy(p: list[float]) -> None:
     assert q_values(p) == pytest.approx(false_discovery_control(p).tolist())

@@ -61,7 +61,6 @@ def test_the_formula() -> None:
     assert found == pytest.approx([(10 - (1 + 4 + 2 + 12)) / np.exp(0.5 - 2 + 0.4 + 1)])
 
 
-@settings(deadline=None)
 @given(
     coefficients=st.tuples(*[st.floats(-2, 2)] * 6 + [st.floats(-0.2, 0.2)] * 2),
     tokens=st.integers(1, 5000),
@@ -80,7 +79,7 @@ def test_a_text_s_calibrated_score_rises_with_its_score(
     assert np.isfinite(calibrated).all()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(factor=st.floats(0.01, 100), shift=st.floats(-100, 100))
 def test_the_score_s_units_do_not_matter(factor: float, shift: float) -> None:
     scores, tokens, difficulty = null(200, seed=3)

@@ -114,7 +114,7 @@ def test_a_token_model_that_leads_astray_is_refused(make: Make, tmp_path: Path, 
         load(path)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     values=st.lists(finite, min_size=1).map(sorted).map(np.array),
     coefficients=st.tuples(finite, finite, finite),

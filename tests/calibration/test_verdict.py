@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.calibration.blind import bag
@@ -160,7 +160,6 @@ def test_uncalibrated_is_inconclusive() -> None:
     assert uncalibrated("Why.") == Verdict(INCONCLUSIVE, "Why.", evidence="D")
 
 
-@settings(deadline=None)
 @given(
     score=st.integers(-10, 1010).map(float),
     members=st.one_of(st.just([]), st.lists(st.integers(0, 1200).map(float), min_size=1, max_size=60)),

@@ -52,7 +52,7 @@ def made(folder: Path, corpus: list[str]) -> LocalIndex:
     return open_index(folder)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     corpus=st.lists(TEXTS.filter(str.strip), min_size=1, max_size=6),
     texts=st.lists(TEXTS, min_size=1, max_size=5),

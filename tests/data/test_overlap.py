@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.data.overlap import SHINGLE, Seen, clusters, index, longest_shared_run, shingles, words
@@ -76,7 +76,6 @@ def test_nothing_known_shares_nothing() -> None:
     assert longest_shared_run(numbered(0, 50), index([])) == 0
 
 
-@settings(deadline=None)
 @given(text=loose, known=st.lists(loose, max_size=3))
 def test_longest_shared_run_agrees_with_a_direct_comparison(text: str, known: list[str]) -> None:
     held = {run for other in known for run in runs(other)}
@@ -86,7 +85,6 @@ def test_longest_shared_run_agrees_with_a_direct_comparison(text: str, known: li
     assert longest_shared_run(text, index(known)) == expected
 
 
-@settings(deadline=None)
 @given(text=st.text(), others=st.lists(st.text(), max_size=3))
 def test_a_known_text_is_shared_whole(text: str, others: list[str]) -> None:
     assert longest_shared_run(text, index([*others, text])) == len(words(text))
@@ -131,7 +129,6 @@ def test_any_number_of_exact_copies_is_one_cluster() -> None:
     assert len(set(clusters([numbered(0, 12)] * 201, {5: 0.5}))) == 1
 
 
-@settings(deadline=None)
 @given(texts=st.lists(loose, max_size=8), share=st.sampled_from([0.2, 0.5, 1.0]))
 def test_clusters_are_the_components_of_the_links(texts: list[str], share: float) -> None:
     sets = [set(runs(text)) for text in texts]

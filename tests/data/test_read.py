@@ -179,14 +179,12 @@ def test_an_id_is_valid_unicode(folder: Path) -> None:
         assert isinstance(row, Unreadable) or (row.id or "").encode() is not None
 
 
-@settings(deadline=None)
 @given(texts=st.lists(st.tuples(unicode, st.one_of(st.none(), unicode))))
 def test_jsonl_comes_back_as_it_was_written(folder: Path, texts: list[tuple[str, str | None]]) -> None:
     lines = [json.dumps({"text": text, "id": name}, ensure_ascii=False) + "\n" for text, name in texts]
     assert rows(folder, "x.jsonl", "".join(lines)) == [Text(text, name) for text, name in texts]
 
 
-@settings(deadline=None)
 @given(texts=st.lists(st.tuples(unicode, unicode)), tabs=st.booleans())
 def test_csv_comes_back_as_it_was_written(folder: Path, texts: list[tuple[str, str]], tabs: bool) -> None:
     file = io.StringIO(newline="")
@@ -194,7 +192,7 @@ def test_csv_comes_back_as_it_was_written(folder: Path, texts: list[tuple[str, s
     assert rows(folder, "x.tsv" if tabs else "x.csv", file.getvalue()) == [Text(text, name) for text, name in texts]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(ending=st.sampled_from(ENDINGS), content=st.one_of(st.binary(), table, marks))
 def test_arbitrary_bytes_raise_nothing_but_inputerror(folder: Path, ending: str, content: bytes) -> None:
     try:
@@ -210,7 +208,6 @@ def test_arbitrary_bytes_raise_nothing_but_inputerror(folder: Path, ending: str,
         assert all(row.text.encode() is not None for row in found if isinstance(row, Text))
 
 
-@settings(deadline=None)
 @given(
     good=st.lists(unicode, min_size=1),
     bad=st.sampled_from([b"{", b"\xff", b"[]", b'"', b'{"text": 1}', b"\0", b'\xef\xbb\xbf""']),
@@ -222,3 +219,26 @@ def test_a_bad_json_row_anywhere_spares_all_others(folder: Path, good: list[str]
     found = rows(folder, "x.jsonl", b"\n".join([*lines[:place], bad, *lines[place:]]))
     assert isinstance(found.pop(place), Unreadable)
     assert found == [Text(text) for text in good]
+
+
+def test_of_a_damaged_parquet_file_all_other_row_groups_are_read(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "three.parquet"
+    table = pa.table({"text": [f"text number {n} of thirty" for n in range(30)]})
+    pq.write_table(table, path, row_group_size=10, compression="zstd", use_dictionary=False)
+    column = pq.ParquetFile(path).metadata.row_group(1).column(0)
+    data = bytearray(path.read_bytes())
+    begin, size = column.data_page_offset, column.total_compressed_size
+    data[begin + 20 : begin + size] = b"\xff" * (size - 20)
+    path.write_bytes(bytes(data))
+    found = list(read(path))
+    texts, lost = [row for row in found if isinstance(row, Text)], [row for row in found if isinstance(row, Unreadable)]
+    assert [text.text for text in texts] == [f"text number {n} of thirty" for n in [*range(10), *range(20, 30)]]
+    assert [row.row for row in lost] == [11] and "rows 11 to 20 cannot be read" in lost[0].reason
+
+
+def test_a_value_of_parquet_that_is_no_utf_8_is_that_rows_error(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path, given = tmp_path / "bytes.parquet", [b"a good one", b"\xff and \xfe", b"another"]
+    pq.write_table(pa.table({"text": pa.array(given, pa.binary()).view(pa.string())}), path)
+    assert list(read(path)) == [Text("a good one"), Unreadable(2, "invalid UTF-8"), Text("another")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.data.windows import cut
@@ -20,7 +20,6 @@ def listed(length: int, context: int, has_bos: bool) -> list[tuple[list[int], in
     return [(ids.tolist(), scored) for ids, scored in cut(tokens(length, has_bos), context)]
 
 
-@settings(deadline=None)
 @given(length=st.integers(2, 300), context=st.integers(2, 64), has_bos=st.booleans())
 def test_every_token_is_scored_once_in_order(length: int, context: int, has_bos: bool) -> None:
     windows = cut(tokens(length, has_bos), context)
@@ -28,7 +27,6 @@ def test_every_token_is_scored_once_in_order(length: int, context: int, has_bos:
     assert all(0 < scored < len(ids) <= context for ids, scored in windows)
 
 
-@settings(deadline=None)
 @given(length=st.integers(2, 300), context=st.integers(2, 64), has_bos=st.booleans())
 def test_later_windows_are_full_runs_with_half_a_context_of_history(length: int, context: int, has_bos: bool) -> None:
     for ids, scored in cut(tokens(length, has_bos), context)[1:]:
@@ -38,7 +36,6 @@ def test_later_windows_are_full_runs_with_half_a_context_of_history(length: int,
         assert (np.diff(body) == 1).all()
 
 
-@settings(deadline=None)
 @given(length=st.integers(2, 300), context=st.integers(2, 64))
 def test_every_window_starts_with_bos_where_the_text_does(length: int, context: int) -> None:
     assert all(ids[0] == 0 and 0 not in ids[1:] for ids, _ in cut(tokens(length, True), context))

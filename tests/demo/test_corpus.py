@@ -43,7 +43,7 @@ def test_sentences_join_to_their_paragraph(parts: list[str]) -> None:
     assert " ".join(sentences(paragraph)) == paragraph
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(4, 90), min_size=1, max_size=12))
 def test_passages_are_whole_sentences_of_the_right_length(sizes: list[int]) -> None:
     runs = tuple("The " + "is " * (size - 2) + "end." for size in sizes)

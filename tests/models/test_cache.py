@@ -137,7 +137,7 @@ def test_several_processes_share_the_file(tmp_path: Path) -> None:
     cache.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(1, 20),
     moments=st.booleans(),

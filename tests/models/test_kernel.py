@@ -66,7 +66,7 @@ def test_what_c_would_misread_is_refused() -> None:
         compiled.gelu(torch.zeros(4, 8).T)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(values=st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=200))
 def test_gelu_is_torch_s(values: list[float]) -> None:
     compiled = kernel()

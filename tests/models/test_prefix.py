@@ -71,7 +71,7 @@ def test_a_prefix_that_fills_the_context_is_refused(make_model: Callable[[str], 
         engine.score(texts, Extras(prefix=tuple(range(engine.context // 2 + 1))))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(length=st.integers(2, 60), prefix=st.integers(1, 8), context=st.integers(16, 40), bos=st.booleans())
 def test_windows_behind_a_prefix(length: int, prefix: int, context: int, bos: bool) -> None:
     ids = np.arange(100, 100 + length, dtype=np.int32)
@@ -86,7 +86,7 @@ def test_windows_behind_a_prefix(length: int, prefix: int, context: int, bos: bo
     assert scored.tolist() == ids[1:].tolist()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(texts=st.integers(1, 9), before=st.integers(1, 9), heads=st.sampled_from([1, 2, 4]), seed=st.integers(0, 9999))
 def test_two_attentions_merge_into_one(texts: int, before: int, heads: int, seed: int) -> None:
     torch.manual_seed(seed)

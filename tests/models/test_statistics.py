@@ -27,7 +27,7 @@ def brute(logits: torch.Tensor, targets: torch.Tensor) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rows=st.integers(1, 9), vocabulary=st.integers(2, 400), scale=st.floats(0.01, 30), offset=st.floats(-1000, 1000),
     seed=st.integers(0, 10**6),
@@ -97,7 +97,7 @@ def fold(request: pytest.FixtureRequest) -> Fold:
     return compiled.fold
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.integers(1, 300), vocabulary=st.integers(8192, 9300), scale=st.floats(0.05, 5), bias=st.booleans(),
     seed=st.integers(0, 10**6), narrow=st.booleans(),

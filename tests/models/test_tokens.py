@@ -62,7 +62,7 @@ def test_refusals(embedded: Tokenizer, text: str, reason: str) -> None:
     assert isinstance(before, Tokens) and isinstance(after, Tokens)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(min_size=1, max_size=60))
 def test_any_text_is_tokenised_whole_or_refused(text: str) -> None:
     tokenizer = load(ASSETS / "target")

@@ -133,8 +133,12 @@ def test_cancelling_drops_what_waits_and_finishes_what_is_done(ledger: Ledger) -
 
 
 def test_a_scan_that_is_over_cannot_be_cancelled_or_paused(ledger: Ledger) -> None:
-    scan = begun(ledger, 1)
-    ledger.fail(scan.id, "why")
+    scan, worker = begun(ledger, 1), new_worker()
+    task = claimed(ledger, worker)
+    ledger.fail(task, new_worker(), "whoever lost the task does not end its scan")
+    assert ledger.scan(scan.id).status == "in_progress" and ledger.is_open(["m"])
+    ledger.fail(task, worker, "why")
+    assert not ledger.is_open(["m"]) and ledger.shards(scan.id) == []
     assert ledger.scan(scan.id).error == "why" and ledger.claim(new_worker(), ["m"]) is None
     for act in (ledger.cancel, lambda name: ledger.pause(name, True)):
         with pytest.raises(InputError, match="The scan is failed"):
@@ -156,7 +160,9 @@ def test_nobody_sees_anothers_scans(ledger: Ledger, tmp_path: Path) -> None:
     for act in (other.scan, other.cancel, other.delete):
         with pytest.raises(UnknownName):
             act(scan.id)
+    assert other.knows(scan.id)  # a worker serves them all
     ledger.delete(scan.id)
+    assert not other.knows(scan.id)
     with pytest.raises(UnknownName):
         ledger.scan(scan.id)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import StoreError
@@ -53,7 +53,6 @@ def test_exceptions_are_narrowed_down_to_their_rows(bad: set[int]) -> None:
     assert all(one.index == number for number, one in enumerate(found) if isinstance(one, Result))
 
 
-@settings(deadline=None)
 @given(st.sets(st.integers(0, 199), max_size=3))
 def test_rows_that_end_the_process_are_found_by_those_that_come_after(bad: set[int]) -> None:
     found, attempt = lives(bad, 200)

@@ -21,7 +21,6 @@ LETTERS = dict(zip("abcde", (0.05, 0.5, 1.0, 3.0, 5.0), strict=True))  # a loss 
 losses = arrays(np.float64, st.integers(1, 40), elements=st.floats(0, 12))
 
 
-@settings(deadline=None)
 @given(losses)
 def test_the_slope_is_that_of_least_squares(loss: np.ndarray) -> None:
     if len(loss) > 1:
@@ -49,7 +48,7 @@ def approximate_entropy(loss: np.ndarray, m: int = 2, r: float = 0.8) -> float:
     return phi(m) - phi(m + 1)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(losses)
 def test_irregularity_is_the_approximate_entropy(loss: np.ndarray) -> None:
     if len(loss) > 2:

@@ -54,12 +54,12 @@ def lines(path: Path) -> list[Line]:
 
 
 def scan(
-    source: Path, out: Path, home: Path, *options: str, seconds: float = PATIENCE
+    source: Path, out: Path, home: Path, *options: str, seconds: float = PATIENCE, **more: str
 ) -> subprocess.CompletedProcess[str]:
     """Runs `memprobe scan` to its end."""
     return subprocess.run(
         [*_MEMPROBE, "scan", str(source), "--out", str(out), *options], capture_output=True, text=True, check=False,
-        env=environment(home), timeout=seconds,
+        env=environment(home, **more), timeout=seconds,
     )  # fmt: skip
 
 
