@@ -30,6 +30,7 @@ def verify(
     prefix: Annotated[Path | None, typer.Option(help="where the prefix of non-members lies now")] = None,
     member_prefix: Annotated[Path | None, typer.Option(help="where the prefix of members lies now")] = None,
     corpus: Annotated[str | None, typer.Option(help="where the corpus lies now")] = None,
+    neighbours: Annotated[str | None, typer.Option(help="where the model that proposes neighbours is now")] = None,
     text_column: TextColumn = "text", id_column: IdColumn = "id",
 ) -> None:  # fmt: skip
     """Measures results again and says what differs. Exit code 0: reproduced, 1: differs, 2: cannot be checked."""
@@ -56,7 +57,7 @@ def verify(
         typer.echo("The texts are not here, so nothing was measured again; name files that hold them with --texts.")
         raise typer.Exit(int(found))
     before, member_before = (None if path is None else str(path) for path in (prefix, member_prefix))
-    named = Sources(target, reference, calibration, revision, dtype, before, member_before, corpus)
+    named = Sources(target, reference, calibration, revision, dtype, before, member_before, corpus, neighbours)
     with progress("Measuring again") as advance:
         checked = verify_all(records, known, Settings(), named, tolerance, device_map, advance)
     table(records, checked)

@@ -27,7 +27,9 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Names as they were given, which say where to look again: of models, calibration, files of prefixes, corpus."""
+    """Names as they were given, which say where to look again: of models, calibration, files of prefixes, corpus, and
+    the model that proposes neighbours.
+    """
 
     target: str | None = None
     reference: str | None = None
@@ -37,6 +39,7 @@ class Sources:
     prefix: str | None = None
     member_prefix: str | None = None
     corpus: str | None = None
+    neighbours: str | None = None
 
     @classmethod
     def of(cls, settings: Settings, revision: str | None = None, calibration: str | None = None) -> Sources:
@@ -44,7 +47,7 @@ class Sources:
         prefix, before = (None if path is None else str(path) for path in (settings.prefix, settings.member_prefix))
         return cls(
             settings.target, settings.reference, calibration or settings.calibration, revision, settings.dtype, prefix,
-            before, settings.corpus,
+            before, settings.corpus, settings.neighbours,
         )  # fmt: skip
 
 

@@ -67,7 +67,7 @@ def _verify(
     dtype = sources.dtype or (calibration.fingerprint.dtype if calibration else None)
     setup = open_setup(
         target, sources.reference, dtype=dtype, device_map=device_map, revision=sources.revision,
-        batch_tokens=settings.batch_tokens, settings=settings,
+        batch_tokens=settings.batch_tokens, neighbours=sources.neighbours, settings=settings,
     )  # fmt: skip
     probe, refused = _attach(setup, calibration, _corpus(sources.corpus, settings))
     again = repeat(probe, records, texts, tolerance)

@@ -276,3 +276,15 @@ def test_a_corpus_that_is_not_here_is_told(demo: Probe, first: Record, tmp_path:
     (checks,) = again(demo, [used])
     assert wrong(checks) == ["corpus not opened: name it with --corpus"]
     assert outcome(checks) is Outcome.UNCHECKED
+
+
+def test_a_record_names_the_model_that_proposed_the_neighbours() -> None:
+    from probe import open_probe
+
+    settings, texts = Settings(neighbours=str(ASSETS / "reference")), [Text(SENTENCE)]
+    probe = open_probe(neighbours=settings.neighbours)
+    options = Options(frozenset({"neighbour"}))
+    found = record_all(probe, texts, probe(texts, scores=["neighbour"]), options, Sources.of(settings), with_texts=True)
+    assert found[0].result["scores"]["neighbour"]["value"] is not None
+    (checks,) = verify_all(found, texts_by_hash(found, []), Settings())
+    assert wrong(checks) == [] and "score neighbour" in {check.what for check in checks}
