@@ -54,14 +54,15 @@ def run(folder: Path, seeds: int, share: float, base_epochs: int) -> None:
     judged = judge_all([case for cases in sets.values() for case in cases], folder / "statistics.sqlite")
     report = [f"## accuracy: {seeds} seeds, {shop.parameters:,} parameters, base {base_epochs} epochs", "", processor()]
     tables: dict[str, list[Row]] = {}
+    every: dict[str, list[Judged]] = {}
     for label, cases in sets.items():
         found = [next(judged) for _ in cases]
         say(label)
         report += _tell(label, found)
-        tables[label] = rows(found)
+        tables[label], every[label] = rows(found), found
     any_sibling = Probe(LocalEngine.open(str(sets["sibling"][0].target)), LocalEngine.open(str(shop.base)))
     report += _print(["", "### sets of another kind", "", *shifted.lines(any_sibling, shop.length)])
-    report += _print(["", *bars(tables[TYPICAL], tables[MILDEST])])
+    report += _print(["", *bars(tables[TYPICAL], tables[MILDEST], every[TYPICAL])])
     say("done")
     if share == 1:
         with (HERE / "LOG.md").open("a") as log:

@@ -44,12 +44,13 @@ class Case:
 @dataclass(frozen=True)
 class Judged:
     """scores: by name, of members and of non-members, in standard deviations of the latter, so that seeds pool.
-    calls: answers on either. alarms: by alpha, how many of all texts exceed the threshold, and the 95% band if none of
-    them were a member.
+    calls: answers on either. failed: what gates found that failed for the calibration. alarms: by alpha, how many of
+    all texts exceed the threshold, and the 95% band if none of them were a member.
     """
 
     scores: dict[str, tuple[Vector, Vector]]
     calls: tuple[Counter[str], Counter[str]]
+    failed: list[str]
     alarms: dict[float, str]
 
 
@@ -78,6 +79,7 @@ def judge(case: Case, cache: Path) -> Judged:
     return Judged(
         {name: _standard(*pair) for name, pair in every.items() if all(map(len, pair))},
         (_calls(members), _calls(nonmembers)),
+        [calibration.findings[name] for name, gate in calibration.gates.items() if gate == "fail"],
         {alpha: false_positives(tried, [*members, *nonmembers], alpha) for alpha in ALPHAS},
     )
 

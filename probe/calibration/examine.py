@@ -16,6 +16,7 @@ from probe.calibration.blind import FEWEST, Finding, bag_all, blind
 from probe.calibration.calibration import Calibration
 from probe.calibration.fit import scored, table
 from probe.calibration.known import Groups
+from probe.calibration.learn_tokens import for_another
 from probe.calibration.strata import FEWEST as FEWEST_OF_SOURCE
 from probe.calibration.strata import Labels, excesses, large, stratum
 from probe.errors import CalibrationError
@@ -23,8 +24,9 @@ from probe.measure import Progress, measure
 from probe.models.base import Engine
 from probe.pipeline import Probe
 from probe.prepare import Options, prepare
-from probe.scores.fitted import Vector
-from probe.types import Evidence
+from probe.scores.fitted import Fitted, Vector
+from probe.scores.view import View
+from probe.types import Evidence, TokenStats
 
 PLACEBO_BAND = 0.43, 0.57
 
@@ -63,11 +65,20 @@ def _placebo(
     if len(known.members) < FEWEST:
         return "untestable", f"{len(known.members)} known members; a placebo takes {FEWEST}"
     setup = replace(probe.setup, target=placebo)
-    prepared = [prepare(setup, texts, Options(scores=frozenset())) for texts in (known.members, known.nonmembers)]
-    members, nonmembers = (_calibrated(calibration, group) for group in measure(setup, prepared, progress))
+    groups = (known.tuning, known.members, known.nonmembers)
+    prepared = [prepare(setup, texts, Options(scores=frozenset())) for texts in groups]
+    tuning, *measured = measure(setup, prepared, progress)
+    calibration = replace(calibration, fitted=_under_placebo(calibration.fitted, tuning))
+    members, nonmembers = (_calibrated(calibration, group) for group in measured)
     if min(len(members), len(nonmembers)) < FEWEST:
         return "untestable", f"the placebo does not give the score {calibration.score} for {FEWEST} texts of each kind"
     return placebo_gate(auc(members, nonmembers))
+
+
+def _under_placebo(fitted: Fitted, tuning: Sequence[Evidence]) -> Fitted:
+    """Returns what the scores take from known texts, as the placebo sees these."""
+    views = [View(entry, fitted) for entry in tuning if isinstance(entry.target, TokenStats)]
+    return replace(fitted, tokens=for_another(fitted.tokens, views)) if fitted.tokens else fitted
 
 
 def placebo_gate(found: Figure) -> Finding:

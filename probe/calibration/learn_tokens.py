@@ -10,7 +10,7 @@ learned further on (learn.py) takes those.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,14 @@ def learn_tokens(members: Sequence[View], nonmembers: Sequence[View], seed: int 
     return LearnedTokens(whole, sides[0].values, sides[1].values)
 
 
+def for_another(model: TokenModel, nonmembers: Sequence[View]) -> TokenModel:
+    """Returns the model for another target, by whose gains the tuning non-members are seen here. What the first target
+    gains as a rule it has of its own training texts: under a placebo, texts with their words would seem to gain less.
+    """
+    usable = [view for view in nonmembers if not any(view.missing(need) for need in NEEDS)]
+    return replace(model, usual=Gains.of(usable, _size(usable)).usual) if usable else model
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Side:
     """Texts of one kind; places: of those that have what the model takes, shuffled."""
@@ -103,11 +111,15 @@ class _Side:
         return [self.views[i] for i in places]
 
 
+def _size(views: Sequence[View]) -> int:
+    return 1 + max(int(view.target.tokens.ids.max()) for view in views)
+
+
 def _fit(members: Sequence[View], nonmembers: Sequence[View], seed: int) -> TokenModel:
     """Raises CalibrationError where the trees as arrays do not say what scikit-learn's say."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    size = 1 + max(int(view.target.tokens.ids.max()) for view in (*members, *nonmembers))
+    size = _size([*members, *nonmembers])
     usual = [
         Gains.of([view for number, view in enumerate(nonmembers) if number % FOLDS != fold], size).usual
         for fold in range(FOLDS)

@@ -5,20 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from probe.calibration.learn_tokens import FEWEST, PULL, PULL_PAIR, Gains, LearnedTokens, learn_tokens
+from probe.calibration.learn_tokens import FEWEST, PULL, PULL_PAIR, Gains, LearnedTokens, for_another, learn_tokens
+from probe.scores.token_model import TokenModel
+from probe.scores.tokenwise import odds
 from probe.scores.view import View
 from probe.types import Evidence, Tokens, TokenStats, Unscored
 
 LENGTH, IDS = 40, 50
 
 
-def text(rng: np.random.Generator, member: bool, reference: bool = True, known: int = IDS) -> View:
+def text(
+    rng: np.random.Generator, member: bool, reference: bool = True, known: int = IDS, even: float = 2.0
+) -> View:  # fmt: skip
     """Tokens of even id gain 2 nats in every text; of a member, each token gains a fifth of a nat more."""
     ids = rng.integers(0, known, LENGTH + 1).astype(np.int32)
     span = np.arange(LENGTH, dtype=np.int32)
     tokens = Tokens(ids, span, span, has_bos=True)
     base = rng.normal(-4, 1, LENGTH)
-    gain = 2.0 * (ids[1:] % 2 == 0) + 0.2 * member + rng.normal(0, 0.5, LENGTH)
+    gain = even * (ids[1:] % 2 == 0) + 0.2 * member + rng.normal(0, 0.5, LENGTH)
     mu, sigma = np.full(LENGTH, -3, np.float32), np.full(LENGTH, 1, np.float32)
     rank = np.zeros(LENGTH, np.int32)
     target, other = (TokenStats(tokens, found.astype(np.float32), rank, mu, sigma) for found in (base + gain, base))
@@ -72,6 +76,19 @@ def test_it_tells_them_by_ids_that_few_texts_hold(known: int) -> None:
     plain = [np.array([view.d.mean() for view in group]) for group in (members, others)]
     auc = (found.members[:, None] > found.nonmembers).mean()
     assert auc > (plain[0][:, None] > plain[1]).mean() + 0.04
+
+
+def test_under_another_target_texts_are_held_against_what_that_one_gains(learned: LearnedTokens) -> None:
+    """What the first target gains of its own texts' words must not count against such texts under a placebo."""
+    rng = np.random.default_rng(7)
+    tuning, *placebo = ([text(rng, False, even=0.0) for _ in range(count)] for count in (120, 300))
+    even = np.array([(view.target.tokens.ids[1:] % 2 == 0).mean() for view in placebo[0]])  # the first target's words
+
+    def leak(model: TokenModel) -> float:
+        return float(np.corrcoef(even, [odds(view, model).mean() for view in placebo[0]])[0, 1])
+
+    assert leak(learned.model) < -0.5 and abs(leak(for_another(learned.model, tuning))) < 0.2
+    assert for_another(learned.model, []) is learned.model
 
 
 @pytest.mark.parametrize("side", [0, 1])
