@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from probe import Known, calibrate
-from probe.audit.metrics import Figure
-from probe.calibration.examine import placebo_gate
+from probe.audit.metrics import Figure, auc
+from probe.calibration.examine import examine, placebo_gate
+from probe.calibration.fit import table
+from probe.calibration.known import Groups
+from probe.calibration.learn_tokens import for_another
 from probe.demo.locate import find, marks
 from probe.errors import CalibrationError
+from probe.measure import measure
 from probe.models.local import LocalEngine
 from probe.pipeline import Probe
+from probe.prepare import Options, prepare
+from probe.scores.fitted import Fitted
+from probe.scores.view import View
+from probe.types import Text
 from tests.tiny import ASSETS
 
 
@@ -55,6 +66,29 @@ def test_the_sibling_is_a_placebo_and_another_target_would_not_pass(demo: Probe,
         judged.verdict and judged.verdict.evidence == "D" and judged.verdict.call.value not in ("member", "not_member")
     )
     assert judged.verdict.gates["placebo"] == "fail"
+
+
+def test_the_placebo_is_held_against_its_own_usual_gains(demo: Probe) -> None:
+    """Those of the target know the words of its members, and would make them score lower than non-members."""
+    calibration, sibling = demo.calibration, LocalEngine.open(str(ASSETS / "sibling"))
+    assert calibration and calibration.fitted.tokens
+    tuning, others, members = (
+        [Text(text) for text in find([one for one in marks() if (one.role, one.split) == of][:150]).values()]
+        for of in (("nonmember", "tuning"), ("nonmember", "calibration"), ("member", "calibration"))
+    )
+    groups = Groups(tuning, others, [], members, ())
+    setup = replace(demo.setup, target=sibling)
+    plain = Options(scores=frozenset())
+    taught, *judged = measure(setup, [prepare(setup, texts, plain) for texts in (tuning, members, others)])
+    views = [View(entry, calibration.fitted) for entry in taught]
+    own = replace(calibration.fitted, tokens=for_another(calibration.fitted.tokens, views))
+
+    def area(fitted: Fitted) -> str:
+        rows = [table(group, calibration.score, fitted) for group in judged]
+        return f"AUC {auc(*(calibration.residual(*row.T[:3]) for row in rows)):.3f}"
+
+    found = examine(Probe(demo.target, demo.reference), calibration, groups, np.zeros(len(others)), sibling)
+    assert area(own) in found.findings["placebo"] and area(calibration.fitted) not in found.findings["placebo"]
 
 
 def test_target_and_reference_are_no_placebos(demo: Probe, known: Known) -> None:
