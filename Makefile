@@ -22,13 +22,14 @@ demo: install
 serve: install
 	$(BIN)/memprobe serve --port $(PORT)
 
+# in two processes, a file's tests in one of them; scans that are killed have their own target
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # batch scans with real clients, servers, databases and kills: KILLS=20 ROWS=10000 for more of them
 test-system: install
-	$(BIN)/python -c 'import ray' 2>/dev/null || $(BIN)/pip install --disable-pip-version-check --progress-bar off -e '.[ray]'
-	$(BIN)/python -m pytest tests/system/scans --kills $(or $(KILLS),3) --rows $(or $(ROWS),300)
+	$(BIN)/python -c 'import ray' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check -e '.[ray]' || echo 'no Ray here: its tests are skipped'
+	$(BIN)/python -m pytest -rs tests/system/scans --kills $(or $(KILLS),3) --rows $(or $(ROWS),300)
 
 VLLM := .venv-vllm
 VLLM_ENV := OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=0 HF_HUB_OFFLINE=1
