@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     reference: str | None = None
     calibration: str | None = None
     name: str | None = Field(default=None, description="the id under which the service offers the model")
+    placebo: str | None = Field(
+        default=None, description="hub id or folder of a model that saw none of the texts, for calibrations over HTTP"
+    )
     prefix: Path | None = Field(default=None, description="a file of known non-members, for recall and conrecall")
     member_prefix: Path | None = Field(default=None, description="a file of known members, for conrecall")
     corpus: str | None = Field(

@@ -87,20 +87,40 @@ def open_setup(
                 "The embedded target brings its own reference; name a --target to choose one.", "reference"
             )
         target, reference = str(_ASSETS / "target"), str(_ASSETS / "reference")
-    engines = [
-        open_engine(source, settings, dtype=dtype, device_map=device_map, revision=pinned, batch_tokens=batch_tokens)
-        for source, pinned in ((target, revision), (reference, None))
-        if source
-    ]
-    if settings.cache_bytes:
-        cache = Cache(settings.home / "cache.sqlite", settings.cache_bytes)
-        engines = [CachedEngine(engine, cache) for engine in engines]
+    options = {"dtype": dtype, "device_map": device_map, "batch_tokens": batch_tokens}
+    engines = _cached(
+        [
+            open_engine(source, settings, revision=pinned, **options)
+            for source, pinned in ((target, revision), (reference, None))
+            if source
+        ],
+        settings,
+    )
     before = open_prefixes(engines[0], _prefixes(settings) if prefixes is None else prefixes)
     counted = load_frequencies(engines[0], settings.frequencies)
     named = neighbours or settings.neighbours
     proposer = LocalProposer.open(named, device_map=device_map) if named else None
     learned = read_learned(folder_of(reference)) if reference and not _address(reference) else NOTHING
     return Setup(engines[0], engines[1] if len(engines) > 1 else None, before, counted, proposer, learned=learned)
+
+
+def open_placebo(settings: Settings, beside: Engine, named: str | None = None) -> Engine | None:
+    """Opens the model that saw none of the texts: the one named, else that of the settings, else the embedded pair's
+    sibling for the embedded target; in the dtype of the target beside it. Raises ModelError.
+    """
+    own = str(_ASSETS / "sibling") if (settings.target or DEMO) == DEMO else None
+    source = named or settings.placebo or own
+    if source is None:
+        return None
+    opened = open_engine(source, settings, dtype=beside.identity.dtype, device_map=settings.device_map)
+    return _cached([opened], settings)[0]
+
+
+def _cached(engines: list[Engine], settings: Settings) -> list[Engine]:
+    if not settings.cache_bytes:
+        return engines
+    cache = Cache(settings.home / "cache.sqlite", settings.cache_bytes)
+    return [CachedEngine(engine, cache) for engine in engines]
 
 
 def _prefixes(settings: Settings) -> dict[Role, list[str]]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text as Line
 
 from probe.calibration.calibration import Calibration
+from probe.calibration.conformal import smallest_alpha
 from probe.types import InCorpus, Result
 
 console = Console()
@@ -84,7 +85,11 @@ def claims(found: Calibration) -> None:
     n = len(found.nonmembers)
     console.print(f"{n:,} known non-members and {len(found.members):,} members, score {found.score}. {found.power}")
     for kind in found.strata:
-        console.print(f"Texts like those of {kind.name} must also exceed the {len(kind.scores):,} non-members of it.")
+        least = smallest_alpha(len(kind.scores))
+        console.print(
+            f"Texts like those of {kind.name} must also exceed the {len(kind.scores):,} non-members of it, and can "
+            f"claim no FPR below {least:.2%}."
+        )
     for name, gate in found.gates.items():
         console.print(Line(f"{name}: {gate}", style=_GATES[gate]).append(f", {found.findings[name]}.", style="default"))
     for note in found.notes:

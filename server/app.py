@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from probe.config import Settings
+from probe.opening import open_placebo
 from probe.pipeline import Probe
 from probe.scans.opening import open_desk
 from probe.versions import versions
@@ -39,6 +40,8 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service: Service = app.state.service
         service.models = await service.batcher.on("forward", lambda: opener(settings))
+        (first, *_) = service.models.values()
+        service.placebo = await service.batcher.on("forward", lambda: open_placebo(settings, first.target))
         service.batcher.start()
         service.desk = await asyncio.to_thread(open_desk, settings)
         scanning = Scanning(service) if settings.scan_workers else None

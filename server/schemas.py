@@ -180,11 +180,15 @@ class CalibrationRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: Name = Field(description="letters, digits, dots and dashes; it is stored under this name")
     model: str = Field(description="an id of GET /v1/models")
-    nonmembers: KnownTexts = Field(description="texts that the target cannot have seen; 299 allow a claim of FPR 1%")
+    nonmembers: KnownTexts = Field(
+        min_length=1, description="texts that the target cannot have seen; 299 allow a claim of FPR 1%"
+    )
     members: KnownTexts = Field([], description="texts that it was trained on; without them there is no not_member")
     tuning: KnownTexts = Field([], description="more non-members; else a seventh of them is split off")
     tuning_members: KnownTexts = Field([], description="more members; else a seventh of them is split off")
-    placebo: str | None = Field(None, description="id of a served model that saw none of the texts")
+    placebo: str | None = Field(
+        None, description="id of the service's placebo (MEMPROBE_PLACEBO, `sibling` beside the embedded pair)"
+    )
     random_split: bool = Field(False, description="members and non-members are random parts of one set")
     seed: int = 0
 

@@ -30,12 +30,22 @@ class Service:
     calibrated: dict[tuple[str, str], Probe] = field(default_factory=dict)
     jobs: Jobs = field(default_factory=Jobs)
     desk: Desk | None = None
+    placebo: Engine | None = None
 
     def model(self, name: str) -> Probe:
         """Returns a loaded model. Raises UnknownName."""
         if name not in self.models:
             raise UnknownName(f"No model {name!r} is served. There are: {', '.join(self.models)}.", "model")
         return self.models[name]
+
+    def placebo_named(self, name: str) -> Engine:
+        """Returns the model that saw none of the texts. Raises UnknownName."""
+        if name in self.models:  # whether it may be one is for the calibration to say
+            return self.models[name].target
+        if self.placebo is None or name != self.placebo.identity.name:
+            there = f"There is {self.placebo.identity.name}" if self.placebo else "There is none"
+            raise UnknownName(f"No placebo {name!r}. {there}; MEMPROBE_PLACEBO names one.", "placebo")
+        return self.placebo
 
     def setup_in_turns(self, model: Probe) -> Setup:
         """Returns what a model's texts are measured with, for a job."""

@@ -138,6 +138,9 @@ class Contract:
         assert engine.identity == before and before.name and before.tokenizer.startswith("sha256:")
 
     def test_it_knows_its_tokenizer(self, engine: Engine) -> None:
+        from probe.models.around import Around
         from probe.models.local import LocalEngine
 
-        assert engine.same_tokenizer(LocalEngine.open(MODEL))
+        other = LocalEngine.open(MODEL)
+        for one in (other, Around(other), Around(Around(other))):
+            assert engine.same_tokenizer(one) and one.same_tokenizer(engine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ TEXTS = [
     "Two words",
 ]
 SCORES = ["neighbour", "spv"]
+WORDS = "list table file iterator module package string number".split()
 
 
 class Numbering:
@@ -141,3 +143,13 @@ def test_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert given_it.exit_code == 0
     for name in ("neighbour", "spv", "gradnorm"):
         assert f'"{name}": {{"value": ' in given_it.stdout
+
+
+def test_evaluate_takes_them_too(tmp_path: Path) -> None:
+    path = tmp_path / "labelled.jsonl"
+    rows = [{"text": f"The {word} of {word}s yields a key once.", "label": n % 2} for n, word in enumerate(WORDS)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = ["evaluate", str(path), "--scores", "neighbour", "--json"]
+    done = CliRunner().invoke(app, [*asked, "--neighbours", str(ASSETS / "reference")])
+    assert done.exit_code == 0, done
+    assert json.loads(done.stdout)["fingerprint"]["neighbours"].startswith("sha256:")

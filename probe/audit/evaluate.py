@@ -30,8 +30,9 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """What was measured. ids, member and every score: one entry per text, in one order; no text is kept.
+    """What was measured. ids, member, scored and every score: one entry per text, in one order; no text is kept.
 
+    ids: the caller's own, else where the text stands. scored: those that the target can score.
     default: the score that a verdict rests on. words: float64 [texts], the blind baseline's value of each text.
     correlation: Spearman's, of `compared` with each other. verdicts: how often each was given, where there is a
     calibration. unscored: id and reason of the texts that the target cannot score. data: hash of texts and labels.
@@ -39,6 +40,7 @@ class Evaluation:
 
     ids: tuple[str, ...]
     member: Flags
+    scored: Flags
     scores: Mapping[str, tuple[Score, ...]]
     figures: Mapping[str, Figures]
     blind: Figures
@@ -59,7 +61,11 @@ class Evaluation:
     @property
     def absent(self) -> dict[str, str]:
         """Why a score has no value for any text, by its name."""
-        return {name: next(iter(reasons(row))) for name, row in self.scores.items() if name not in self.compared}
+        return {
+            name: next(iter(reasons(row)), "there are no texts")
+            for name, row in self.scores.items()
+            if name not in self.compared
+        }
 
     @property
     def separates_blindly(self) -> bool | None:
@@ -87,6 +93,7 @@ def evaluate(
     """Scores every text once and returns the figures of all scores; seed: of folds and halves. Raises UnknownName."""
     chosen = choose(scores)
     results = probe([entry.text for entry in labelled.entries], scores=chosen, progress=progress)
+    ids = tuple(entry.text.id or entry.place or str(number) for number, entry in enumerate(labelled.entries))
     member = np.array([entry.member for entry in labelled.entries], bool)
     default, rows = _rows(results, [name for name in TABLE if name in chosen])
     values = {name: as_values(row) for name, row in rows.items()}
@@ -94,14 +101,14 @@ def evaluate(
     tuning = halves(member, seed)
     compared = tuple(name for name, row in values.items() if not np.isnan(row).all())
     return Evaluation(
-        ids=tuple(entry.text.id or str(number) for number, entry in enumerate(labelled.entries)), member=member,
+        ids=ids, member=member, scored=np.array([result.error is None for result in results], bool),
         scores=rows, figures={name: measure(row, member, tuning, fprs, CONFIDENCE) for name, row in values.items()},
         blind=_blind(measure(words, member, tuning, fprs, CONFIDENCE)), words=words, default=default, compared=compared,
         correlation=_correlation([values[name] for name in compared]), fingerprint=probe.fingerprint,
         data=_hash(labelled.entries), seed=seed, calibration=probe.calibration.name if probe.calibration else None,
         verdicts=_verdicts(results, member) if probe.calibration else {},
-        unscored=tuple((str(r.id or r.index), r.error) for r in results if r.error), left_out=labelled.left_out,
-        warnings=_warnings(results),
+        unscored=tuple((name, result.error) for name, result in zip(ids, results, strict=True) if result.error),
+        left_out=labelled.left_out, warnings=_warnings(results),
     )  # fmt: skip
 
 

@@ -67,14 +67,19 @@ def read_labelled(
     every = [row for group, label in given for source in group for row in _read(source, label, columns)]
     found = distinct([row for row in every if isinstance(row, Entry)])
     left_out = tuple(row for row in every if isinstance(row, str)) + found.left_out
-    count = sum(entry.member for entry in found.entries)
+    return both_kinds(Labelled(found.entries, left_out), "Give a file with labels, or --members and --nonmembers.")
+
+
+def both_kinds(found: Labelled, remedy: str) -> Labelled:
+    """Returns what it is given. Raises InputError, which ends in the remedy, where a kind is missing."""
+    count, left_out = sum(entry.member for entry in found.entries), found.left_out
     if not count or count == len(found.entries):
         why = f" Left out: {left_out[0]}{' ...' if len(left_out) > 1 else ''}." if left_out else ""
         raise InputError(
             f"An evaluation takes members and non-members; there are {count} and {len(found.entries) - count}.{why} "
-            "Give a file with labels, or --members and --nonmembers."
+            f"{remedy}"
         )
-    return Labelled(found.entries, left_out)
+    return found
 
 
 def distinct(entries: Iterable[Entry]) -> Labelled:

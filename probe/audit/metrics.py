@@ -1,8 +1,8 @@
 """How well a score tells members from non-members, with intervals.
 
-AUC with DeLong's interval (1988), TPR at a fixed FPR with Clopper-Pearson's, balanced accuracy at a given threshold,
-the ROC curve, rank correlation of two scores (Spearman 1904), and the band that the count of false positives of a
-calibrated threshold must fall in (BetaBinomial).
+AUC with DeLong's interval (1988), and an exact one where no two texts of the groups overlap; TPR at a fixed FPR with
+Clopper-Pearson's, balanced accuracy at a given threshold, the ROC curve, rank correlation of two scores (Spearman
+1904), and the band that the count of false positives of a calibrated threshold must fall in (BetaBinomial).
 """
 
 from __future__ import annotations
@@ -37,13 +37,21 @@ class Figure:
 def auc(members: Vector, nonmembers: Vector, confidence: float = 0.95) -> Figure:
     """Returns P(member > non-member) + P(tie) / 2 with DeLong's interval, cut to [0, 1].
 
-    Raises InputError for fewer than two texts of a kind.
+    Where the groups do not overlap the interval is that of min(m, n) pairs that are all won, or all lost. Raises
+    InputError for fewer than two texts of a kind.
     """
     from scipy.stats import norm, rankdata
 
     m, n = len(members), len(nonmembers)
     if min(m, n) < 2:
         raise InputError(f"An AUC takes at least two texts of each kind; there are {m} members and {n} non-members.")
+    if members.min() > nonmembers.max() or members.max() < nonmembers.min():
+        # No placement varies, so DeLong's interval would have no width, however few the texts. Pair each text of the
+        # smaller group with another of the larger one: the pairs are independent, a member wins each with a probability
+        # of AUC at most, and separate groups win them all, which has probability AUC ** pairs at most. That is half the
+        # error at low = ((1 - confidence) / 2) ** (1 / pairs): Clopper and Pearson's end for pairs of pairs.
+        pairs = min(m, n)
+        return rate(pairs if members.min() > nonmembers.max() else 0, pairs, confidence)
     ranks = rankdata(np.concatenate([members, nonmembers]))
     above = (ranks[:m] - rankdata(members)) / n  # per member: share of non-members below it
     below = 1 - (ranks[m:] - rankdata(nonmembers)) / m

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text as Line
 
-from probe.audit.evaluate import Evaluation
+from probe.audit.evaluate import Evaluation, reasons
 from probe.audit.figures import Measured
 from probe.audit.gate import Outcome
 from probe.audit.metrics import Figure
@@ -23,7 +23,8 @@ def figures(found: Evaluation, outcomes: Sequence[Outcome] = ()) -> None:
     for sentence in sentences(found):
         console.print(Line(sentence))
     console.print(_table(found))
-    for line in (*(f"{name}: {reason}." for name, reason in found.absent.items()), *_refusals(found)):
+    absent = [f"{name}: {reason}." for name, reason in found.absent.items()]
+    for line in (*absent, *_gaps(found), *_refusals(found)):
         console.print(Line(line))
     for outcome in outcomes:
         said, style = ("Kept", "green") if outcome.kept else ("Not kept", "red")
@@ -51,6 +52,21 @@ def _cell(figure: Measured) -> str:
 
 def _short(value: float) -> str:
     return f"{value:.3f}".replace("0.", ".")
+
+
+def _gaps(found: Evaluation) -> list[str]:
+    """Returns how many texts a score rests on where others were scored without it, and why most of those lack it."""
+    members, every = int(found.member[found.scored].sum()), int(found.scored.sum())
+    said = []
+    for name in found.compared:
+        figures = found.figures[name]
+        if figures.members + figures.nonmembers < every:
+            lacking = [score for score, scored in zip(found.scores[name], found.scored, strict=True) if scored]
+            said.append(
+                f"{name} rests on {figures.members:,} of {members:,} members and {figures.nonmembers:,} of "
+                f"{every - members:,} non-members; of the others most lack it for this: {next(iter(reasons(lacking)))}."
+            )
+    return said
 
 
 def _refusals(found: Evaluation) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from probe.audit.evaluate import Evaluation
-from probe.audit.figures import Figures
+from probe.audit.figures import Figures, Flags
 from probe.audit.metrics import Figure
 from probe.calibration.blind import FEWEST
 
@@ -26,8 +26,7 @@ def caution(found: Evaluation) -> str | None:
 
 def sentences(found: Evaluation) -> list[str]:
     """Returns what was measured, a sentence each."""
-    members = int(found.member.sum())
-    said = [f"{members:,} members and {len(found.member) - members:,} non-members were evaluated."]
+    said = [f"{_counts(found.member[found.scored])} were evaluated."]
     if found.default in found.figures:
         said.append(_of(f"The score that a verdict rests on is {found.default}", found.figures[found.default]))
     best = found.best
@@ -39,10 +38,15 @@ def sentences(found: Evaluation) -> list[str]:
     if isinstance(found.blind.auc, Figure) and not found.separates_blindly:
         said.append(f"The words alone give AUC {found.blind.auc:.3f}: that is what a score must be held against.")
     if found.unscored:
-        said.append(f"Texts that could not be scored, and are in no figure: {len(found.unscored):,}.")
+        said.append(f"{_counts(found.member[~found.scored])} could not be scored, and are in no score's figure.")
     if found.left_out:
         said.append(f"Rows that were left out: {len(found.left_out):,}.")
     return said + [f"Warning: {warning}." for warning in found.warnings]
+
+
+def _counts(member: Flags) -> str:
+    members = int(member.sum())
+    return f"{members:,} members and {len(member) - members:,} non-members"
 
 
 def _of(head: str, figures: Figures) -> str:

@@ -82,7 +82,7 @@ def blind(texts: Bags, nonmembers: Bags, who: str, lengths: bool = True) -> Find
     if not lengths:
         texts, nonmembers = alike_in_length(texts, nonmembers)
     if min(len(texts), len(nonmembers)) < FEWEST:
-        few = "known non-members" if len(nonmembers) < FEWEST else who.removeprefix("the ")
+        few = "known non-members" if len(nonmembers) <= len(texts) else who.removeprefix("the ")
         return "untestable", f"{min(len(texts), len(nonmembers))} {few}; a blind classifier takes {FEWEST}"
     found = separation(texts, nonmembers, lengths)
     fails = differ(found)

@@ -35,6 +35,9 @@ def calibrate(
     placebo: a model of the target's kind that saw none of the texts; the placebo gate needs it.
     """
     groups = sort_out(known, probe.setup.prefixes, seed, probe.setup.learned)
+    if not groups.nonmembers:
+        why = "; ".join(groups.notes) or "none were given"
+        raise CalibrationError(f"No known non-member is left to calibrate on ({why}): bring others.")
     prepared = [probe.prepare(group, _PLAIN if number else _CURVES) for number, group in enumerate(groups.in_order)]
     tuning, nonmembers, tuning_members, members = measured = probe.measure(prepared, progress)
     found = fit_scores(tuning, tuning_members, nonmembers, seed)

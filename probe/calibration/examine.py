@@ -25,6 +25,7 @@ from probe.models.base import Engine
 from probe.pipeline import Probe
 from probe.prepare import Options, prepare
 from probe.scores.fitted import Fitted, Vector
+from probe.scores.tokenwise import NEEDS
 from probe.scores.view import View
 from probe.types import Evidence, TokenStats
 
@@ -58,7 +59,7 @@ def _placebo(
     probe: Probe, calibration: Calibration, known: Groups, placebo: Engine | None, progress: Progress | None
 ) -> Finding:
     if placebo is None:
-        return "untestable", "no placebo model is named (--placebo)"
+        return "untestable", "no placebo model is named (--placebo; `placebo` over HTTP)"
     own = [probe.target.identity.model, probe.reference.identity.model if probe.reference else ""]
     if placebo.identity.model in own:
         raise CalibrationError("The placebo is the target or the reference itself; name a third model.")
@@ -68,11 +69,20 @@ def _placebo(
     groups = (known.tuning, known.members, known.nonmembers)
     prepared = [prepare(setup, texts, Options(scores=frozenset())) for texts in groups]
     tuning, *measured = measure(setup, prepared, progress)
+    if why := _lacks(calibration.fitted, measured[1]):
+        return "untestable", f"the placebo does not give what the score is learned from: {why}"
     calibration = replace(calibration, fitted=_under_placebo(calibration.fitted, tuning))
     members, nonmembers = (_calibrated(calibration, group) for group in measured)
     if min(len(members), len(nonmembers)) < FEWEST:
         return "untestable", f"the placebo does not give the score {calibration.score} for {FEWEST} texts of each kind"
     return placebo_gate(auc(members, nonmembers))
+
+
+def _lacks(fitted: Fitted, group: Sequence[Evidence]) -> str:
+    """Returns what a placebo of another kind of engine or tokenizer lacks of what the target gave; "" for nothing."""
+    views = [View(entry, fitted) for entry in group if isinstance(entry.target, TokenStats)] if fitted.tokens else []
+    missing = [found for view in views for need in NEEDS if (found := view.missing(need))]
+    return missing[0].reason if len(missing) > len(views) / 2 else ""
 
 
 def _under_placebo(fitted: Fitted, tuning: Sequence[Evidence]) -> Fitted:

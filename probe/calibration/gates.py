@@ -50,7 +50,7 @@ class Place:
 def check(calibration: Calibration, claims: Sequence[Claim], text: str, place: Place) -> Gates:
     """Returns every gate of one text."""
     why = {
-        "size": next(filter(None, map(_size, claims)), ""),
+        "size": _size(max(claims, key=lambda claim: claim.smallest_alpha)),
         "support": _support(calibration, place),
         "overlap": _overlap(calibration.shingles, text),
     }

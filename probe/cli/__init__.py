@@ -13,6 +13,7 @@ from probe.cli import (  # noqa: F401 - each adds its command
     ask,
     bundle,
     calibrate,
+    calibrations,
     collection,
     controls,
     corpus,

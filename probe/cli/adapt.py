@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from probe.cli.app import app
-from probe.cli.files import read_known
+from probe.cli.files import read_known, writable_folder
 from probe.cli.options import DeviceMap, IdColumn, TextColumn, waiting
 from probe.data.read import Columns
+from probe.errors import InputError
 
 
 @app.command()
@@ -27,6 +28,8 @@ def adapt(
     """Trains a reference on known non-members, so that what a target learned of their kind is no sign of membership."""
     from probe.show import training
 
+    if writable_folder(out).exists():
+        raise InputError(f"{out} is there already; name a folder that is not.", "out")
     texts = [text.text for text in read_known(nonmembers, Columns(text_column, id_column))]
     with waiting():
         from probe.shadow.adapt import adapt as make

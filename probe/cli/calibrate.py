@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from probe.cli.app import app
-from probe.cli.files import read_known
+from probe.cli.files import read_known, writable_folder
 from probe.cli.options import (
     DeviceMap,
     Dtype,
@@ -42,20 +42,22 @@ def calibrate(
     """Scores known texts once, so that verdicts on others can name a false-positive rate."""
     from probe.calibration.build import calibrate as build
     from probe.calibration.known import Known
-    from probe.calibration.store import EMBEDDED, names, save
-    from probe.opening import open_engine
+    from probe.calibration.store import EMBEDDED, check_name, names, save
+    from probe.opening import open_placebo
     from probe.show import claims, progress
 
     settings = settings_of(target=target, reference=reference, dtype=dtype, device_map=device_map)
     settings.calibration = settings.corpus = None
+    check_name(name)
     if name in EMBEDDED or (name in names(settings.calibrations) and not force):
         raise InputError(f"There is a calibration {name} already; choose another name, or --force to replace your own.")
+    writable_folder(settings.calibrations, "set MEMPROBE_HOME to another")
     columns = Columns(text_column, id_column, source_column)
     files = (nonmembers, members, tuning, tuning_members)
     texts = [read_known(group or [], columns) for group in files]
     known = Known(texts[0], texts[1], texts[2], texts[3], basis="split" if random_split else "post-hoc")
     opened = open_with(settings, revision)
-    third = open_engine(placebo, settings, dtype=opened.target.identity.dtype) if placebo else None
+    third = open_placebo(settings, opened.target, placebo) if placebo else None
     with progress("Measuring the known texts") as advance:
         found = build(opened, known, name, seed, advance, third)
     path = save(found, settings.calibrations)

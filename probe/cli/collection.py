@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from probe.pipeline import Probe
 
 _WHOLE = (".txt", ".md", "")  # endings of files that are one document each
+_DOCUMENT = "source"  # the document column where none is named
 
 
 @app.command()
@@ -38,7 +40,9 @@ def collection(
     suspect: Annotated[list[Path], typer.Argument(help="rows of texts (.jsonl .json .csv .tsv), or documents (.txt)")],
     controls: Annotated[list[Path], typer.Option(help="the same of texts that the target cannot have seen")],
     members: Annotated[list[Path] | None, typer.Option(help="of texts that it was trained on: for the share")] = None,
-    document_column: Annotated[str, typer.Option(help="the field that names a row's document")] = "source",
+    document_column: Annotated[str | None, typer.Option(
+        help="the field that names a row's document", show_default=_DOCUMENT
+    )] = None,
     placebo: Annotated[str | None, typer.Option(help="a model of the target's kind that saw none of them")] = None,
     target: Target = None, reference: Reference = None, calibration: CalibrationName = None, dtype: Dtype = None,
     device_map: DeviceMap = None, revision: Revision = None,
@@ -54,13 +58,15 @@ def collection(
     from probe.collections import show
     from probe.collections.collection import judge_set
     from probe.collections.decide import Options
-    from probe.opening import open_engine
+    from probe.opening import open_placebo
     from probe.show import progress
 
     options = Options(alpha, score, cast(Any, by), random_split, earlier, seed)
-    columns = Columns(text_column, id_column, document_column)
+    columns = Columns(text_column, id_column, document_column or _DOCUMENT)
     named = (suspect, controls, members or [])
     read = [[read_known([path], columns) for path in paths] for paths in named]
+    for path, texts in zip(chain(*named), chain(*read), strict=True):
+        _check_named(path, texts, document_column)
     settings = settings_of(
         target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map
     )
@@ -69,13 +75,23 @@ def collection(
         [text for path, texts in zip(paths, side, strict=True) for text in _texts(opened, path, texts)]
         for paths, side in zip(named, read, strict=True)
     )
-    third = open_engine(placebo, settings, dtype=opened.target.identity.dtype) if placebo else None
+    third = open_placebo(settings, opened.target, placebo) if placebo else None
     with progress("Measuring") as advance:
         result = judge_set(opened, mine, theirs, known, options, advance, third)
     if as_json:
         typer.echo(json.dumps(show.collection_dict(result), ensure_ascii=True))
     else:
         show.collection(result)
+
+
+def _check_named(path: Path, texts: Sequence[Text], column: str | None) -> None:
+    """Warns on stderr of a file whose rows name no document. Raises InputError where the column was asked for."""
+    from probe.collections.documents import check_named
+
+    if path.suffix.lower() in _WHOLE:
+        return
+    if why := check_named(path, texts, column or _DOCUMENT, asked=column is not None):
+        typer.echo(f"Warning: {why}.", err=True)
 
 
 def _texts(probe: Probe, path: Path, texts: Sequence[Text]) -> list[Text]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from probe.cli.app import app
+from probe.cli.files import writable_file
 from probe.cli.options import IdColumn, TextColumn
 
 
@@ -29,6 +30,8 @@ def controls(
     from probe.collections.controls import match
     from probe.collections.files import Fields, candidate, documents
 
+    for path in (out, *([matched] if matched else ())):
+        writable_file(path)
     fields = Fields(text_column, id_column, document_column, tuple(match_column or ()), date_column, within)
     read = [documents(path, fields) for path in (suspect, pool)]
     for broken in (line for _, lines in read for line in lines):

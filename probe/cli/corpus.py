@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from probe.cli.app import app
+from probe.cli.files import writable_folder
 from probe.cli.options import IdColumn, TextColumn
 from probe.data.read import Columns
 from probe.errors import InputError
@@ -34,6 +35,8 @@ def build(
 
     if missing := [str(path) for path in files if not path.is_file()]:
         raise InputError(f"No file {', '.join(missing)}.")
+    for folder in (out, out.parent):  # it is written beside `out` and renamed
+        writable_folder(folder)
     broken: list[str] = []
     with progress("Reading files") as advance:
         header = write(documents(files, Columns(text_column, id_column), broken, advance), out)

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from probe.cli.app import app
+from probe.cli.files import writable_folder
 from probe.cli.options import CalibrationName, DeviceMap, Dtype, Reference, Revision, Target, open_with, settings_of
-from probe.errors import InputError
 
 
 @app.command()
@@ -23,6 +23,9 @@ def evaluate(
     scores: Annotated[str | None, typer.Option(help="ids to compute, comma-separated; see docs/scores.md")] = None,
     prefix: Annotated[Path | None, typer.Option(help="file of known non-members, for recall and conrecall")] = None,
     member_prefix: Annotated[Path | None, typer.Option(help="file of known members, for conrecall")] = None,
+    neighbours: Annotated[
+        str | None, typer.Option(help="masked or causal model that proposes words, for neighbour and spv")
+    ] = None,
     text_column: Annotated[str | None, typer.Option(help="the field of the text; guessed: text input snippet")] = None,
     label_column: Annotated[str | None, typer.Option(help="the field of the label; guessed: label")] = None,
     id_column: Annotated[str, typer.Option(help="the field of the id")] = "id",
@@ -45,14 +48,14 @@ def evaluate(
     names = None if scores is None else [name.strip() for name in scores.split(",")]
     bars = [parse(bar) for bar in fail_above or ()]
     check_names(bars, choose(names))  # a wrong option is named before anything is loaded
-    if out and out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; name a folder for --out.", "out")
+    if out:
+        writable_folder(out, "name another folder for --out")
     labelled = read_labelled(
         data or (), members or (), nonmembers or (), LabelledColumns(text_column, label_column, id_column)
     )
     settings = settings_of(
         target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map, prefix=prefix,
-        member_prefix=member_prefix,
+        member_prefix=member_prefix, neighbours=neighbours,
     )  # fmt: skip
     opened = open_with(settings, revision)
     with progress("Measuring") as advance:

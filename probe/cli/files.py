@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import typer
 
@@ -34,10 +35,43 @@ def read_texts(inputs: list[str], columns: Columns) -> tuple[list[Text], list[st
 
 def new_file(path: Path) -> Path:
     """Returns the path where a file can be made, before long work is lost for it. Raises InputError."""
-    if path.exists():
+    if writable_file(path).exists():
         raise InputError(f"{path} exists; name a new file.")
+    return path
+
+
+def writable_file(path: Path) -> Path:
+    """Returns the path where a file can be made or replaced. Raises InputError."""
     if not path.parent.is_dir():
         raise InputError(f"There is no folder {path.parent}; make it first.")
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; name a file.")
+        if path.is_file():
+            path.open("ab").close()
+        elif not path.exists():  # a pipe is left alone: opened once, it is spent
+            path.open("xb").close()
+            path.unlink()
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}); name another file.") from error
+    return path
+
+
+def writable_folder(path: Path, remedy: str = "name another folder") -> Path:
+    """Returns the path of a folder in which files can be made; one that is not there yet can be made, and is not.
+
+    Nothing but a trial tells, on any file system. Raises InputError.
+    """
+    try:
+        if path.is_file():
+            raise InputError(f"{path} is a file; {remedy}.")
+        new = not path.exists()
+        path.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=path).close()
+        if new:
+            path.rmdir()
+    except OSError as error:
+        raise InputError(f"The folder {path} cannot be written ({error.strerror}); {remedy}.") from error
     return path
 
 

@@ -55,7 +55,7 @@ def verify(
     known = texts_by_hash(records, [text.text for text in read_known(texts or [], Columns(text_column, id_column))])
     if bundled and not known:
         typer.echo("The texts are not here, so nothing was measured again; name files that hold them with --texts.")
-        raise typer.Exit(int(found))
+        raise typer.Exit(int(Outcome.UNCHECKED))
     before, member_before = (None if path is None else str(path) for path in (prefix, member_prefix))
     named = Sources(target, reference, calibration, revision, dtype, before, member_before, corpus, neighbours)
     with progress("Measuring again") as advance:

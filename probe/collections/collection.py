@@ -12,7 +12,7 @@ from probe.audit.metrics import Figure
 from probe.collections.aggregate import Values, aggregate, choose_score
 from probe.collections.compare import Comparison, compare
 from probe.collections.decide import DEFAULTS, By, Options, decide, e_value_of, missing, p_value_of
-from probe.collections.documents import group, sort_out
+from probe.collections.documents import Sets, group, sort_out
 from probe.collections.gates import check, check_placebo
 from probe.collections.inference import Inference, infer
 from probe.collections.sample_size import Sizes, difference_of, sizes
@@ -67,6 +67,7 @@ def judge_set(
     Raises InputError where fewer than two documents of a side can be scored.
     """
     sets = sort_out(suspect, controls)
+    _refuse_copies(sets)
     score = options.score or choose_score(probe, [*sets.controls, *sets.suspect])
     sides = [sets.suspect, sets.controls, group(members)]
     plan = [(side, None) for side in sides] + [(side, placebo) for side in sides[:2] if placebo]
@@ -81,7 +82,7 @@ def judge_set(
 def weigh(measured: Measured, score: str, options: Options, notes: tuple[str, ...] = ()) -> SetResult:
     """Returns the result from measured documents; arithmetic only. Raises InputError for fewer than two of a side."""
     suspect, controls, members = measured.suspect, measured.controls, measured.members
-    _refuse_few(measured)
+    _refuse_few(measured, notes)
     comparison, inference, p_value = _test(suspect, controls, options)
     gates = check(suspect.documents, controls.documents, options.random_split)
     if measured.placebo is not None and measured.placebo_controls is not None:
@@ -97,7 +98,17 @@ def weigh(measured: Measured, score: str, options: Options, notes: tuple[str, ..
     )  # fmt: skip
 
 
-def _refuse_few(measured: Measured) -> None:
+def _refuse_copies(sets: Sets) -> None:
+    if sets.copies and len(sets.controls) < 2:
+        raise InputError(
+            f"{sets.copies:,} controls share a run of words with a suspect text and were left out, for they would be "
+            f"members wherever that one is; this leaves {len(sets.controls)} control documents, and a set takes two at "
+            "least. Name controls that are not among the suspects, nor quote them (memprobe controls picks such).",
+            "controls",
+        )
+
+
+def _refuse_few(measured: Measured, notes: Sequence[str]) -> None:
     sides = {
         "suspect": measured.suspect, "control": measured.controls, "suspect (under the placebo)": measured.placebo,
         "control (under the placebo)": measured.placebo_controls,
@@ -107,7 +118,7 @@ def _refuse_few(measured: Measured) -> None:
             why = "".join(f" ({count:,} texts: {reason})" for reason, count in side.lost.most_common(2))
             raise InputError(
                 f"{len(side)} {who} documents can be scored{why}; a set takes two at least. A document is what the "
-                "document column names, or a text that names none."
+                f"document column names, or a text that names none.{''.join(f' Note: {note}.' for note in notes)}"
             )
 
 

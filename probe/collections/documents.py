@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 
 from probe.data.overlap import Seen
+from probe.errors import InputError
 from probe.models.base import Engine
 from probe.types import Text, Tokens
 
@@ -30,10 +32,13 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Sets:
-    """suspect, controls: documents; notes: what was left out and why."""
+    """suspect, controls: documents; copies: texts left out of the controls, for they share a run of words with a
+    suspect one; notes: what was left out and why.
+    """
 
     suspect: list[Document]
     controls: list[Document]
+    copies: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -55,15 +60,35 @@ def sort_out(suspect: Sequence[Text], controls: Sequence[Text]) -> Sets:
     for text in mine:
         seen.add(text.text)
     free = [text for text in theirs if not seen.shares(text.text)]
+    copies = len(theirs) - len(free)
     notes = [
         f"{count:,} {what}"
         for count, what in (
             (len(suspect) + len(controls) - len(mine) - len(theirs), "repeated texts were left out"),
-            (len(theirs) - len(free), "controls that share a run of words with a suspect text were left out"),
+            (copies, "controls that share a run of words with a suspect text were left out"),
         )
         if count
     ]
-    return Sets(group(mine), group(free), tuple(notes))
+    return Sets(group(mine), group(free), copies, tuple(notes))
+
+
+def check_named(path: Path, texts: Sequence[Text], column: str, asked: bool) -> str | None:
+    """Returns a warning where no row of a file names its document; asked: whether the caller named the column.
+
+    Raises InputError where the caller did: a column that is not there is a slip, and passages of one document that
+    count as independent make a `member` of little evidence.
+    """
+    if not texts or any(text.source is not None for text in texts):
+        return None
+    lost = f'{path}: no row names a document under "{column}"'
+    if asked:
+        raise InputError(f"{lost}. Name the field that does with --document-column.", "document_column")
+    if len(texts) == 1:
+        return None
+    return (
+        f"{lost}, so each of its {len(texts):,} rows counts as a document of its own, and passages of one document "
+        "would count as independent; name the field that holds it with --document-column"
+    )
 
 
 def _unique(texts: Sequence[Text]) -> list[Text]:

@@ -1,11 +1,11 @@
 """Was a benchmark trained on in its published order? Oren et al. 2024 (2310.17623).
 
 Examples that are exchangeable are as likely in one order as in any other, unless the model has read the published one.
-The examples are cut in order into shards that fit the target's context, joined by a separator; shuffles are within
-shards. T = sum of log-likelihoods over shards, nats: p = (1 + #{shuffles with T at least as high}) / (1 + shuffles),
-which is exact. Beside it the paper's sharded test: one-sided t over shards of (published - mean of its shuffles), which
-can go below 1 / (1 + shuffles). An order that carries meaning (dates, chapters, sorted names) is not exchangeable:
-where a reference that never read the benchmark prefers it too, nothing is claimed.
+The examples are cut in order into shards of even size that fit the target's context, joined by a separator; shuffles
+are within shards. T = sum of log-likelihoods over shards, nats: p = (1 + #{shuffles with T at least as high}) / (1 +
+shuffles), which is exact. Beside it the paper's sharded test: one-sided t over shards of (published - mean of its
+shuffles), which can go below 1 / (1 + shuffles). An order that carries meaning (dates, chapters, sorted names) is not
+exchangeable: where a reference that never read the benchmark prefers it too, nothing is claimed.
 """
 
 from __future__ import annotations
@@ -79,8 +79,12 @@ def judge_order(
     found = prefer(target, examples, options, progress)
     control = prefer(reference, examples, options, progress) if reference else None
     left = len(examples) - found.examples
-    notes = (f"{left:,} examples that have no other beside them in the context were left out",) if left else ()
-    return OrderResult(_decide(found, control, options.alpha), found, control, notes)
+    notes = [f"{left:,} examples that have no other beside them in the context were left out"] * bool(left)
+    if found.shards < options.shards:
+        notes.append(
+            f"there are {found.shards:,} shards, not {options.shards:,}: elsewhere no two examples fit the context"
+        )
+    return OrderResult(_decide(found, control, options.alpha), found, control, tuple(notes))
 
 
 def prefer(engine: Engine, examples: Sequence[str], options: OrderOptions, progress: Progress | None = None) -> Order:
@@ -108,7 +112,10 @@ def sharded(gains: Vector) -> float | Unscored:
     from scipy.special import stdtr
 
     if len(gains) < FEWEST_SHARDS:
-        return Unscored(f"the t-test takes {FEWEST_SHARDS} shards; there are {len(gains)} (--shards)")
+        return Unscored(
+            f"the t-test takes {FEWEST_SHARDS} shards of two examples up; there are {len(gains)} "
+            f"(--shards {FEWEST_SHARDS}, of {2 * FEWEST_SHARDS} examples at least)"
+        )
     spread = float(gains.std(ddof=1))
     if spread == 0:
         return 1.0
@@ -116,14 +123,25 @@ def sharded(gains: Vector) -> float | Unscored:
 
 
 def _shards(engine: Engine, examples: Sequence[str], options: OrderOptions) -> list[list[str]]:
-    """Cuts the examples in order; a shard fits the context in any order of its examples."""
-    most = -(-len(examples) // options.shards)
+    """Cuts the examples in order; a shard fits the context in any order of its examples.
+
+    Their sizes differ by one at most, but for shards that the context makes smaller. Raises InputError for fewer than
+    two examples a shard.
+    """
+    least = 2 * options.shards
+    if options.shards > 1 and len(examples) < least:
+        raise InputError(
+            f"{options.shards:,} shards take {least:,} examples, two in each; there are {len(examples):,}. Ask for "
+            f"{max(1, len(examples) // 2):,} or fewer (--shards), or name a file of more rows.", "shards",
+        )  # fmt: skip
     alone = engine.tokenize([f"{text}{options.separator}" for text in examples])
     sizes = [len(found.ids) + _SPARE if isinstance(found, Tokens) else 0 for found in alone]
     shards: list[list[str]] = [[]]
-    room = engine.context
-    for text, size in zip(examples, sizes, strict=True):
+    room, needed, most = engine.context, options.shards, len(examples) // options.shards
+    for number, (text, size) in enumerate(zip(examples, sizes, strict=True)):
         if shards[-1] and (size > room or len(shards[-1]) >= most):
+            needed -= len(shards[-1]) > 1  # one alone tells nothing of order, and is left out
+            most = max(2, (len(examples) - number) // max(1, needed))
             shards.append([])
             room = engine.context
         shards[-1].append(text)

@@ -18,6 +18,11 @@ from probe.show import console, verdict
 from probe.types import Unscored, Verdict
 
 SHOWN = 20  # documents without a control that are named
+_DIFFER = (
+    "Warning: words alone still tell the matched documents from their controls, so a score that differs between them "
+    "shows nothing about membership, and `memprobe collection` will claim nothing. Match by more (--match-column, "
+    "--date-column, --within), or bring a pool of the suspects' own kind."
+)
 
 
 def collection(result: SetResult) -> None:
@@ -96,6 +101,8 @@ def match(found: Match, names: dict[int, str]) -> None:
     if found.copies:
         console.print(f"{found.copies:,} pool documents share a run of words with a suspect one and were left out.")
     _rows({"whole pool": _balance(found.before), "matched": _balance(found.after) if found.after else "none"})
+    if found.after and found.after.blind and found.after.blind.low > 0.5:
+        console.print(Line(_DIFFER, style="yellow"))
     for place, reason in islice(found.lost.items(), SHOWN):
         console.print(Line(f"Not matched: {names[place]}, {reason}."))
     if len(found.lost) > SHOWN:

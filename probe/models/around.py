@@ -37,4 +37,4 @@ class Around:
         return self._engine.tokenize(texts)
 
     def same_tokenizer(self, other: Engine) -> bool:
-        return self._engine.same_tokenizer(other._engine if isinstance(other, Around) else other)
+        return self._engine.same_tokenizer(other)

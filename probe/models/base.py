@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +77,9 @@ class Tokenizing:
         return 1 + max(self._tokenizer.vocabulary.values())
 
     def same_tokenizer(self, other: Engine) -> bool:
-        return isinstance(other, Tokenizing) and self._tokenizer.vocabulary == other._tokenizer.vocabulary
+        if isinstance(other, Tokenizing):
+            return self._tokenizer.vocabulary == other._tokenizer.vocabulary
+        return other.same_tokenizer(cast("Engine", self))  # it stands around one that does
 
 
 class Engine(Protocol):

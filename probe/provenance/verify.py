@@ -162,9 +162,17 @@ def _again(
     chosen = None if one.scores is None else frozenset(one.scores) & TABLE.keys()
     options = Options(chosen, one.alpha, one.max_tokens)
     prepared = probe.prepare([Text(texts[hashed]) for hashed in hashes], options)
-    now = [result_dict(result) for result in probe.judge(prepared, probe.measure([prepared])[0])]
+    results = probe.judge(prepared, probe.measure([prepared])[0])
+    with_tokens = [record.result.get("tokens") is not None for record in records]
+    now = [result_dict(result, asked) for result, asked in zip(results, with_tokens, strict=True)]
     exact = all(record.result.get("p_value") == row["p_value"] for record, row in zip(records, now, strict=True))
     whole = batch_of(hashes) == one.batch
     for record, hashed, row in zip(records, hashes, now, strict=True):
         found = compare_results(record.result, row, tolerance, one.batch.size, whole=whole, exact=exact)
-        yield [same("text", hashed, text_hash(texts[hashed])), *found]
+        yield [same("text", hashed, text_hash(texts[hashed])), *_silent(record), *found]
+
+
+def _silent(record: Record) -> list[Check]:
+    """A text that is looked up in a corpus always has an answer, and so none was taken out."""
+    silent = record.provenance.corpus and record.result.get("corpus") is None
+    return [Check("in the corpus: the record names a corpus, not what it holds", Outcome.DIFFERS)] if silent else []

@@ -46,11 +46,12 @@ class Method:
             return Score(reason=missing.reason)
         try:
             value = self.function(view)
+            if isinstance(value, Unscored):
+                return Score(reason=value.reason)
+            figure = float(value)
         except Exception as error:  # of a plug-in: one score of one text, and nothing else, is lost
             return Score(reason=f"the score failed with {type(error).__name__}: {error}")
-        if isinstance(value, Unscored):
-            return Score(reason=value.reason)
-        return Score(value=float(value)) if math.isfinite(value) else Score(reason="the value is not a finite number")
+        return Score(value=figure) if math.isfinite(figure) else Score(reason="the value is not a finite number")
 
     @property
     def passes(self) -> int:

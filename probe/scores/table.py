@@ -11,6 +11,7 @@ import re
 from collections.abc import Container, Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import get_args
 
 from probe.scores import (
     camia,
@@ -36,9 +37,11 @@ from probe.scores import (
     zlib,
 )
 from probe.scores.base import Method
+from probe.scores.view import Need
 
 GROUP = "memprobe.scores"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_TAKEN = ("id", "label", "blind", "calibrated")  # columns that stand beside scores in an evaluation
 BUILT_IN = (
     loss.SCORE, zlib.SCORE, zlib.RATE, lowercase.SCORE, mink.SCORE, minkpp.SCORE, surp.SCORE, dcpdd.SCORE, pac.SCORE,
     camia.SCORE, neighbour.SCORE, recall.SCORE, conrecall.SCORE, samia.SCORE, gradnorm.SCORE, ref.SCORE, ref.BYTES,
@@ -79,7 +82,9 @@ def _checked(method: object, taken: Container[str]) -> Method:
     """Raises TypeError, ValueError."""
     if not isinstance(method, Method):
         raise TypeError(f"it names a {type(method).__name__}, not a probe.scores.base.Method")
-    if method.id in taken:
+    if unknown := set(method.needs) - set(get_args(Need)):
+        raise ValueError(f"it needs {', '.join(sorted(map(str, unknown)))}; known are {', '.join(get_args(Need))}")
+    if method.id in taken or method.id in _TAKEN:
         raise ValueError(f"there is a score named {method.id} already")
     if not _NAME.fullmatch(method.id):
         raise ValueError(f"{method.id!r} is no name of lower-case letters, digits and _")

@@ -38,7 +38,7 @@ Card = CalibrationCard | CalibrationJob
 async def create(body: CalibrationRequest, service: Shared) -> CalibrationJob:
     """Scores known texts in the background; poll it under its name until it is completed."""
     model = service.model(body.model)
-    placebo = service.model(body.placebo).target if body.placebo else None
+    placebo = service.placebo_named(body.placebo) if body.placebo else None
     _free(body.name, service)
     known = Known(
         _texts(body.nonmembers), _texts(body.members), _texts(body.tuning), _texts(body.tuning_members),

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from probe.audit.evaluate import Evaluation, evaluate
 from probe.audit.files import as_dict
-from probe.audit.labelled import Entry, distinct
+from probe.audit.labelled import Entry, both_kinds, distinct
 from probe.audit.plots import plots
 from probe.audit.report import html
 from probe.errors import InputError
@@ -44,7 +44,10 @@ async def create(body: EvaluationRequest, service: Shared) -> EvaluationJob:
     """Measures in the background how well the scores tell members from non-members; poll it under its id."""
     model = await service.probe(body.model, body.calibration)
     chosen = None if body.scores is None else choose(body.scores)
-    labelled = distinct([*_entries(body.members, True), *_entries(body.nonmembers, False)])
+    labelled = both_kinds(
+        distinct([*_entries(body.members, True), *_entries(body.nonmembers, False)]),
+        'Give texts under "members", and others under "nonmembers".',
+    )
 
     def work(progress: Progress) -> Evaluated:
         probe = Probe.of(service.setup_in_turns(model), model.calibration)

@@ -42,7 +42,8 @@ def test_the_table(folder: Path) -> None:
     done = command("labelled.jsonl", "--scores", "loss,ref", "--out", "report")
     assert done.exit_code == 0
     said = " ".join(done.stdout.split())
-    assert "61 members and 60 non-members were evaluated." in said and "words alone" in said
+    assert "60 members and 60 non-members were evaluated." in said and "words alone" in said
+    assert "1 members and 0 non-members could not be scored" in said
     assert "TPR at FPR 0.001 takes at least 1,000 non-members; there are 60." in said
     assert "labelled.jsonl, row 122: no label" in done.stderr and "empty: Cannot score" in done.stderr
     assert len(list((folder / "report").iterdir())) == 9

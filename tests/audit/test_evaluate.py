@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,8 +14,10 @@ import pytest
 
 from probe import open_probe
 from probe.audit.evaluate import CALIBRATED, Evaluation, as_values, evaluate
+from probe.audit.files import write_scores
 from probe.audit.labelled import Entry, Labelled, read_labelled
 from probe.audit.metrics import Figure, auc, spearman
+from probe.audit.show import figures
 from probe.audit.summary import caution, sentences
 from probe.calibration.blind import bag_all, separation
 from probe.demo.locate import find, marks
@@ -75,7 +79,42 @@ def test_a_text_that_cannot_be_scored_is_counted(tiny_evaluation: Evaluation) ->
     assert found.ids[-1] == "empty" and found.scores["loss"][-1].reason == "Cannot score: the text is empty."
     assert (found.figures["ref"].members, found.figures["ref"].nonmembers) == (60, 60)
     assert list(found.absent) == ["dcpdd"] and "memprobe frequencies" in found.absent["dcpdd"]
-    assert "Texts that could not be scored, and are in no figure: 1." in sentences(found)
+    said = sentences(found)
+    assert said[0] == "60 members and 60 non-members were evaluated."
+    assert "1 members and 0 non-members could not be scored, and are in no score's figure." in said
+
+
+def test_a_text_without_an_id_is_named_by_its_place(demo: Probe, tmp_path: Path) -> None:
+    rows = [("The queue is empty.", 1), ("The queue is empty.", 1), ("", 1), ("A list of items.", 0), ("x\ud800", 0)]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows))
+    found = evaluate(demo, read_labelled([str(path)]), scores=["loss"])
+    assert found.ids == tuple(f"a.jsonl, row {row}" for row in (1, 3, 4, 5))
+    assert [name for name, _ in found.unscored] == ["a.jsonl, row 3", "a.jsonl, row 5"]
+    assert found.scored.tolist() == [True, False, True, False]
+    assert sentences(found)[0] == "1 members and 1 non-members were evaluated."
+    write_scores(found, tmp_path / "scores.csv")
+    with (tmp_path / "scores.csv").open() as file:
+        assert [row["id"] for row in csv.DictReader(file)] == list(found.ids)
+
+
+def test_a_score_that_some_texts_lack_says_so(
+    demo: Probe, passages: list[Entry], tiny_evaluation: Evaluation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = [Entry(Text(word), i % 2 == 0, word) for i, word in enumerate(("a", "b", "c", "d", "e"))]
+    found = evaluate(demo, Labelled((*passages, *short, Entry(Text(""), True, "empty"))), scores=["loss", "surp"])
+    counts = found.figures["surp"]
+    assert counts.members < 63 and counts.nonmembers < 62
+    figures(found)
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"surp rests on {counts.members} of 63 members and {counts.nonmembers} of 62 non-members" in said
+    assert "loss rests on" not in said
+    figures(tiny_evaluation)
+    assert " rests on 6" not in capsys.readouterr().out
+
+
+def test_no_texts_have_a_reason_for_no_score(demo: Probe) -> None:
+    assert evaluate(demo, Labelled(()), scores=["loss"]).absent == {"loss": "there are no texts"}
 
 
 def test_the_blind_baseline_is_the_words(passages: list[Entry], tiny_evaluation: Evaluation) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.audit.labelled import Entry, LabelledColumns, distinct, label_of, read_labelled
+from probe.audit.labelled import Entry, LabelledColumns, both_kinds, distinct, label_of, read_labelled
 from probe.errors import InputError
 from probe.types import Text
 
@@ -92,6 +92,18 @@ def test_a_text_of_two_files_counts_once(tmp_path: Path) -> None:
     found = read_labelled([jsonl(tmp_path / "a.jsonl", rows), jsonl(tmp_path / "b.jsonl", rows[:1])])
     assert [entry.text.text for entry in found.entries] == ["seen", "unseen"]
     assert found.left_out == ("b.jsonl, row 1: repeats a.jsonl, row 1",)
+
+
+def test_one_kind_alone_is_refused_with_the_remedy() -> None:
+    both = distinct([Entry(Text("a"), True), Entry(Text("b"), False)])
+    assert both_kinds(both, "Bring more.") is both
+    for entries, counts in (
+        ([], "0 and 0"),
+        ([Entry(Text("a"), True)], "1 and 0"),
+        ([Entry(Text("a"), False)], "0 and 1"),
+    ):
+        with pytest.raises(InputError, match=f"there are {counts}. Bring more."):
+            both_kinds(distinct(entries), "Bring more.")
 
 
 def test_what_is_open_is_asked(tmp_path: Path) -> None:

@@ -49,12 +49,27 @@ def test_a_tie_is_half_a_win() -> None:
 
 
 def test_auc_of_separate_groups() -> None:
-    assert triple(auc(np.array([2.0, 3.0]), np.array([0.0, 1.0]))) == (1, 1, 1)
-    assert triple(auc(np.array([0.0, 1.0]), np.array([2.0, 3.0]))) == (0, 0, 0)
+    """Two of two pairs: low ** 2 = .025. Ten of ten: Clopper and Pearson's table says .69150."""
+    assert triple(auc(np.array([2.0, 3.0]), np.array([0.0, 1.0]))) == pytest.approx((1, 0.025**0.5, 1))
+    assert triple(auc(np.array([0.0, 1.0]), np.array([2.0, 3.0]))) == pytest.approx((0, 0, 1 - 0.025**0.5))
+    assert triple(auc(np.arange(10.0) + 50, np.arange(40.0))) == pytest.approx((1, 0.69150, 1), abs=6e-6)
+    assert auc(np.arange(40.0) + 50, np.arange(10.0), 0.8).low == pytest.approx(0.1 ** (1 / 10))
+
+
+@pytest.mark.parametrize("spread", [0.05, 1.0, 20.0])
+def test_separate_groups_are_no_likelier_than_the_bound_says(spread: float) -> None:
+    """Of scores whose AUC is the interval's low end, at most 2.5% of draws are separate, alike or unlike in spread."""
+    m, n, draws = 4, 7, 20_000
+    low = auc(np.arange(4.0) + 9, np.arange(7.0)).low
+    shift = float(norm.ppf(low)) * (1 + spread**2) ** 0.5
+    dice = np.random.default_rng(0)
+    members, nonmembers = dice.normal(shift, spread, (draws, m)), dice.normal(0, 1, (draws, n))
+    assert (members.min(1) > nonmembers.max(1)).mean() <= 0.025 + 0.003
 
 
 @given(members=tied, nonmembers=tied, confidence=st.sampled_from([0.8, 0.95, 0.99]))
 def test_auc_is_delong_s(members: Vector, nonmembers: Vector, confidence: float) -> None:
+    assume(members.min() <= nonmembers.max() and nonmembers.min() <= members.max())
     wins = (members[:, None] > nonmembers) + (members[:, None] == nonmembers) / 2
     variance = wins.mean(1).var(ddof=1) / len(members) + wins.mean(0).var(ddof=1) / len(nonmembers)
     spread = norm.ppf((1 + confidence) / 2) * np.sqrt(variance)

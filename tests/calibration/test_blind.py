@@ -58,6 +58,7 @@ def test_one_kind_is_not_told_apart_and_two_kinds_are() -> None:
     gate, why = blind(other, known, "these")
     assert gate == "fail" and why.startswith("words alone tell these from the known non-members (AUC ")
     assert blind(bag_all(texts(49, 3)), known, "the members")[1] == "49 members; a blind classifier takes 50"
+    assert blind(bag_all([]), bag_all(texts(40, 3)), "the known members")[1].startswith("0 known members")
 
 
 def test_the_gate_fires_by_chance_hardly_ever() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from probe import Known, calibrate
+from probe.data.overlap import index
 from probe.errors import CalibrationError
 from probe.pipeline import Probe
 
@@ -19,6 +22,14 @@ def bare(demo: Probe) -> Probe:
 def test_too_few_texts_say_how_many_it_takes(bare: Probe) -> None:
     with pytest.raises(CalibrationError, match="19 of 19 known non-members can be scored; bring at least 20"):
         calibrate(bare, Known(TEXTS[:19]), "few")
+
+
+def test_where_none_is_left_the_notes_say_why(bare: Probe) -> None:
+    with pytest.raises(CalibrationError, match=r"No known non-member is left to calibrate on \(none were given\)"):
+        calibrate(bare, Known([]), "none")
+    learned = Probe.of(replace(bare.setup, learned=index(TEXTS)))
+    with pytest.raises(CalibrationError, match=r"No known non-member is left .* what the reference was adapted to"):
+        calibrate(learned, Known(TEXTS), "learned")
 
 
 def test_a_text_in_two_groups_is_refused(bare: Probe) -> None:

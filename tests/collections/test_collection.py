@@ -202,6 +202,20 @@ def test_after_earlier_batches_the_e_value_decides() -> None:
     assert strong.comparison.mean < 0.01 and strong.verdict.call is Call.INCONCLUSIVE
 
 
+def test_controls_that_are_the_suspects_are_counted_and_refused(demo: Probe, passages: Passages) -> None:
+    same = passages.members[:6]
+    with pytest.raises(
+        InputError, match=r"^6 controls share a run of words with a suspect.*leaves 0.*memprobe controls"
+    ):
+        judge_set(demo, same, same)
+    with pytest.raises(InputError, match=r"^6 controls .*leaves 1 control"):
+        judge_set(demo, same, [*same, passages.nonmembers[0]])
+    with pytest.raises(
+        InputError, match=r"0 control documents can be scored.*Note: 6 controls that share a run of words"
+    ):
+        judge_set(demo, same, [*same, Text(" "), Text("\ud800")])
+
+
 def test_wrong_options_are_named() -> None:
     for wrong in ({"alpha": 0.7}, {"by": "luck"}, {"earlier": 0.0}):
         with pytest.raises(InputError):

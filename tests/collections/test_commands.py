@@ -68,6 +68,33 @@ def test_plain_files_are_documents(folder: Path, passages: Passages) -> None:
     assert said["share"] == {"reason": "no known members are named (--members)"} and said["verdict"] == "inconclusive"
 
 
+def test_rows_that_name_no_document_are_warned_of(folder: Path) -> None:
+    rows = [json.loads(line) for line in (folder / "suspect.jsonl").read_text().splitlines()]
+    (folder / "bare.jsonl").write_text("".join(json.dumps({"text": row["text"]}) + "\n" for row in rows))
+    done = command("collection", "bare.jsonl", "--controls", "controls.jsonl", "--json")
+    assert json.loads(done.stdout)["documents"]["suspect"] == 48
+    assert 'Warning: bare.jsonl: no row names a document under "source"' in done.stderr
+    assert "each of its 48 rows" in done.stderr and "controls.jsonl" not in done.stderr
+    asked = command("collection", "suspect.jsonl", "--controls", "controls.jsonl", "--document-column", "nosuch")
+    assert isinstance(asked.exception, InputError) and 'under "nosuch"' in str(asked.exception)
+
+
+def test_controls_that_are_the_suspects(folder: Path) -> None:
+    done = command("collection", "suspect.jsonl", "--controls", "suspect.jsonl")
+    assert isinstance(done.exception, InputError) and "48 controls share a run of words" in str(done.exception)
+
+
+def test_controls_of_another_kind_are_warned_of(folder: Path) -> None:
+    args = ("controls", "suspect.jsonl", "--out", "out.jsonl", "--pool")
+    assert "Warning" not in command(*args, "pool.jsonl").stdout
+    rows = [json.loads(line) for line in (folder / "pool.jsonl").read_text().splitlines()]
+    other = [{**row, "text": " ".join(word[::-1] for word in row["text"].split())} for row in rows]
+    (folder / "other.jsonl").write_text("".join(json.dumps(row) + "\n" for row in other))
+    said = " ".join(command(*args, "other.jsonl").stdout.split())
+    assert "Warning: words alone still tell the matched documents from their controls" in said
+    assert "--match-column" in said
+
+
 def test_controls(folder: Path) -> None:
     done = command(
         "controls", "suspect.jsonl", "--pool", "pool.jsonl", "--out", "out.jsonl", "--matched", "matched.jsonl",

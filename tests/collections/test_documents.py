@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from probe import Probe, Text
-from probe.collections.documents import group, passages, sort_out
+from probe.collections.documents import check_named, group, passages, sort_out
+from probe.errors import InputError
 from probe.types import Tokens
 
 COPY = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
@@ -20,10 +24,21 @@ def test_a_text_without_a_source_is_a_document() -> None:
 def test_repeats_and_copies_are_left_out() -> None:
     sets = sort_out([Text(COPY), Text(f" {COPY}\n")], [Text(f"Before. {COPY} and more."), Text("quite another text")])
     assert [len(side) for side in (sets.suspect, sets.controls)] == [1, 1]
+    assert sets.copies == 1
     assert sets.notes == (
         "1 repeated texts were left out",
         "1 controls that share a run of words with a suspect text were left out",
     )
+
+
+def test_a_file_that_names_no_document_is_warned_of() -> None:
+    path, bare, named = Path("a.jsonl"), [Text("a"), Text("b")], [Text("a", source="book"), Text("b")]
+    assert check_named(path, named, "source", asked=True) is None
+    why = check_named(path, bare, "source", asked=False)
+    assert why is not None and 'a.jsonl: no row names a document under "source"' in why and "--document-column" in why
+    assert check_named(path, bare[:1], "source", asked=False) is None  # one row is one document
+    with pytest.raises(InputError, match=r'a.jsonl: no row names a document under "nosuch".*--document-column'):
+        check_named(path, bare, "nosuch", asked=True)
 
 
 @given(st.integers(0, 400), st.integers(16, 64))

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from probe import Probe
-from probe.collections.exchangeability import Order, OrderOptions, judge_order, prefer, sharded
+from probe.collections.exchangeability import Order, OrderOptions, _shards, judge_order, prefer, sharded
 from probe.errors import InputError
 from probe.models.base import Engine
 from probe.models.local import LocalEngine
@@ -79,6 +81,40 @@ def test_shards(leaked: Engine) -> None:
     assert sharded(np.zeros(12)) == 1.0
     swing = sharded(np.array([1.0, -1.0] * 6))
     assert swing == pytest.approx(0.5)
+
+
+def sizes(engine: Engine, examples: list[str], shards: int) -> list[int]:
+    return [len(shard) for shard in _shards(engine, examples, OrderOptions(shards=shards))]
+
+
+@given(count=st.integers(2, 60), shards=st.integers(1, 30))
+def test_as_many_shards_as_asked_for_wherever_there_are_two_examples_each(demo: Probe, count: int, shards: int) -> None:
+    examples = [f"number {i}" for i in range(count)]
+    if shards > 1 and count < 2 * shards:
+        with pytest.raises(InputError, match=f"{shards} shards take {2 * shards} examples.*there are {count}"):
+            _shards(demo.target, examples, OrderOptions(shards=shards))
+        return
+    cut = _shards(demo.target, examples, OrderOptions(shards=shards))
+    found = [len(shard) for shard in cut]
+    assert [text for shard in cut for text in shard] == examples
+    assert len(found) >= shards and min(found) >= 2
+    assert len(found) > shards or max(found) - min(found) <= 1
+
+
+def test_the_context_cuts_shards_further(demo: Probe) -> None:
+    """Three fill a context only in pairs, so pairs they are; one that fits beside none costs no shard."""
+    third = "word " * (demo.target.context // 3 + 1)
+    assert sizes(demo.target, [third] * 30, 10) == [2] * 15
+    assert sizes(demo.target, [*LINES, "word " * 3000], 5) == [2] * 5 + [1]
+    half = "word " * (demo.target.context * 2 // 3)
+    found = judge_order(demo.target, None, [*LINES, half, half], OrderOptions(shards=6, alpha=0.1, shuffles=9))
+    assert found.target.shards == 5 and "there are 5 shards, not 6" in found.notes[-1]
+
+
+def test_twelve_shards_of_twenty_five_examples(demo: Probe, passages: Passages) -> None:
+    texts = [passage.text for passage in passages.nonmembers[:25]]
+    found = prefer(demo.target, texts, OrderOptions(alpha=0.1, shuffles=9, shards=12))
+    assert found.shards == 12 and found.examples == 25 and isinstance(found.sharded, float)
 
 
 def test_turning_every_pair_round_turns_the_sharded_test_round(demo: Probe, passages: Passages) -> None:

@@ -74,7 +74,9 @@ def test_results_that_others_can_check(folder: Path) -> None:
     assert "2 of 2 results reproduced within 0.001" in done.stdout and "Signed with this key" in done.stdout
     assert SENTENCE.encode() not in (folder / "bundle.zip").read_bytes()
 
-    assert command("verify", "bundle.zip", "--key", "keys/public.pem").exit_code == 0
+    unmeasured = command("verify", "bundle.zip", "--key", "keys/public.pem")
+    assert unmeasured.exit_code == 2 and "nothing was measured again" in unmeasured.stdout
+    assert "Signed with this key" in unmeasured.stdout
     unsure = command("verify", "bundle.zip")
     assert unsure.exit_code == 2 and "not checked" in unsure.stdout
     data = bytearray((folder / "bundle.zip").read_bytes())
@@ -93,6 +95,24 @@ def test_results_that_others_can_check(folder: Path) -> None:
     (folder / "broken.jsonl").write_text(f"{lines[0]}\n{{}}\n")
     broken = command("verify", "broken.jsonl", "--texts", "texts.jsonl")
     assert broken.exit_code == 2 and "row 2: no provenance" in broken.stderr
+
+
+def test_an_unsigned_bundle_without_its_texts_is_not_reproduced(folder: Path) -> None:
+    command("probe", SENTENCE, "--record", "results.jsonl")
+    command("bundle", "results.jsonl", "--out", "bundle.zip")
+    assert command("verify", "bundle.zip").exit_code == 2
+
+
+def test_a_made_up_batch_cannot_be_checked_and_the_summary_says_so(folder: Path) -> None:
+    command("probe", SENTENCE, "--record", "results.jsonl")
+    row = json.loads((folder / "results.jsonl").read_text())
+    row["q_value"] = 1.0 if row["p_value"] > 0.02 else row["p_value"] * 50
+    row["provenance"]["batch"] = {"size": 50, "sha256": "sha256:" + "0" * 64}
+    (folder / "forged.jsonl").write_text(json.dumps(row))
+    (folder / "texts.txt").write_text(SENTENCE)
+    done = command("verify", "forged.jsonl", "--texts", "texts.txt")
+    said = " ".join(done.stdout.split())
+    assert done.exit_code == 2 and "0 of 1 results reproduced" in said and "1 could not be checked" in said
 
 
 def test_a_passphrase_from_the_environment_or_asked_for(folder: Path) -> None:

@@ -16,14 +16,16 @@ from probe.calibration.store import save
 from probe.config import Settings
 from probe.corpus.build import build
 from probe.corpus.index import open_index
+from probe.demo.locate import find, marks
 from probe.errors import InputError
 from probe.pipeline import Probe
 from probe.prepare import Options
-from probe.provenance.compare import Check, Outcome, close, compare_setup, outcome
+from probe.provenance.compare import Check, Outcome, _reason, close, compare_setup, outcome
 from probe.provenance.read import read_records
 from probe.provenance.record import Record, Sources, Used, record_all
 from probe.provenance.verify import repeat, texts_by_hash, verify_all
-from probe.types import Text
+from probe.response import result_dict
+from probe.types import Result, Text
 from tests.provenance.test_record import SENTENCE, records
 from tests.tiny import ASSETS
 
@@ -84,7 +86,15 @@ def test_errors_are_reproduced_too(demo: Probe) -> None:
         (("perplexity",), 2.0, ["log of perplexity"]),
         (("perplexity",), None, ["log of perplexity"]),
         (("perplexity_ratio",), 2.0, ["log of perplexity ratio"]),
+        (("q_value",), 10**400, ["q-value"]),
         (("p_member",), -1.0, ["p-value as a member"]),
+        (("p_value",), 10**400, ["p-value", "q-value"]),
+        (("ppv",), [{"prior": 0.5, "least": 0.99}], ["ppv"]),
+        (("ppv",), "certain", ["ppv"]),
+        (("windows",), 7, ["windows"]),
+        (("warnings",), ["The target is known to have read it."], ["warnings"]),
+        (("scores", "loss", "reason"), "Hidden.", ["score loss, why there is none"]),
+        (("tokens",), [{"start": 0, "end": 3, "logprob": -0.1, "rank": 0}], ["tokens"]),
         (("error",), "Cannot score: the text is empty.", ["error"]),
         (("score",), None, ["score that decides", "deciding score, value", "deciding score, calibrated"]),
         (("provenance", "text"), "Another text.", ["text in the record", "text not here"]),
@@ -104,7 +114,8 @@ def test_the_tolerance_is_the_callers(demo: Probe, first: Record) -> None:
     assert wrong(repeat(demo, [near], texts)[0]) == []
     assert wrong(repeat(demo, [near], texts, 1e-4)[0]) == ["score loss"]
     p_value = changed(first, "p_value", value=first.result["p_value"] + 0.002)
-    assert wrong(again(demo, [p_value])[0]) == ["p-value"]
+    names = [name.split(":")[0] for name in wrong(again(demo, [p_value])[0])]
+    assert names == ["p-value", "reason", "q-value"]  # a reason counts what p does, and q is never below p
 
 
 def test_figures_agree_up_to_the_tolerance() -> None:
@@ -154,7 +165,85 @@ def test_what_rests_on_the_other_texts_of_a_batch_needs_them(demo: Probe) -> Non
     assert all(wrong(checks) == [] for checks in again(demo, found))
     (alone,) = again(demo, found[:1])
     assert outcome(alone) is Outcome.UNCHECKED
-    assert {name.split(" rests")[0] for name in wrong(alone)} == {"verdict", "gates", "evidence", "q-value"}
+    assert {name.split(" rests")[0] for name in wrong(alone)} == {"verdict", "gates", "evidence", "ppv", "q-value"}
+
+
+def test_a_q_value_without_the_others_is_unchecked_and_an_impossible_one_differs(demo: Probe, first: Record) -> None:
+    record = changed(first, "provenance", "batch", value={"size": 50, "sha256": "sha256:" + "0" * 64})
+    p_value = first.result["p_value"]
+    for q_value, expected in (
+        (p_value, Outcome.UNCHECKED), (min(1.0, p_value * 50), Outcome.UNCHECKED), (p_value * 0.99, Outcome.DIFFERS),
+        (1.01, Outcome.DIFFERS), (None, Outcome.DIFFERS), ("low", Outcome.DIFFERS),
+    ):  # fmt: skip
+        (checks,) = again(demo, [changed(record, "q_value", value=q_value)])
+        assert outcome(checks) is expected, q_value
+        assert [name.split(" rests")[0].split(":")[0] for name in wrong(checks)] == ["q-value"]
+
+
+def test_without_a_q_value_then_and_now_the_others_are_not_missed(demo: Probe) -> None:
+    (empty,) = records(demo, [Text("")])
+    record = changed(empty, "provenance", "batch", value={"size": 50, "sha256": "sha256:" + "0" * 64})
+    assert outcome(again(demo, [changed(record, "provenance", "text", value="")])[0]) is Outcome.REPRODUCED
+
+
+def test_a_p_value_within_the_tolerance_frees_no_other_reason(demo: Probe, first: Record) -> None:
+    nudged = changed(first, "p_value", value=first.result["p_value"] - 1e-5)
+    nudged = changed(nudged, "q_value", value=nudged.result["p_value"])
+    assert wrong(again(demo, [nudged])[0]) == []
+    assert wrong(again(demo, [changed(nudged, "reason", value="Seen in training.")])[0]) == ["reason"]
+
+
+def test_a_p_value_one_known_text_away_keeps_its_own_reason() -> None:
+    row = {"claim": {"nonmembers": 3000}, "p_value": 5 / 3001, "reason": "Only 4 of 3,000 known non-members score."}
+    assert _reason({"p_value": 6 / 3001}, row) == "Only 5 of 3,000 known non-members score."
+
+
+def test_every_field_of_a_result_is_compared(demo: Probe, first: Record) -> None:
+    for field in result_dict(demo([SENTENCE], scores=["loss"])[0]).keys() - {"index", "id"}:
+        value = first.result[field]
+        other = "forged" if not isinstance(value, float) else value / 2 + 3
+        (checks,) = again(demo, [changed(first, field, value=other)])
+        assert outcome(checks) is not Outcome.REPRODUCED, field
+
+
+def test_the_worth_of_a_member_is_compared_figure_by_figure(demo: Probe) -> None:
+    wanted = [mark for mark in marks() if (mark.split, mark.role) == ("test", "member")][:90]
+    texts = [Text(text) for text in find(wanted).values()]
+    called = [text for text, result in zip(texts, demo(texts, alpha=0.05), strict=True) if _is_member(result)]
+    (record,) = records(demo, called[:1])
+    ppv = record.result["ppv"]
+    assert ppv and wrong(again(demo, [record])[0]) == []
+    for forged in ([ppv[0] | {"least": 0.999}, *ppv[1:]], [ppv[0] | {"prior": 0.6}, *ppv[1:]], ppv[:1], []):
+        assert wrong(again(demo, [changed(record, "ppv", value=forged)])[0]) == ["ppv"]
+    near = [ppv[0] | {"least": ppv[0]["least"] + 5e-4}, *ppv[1:]]
+    assert wrong(again(demo, [changed(record, "ppv", value=near)])[0]) == []
+
+
+def _is_member(result: Result) -> bool:
+    return result.verdict is not None and result.verdict.call == "member"
+
+
+def test_tokens_are_compared_one_by_one(demo: Probe) -> None:
+    texts, options = [Text(SENTENCE)], Options(frozenset({"loss", "ref"}), 0.05)
+    results = demo(texts, scores=["loss", "ref"], alpha=0.05)
+    (record,) = record_all(demo, texts, results, options, Sources("demo"), with_texts=True, with_tokens=True)
+    tokens = record.result["tokens"]
+    assert wrong(again(demo, [record])[0]) == []
+    for name, value in (("logprob", -0.5), ("rank", 100_000), ("end", 99), ("reference_difference", 9.0)):
+        forged = changed(record, "tokens", value=[tokens[0] | {name: value}, *tokens[1:]])
+        assert wrong(again(demo, [forged])[0]) == ["tokens"], name
+    assert wrong(again(demo, [changed(record, "tokens", value=tokens[1:])])[0]) == ["tokens"]
+
+
+def test_a_field_that_no_result_has_is_told(demo: Probe, first: Record) -> None:
+    (checks,) = again(demo, [changed(first, "note", value="mine")])
+    assert wrong(checks) == ["note: no field of a result (told only)"] and outcome(checks) is Outcome.REPRODUCED
+
+
+def test_what_a_corpus_held_cannot_be_taken_out(demo: Probe, first: Record) -> None:
+    silent = Record(first.result, replace(first.provenance, corpus=Used("mine", None)))
+    (checks,) = again(demo, [silent])
+    assert outcome(checks) is Outcome.DIFFERS
 
 
 def _other_target(record: Record, home: Path) -> Sources:

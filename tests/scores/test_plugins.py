@@ -9,16 +9,19 @@ import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from probe.scores.base import Method
 from probe.scores.table import BUILT_IN, GROUP, table
+from tests.scores.test_scores import L, evidence, stats
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guide.md").read_text()
-SHORT, SPACED, FAILS = (
-    Method(name, lambda view: 1.0, ("logprob",), "a test") for name in ("loss", "two words", "fails")
+SHORT, SPACED, FAILS, COLUMN = (
+    Method(name, lambda view: 1.0, ("logprob",), "a test") for name in ("loss", "two words", "fails", "label")
 )
+NEEDY = Method("needy", lambda view: 1.0, cast(Any, ("everything",)), "a test")
 
 
 def block(language: str) -> str:
@@ -59,6 +62,8 @@ def test_the_guides_example_is_a_score_everywhere(tmp_path: Path) -> None:
         ("tests.scores.test_plugins:SHORT", "there is a score named loss already"),
         ("tests.scores.test_plugins:SPACED", "'two words' is no name"),
         ("tests.scores.test_plugins:GUIDE", "it names a str, not a probe.scores.base.Method"),
+        ("tests.scores.test_plugins:COLUMN", "there is a score named label already"),
+        ("tests.scores.test_plugins:NEEDY", "it needs everything; known are"),
         ("no_such_module_anywhere:SCORE", "ModuleNotFoundError"),
     ],
 )
@@ -74,3 +79,9 @@ def test_a_plugin_that_cannot_be_used_is_left_out_aloud(
 def test_one_that_can_stands_behind_our_own() -> None:
     found = table([EntryPoint("mine", "tests.scores.test_plugins:FAILS", GROUP)])
     assert list(found)[-1] == "fails"
+
+
+@pytest.mark.parametrize("value", [None, "high", 10**400, [1.0, 2.0]])
+def test_one_that_returns_no_figure_costs_only_itself(value: Any) -> None:
+    found = Method("mine", lambda view: cast(float, value), ("logprob",), "a test")(evidence(stats(L)))
+    assert found.value is None and "failed with" in str(found.reason)

@@ -68,6 +68,11 @@ def test_the_target_is_no_placebo(client: TestClient) -> None:
     assert found["error"] == "The placebo is the target or the reference itself; name a third model."
 
 
+def test_the_services_placebo_is_tried(client: TestClient) -> None:
+    found = made(client, members=MEMBERS, placebo="sibling")
+    assert "a model that saw none of the texts tells them apart with AUC" in found["findings"]["placebo"]
+
+
 def test_one_that_fails_says_why_and_leaves_nothing(client: TestClient) -> None:
     found = made(client, nonmembers=OTHERS[:5])
     assert found["status"] == "failed" and found["error"].startswith("5 of 5 known non-members can be scored")
@@ -122,7 +127,8 @@ def test_cancellation(client: TestClient) -> None:
         ({"nonmembers": [{"text": 1}]}, "nonmembers.0"),
         ({"nonmembers": "one text"}, "nonmembers"),
         ({"model": "none"}, "model"),
-        ({"placebo": "none"}, "model"),
+        ({"placebo": "none"}, "placebo"),
+        ({"nonmembers": []}, "nonmembers"),
         ({"more": 1}, "more"),
     ],
 )

@@ -56,6 +56,25 @@ def test_a_report_is_there_when_the_evaluation_is(client: TestClient) -> None:
     assert client.post(f"/v1/evaluations/{name}/cancel").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("members", "nonmembers", "counts"),
+    [
+        ([], OTHERS[:3], "0 and 3"),
+        (MEMBERS[:3], [], "3 and 0"),
+        ([], [], "0 and 0"),
+        (MEMBERS[:2], MEMBERS[:2], "0 and 0"),
+    ],
+)
+def test_one_kind_alone_is_refused_at_once(
+    client: TestClient, members: list[str], nonmembers: list[str], counts: str
+) -> None:
+    answer = client.post("/v1/evaluations", json=BODY | {"members": members, "nonmembers": nonmembers})
+    said = answer.json()["error"]["message"]
+    assert answer.status_code == 422 and f"there are {counts}." in said and '"nonmembers"' in said
+    assert ("nonmembers[0]: labelled otherwise" in said) is (members == nonmembers != [])
+    assert client.get("/v1/evaluations").json()["data"] == []
+
+
 @pytest.mark.parametrize("body", [{"model": "none"}, {"scores": ["typo"]}, {"members": 3}, {"calibration": "none"}])
 def test_bad_requests(client: TestClient, body: dict[str, Any]) -> None:
     assert client.post("/v1/evaluations", json=BODY | body).status_code in (404, 422)
