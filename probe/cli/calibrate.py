@@ -55,6 +55,8 @@ def calibrate(
     columns = Columns(text_column, id_column, source_column)
     files = (nonmembers, members, tuning, tuning_members)
     texts = [read_known(group or [], columns) for group in files]
+    if source_column and not any(text.source for group in texts for text in group):
+        raise InputError(f'Of the known texts no row has a field "{source_column}".', "source_column")
     known = Known(texts[0], texts[1], texts[2], texts[3], basis="split" if random_split else "post-hoc")
     opened = open_with(settings, revision)
     third = open_placebo(settings, opened.target, placebo) if placebo else None

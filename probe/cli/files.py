@@ -14,6 +14,7 @@ from probe.data.read import Columns, Unreadable, read
 from probe.errors import InputError
 from probe.types import Text
 
+_SHOWN = 20  # rows that are named one by one
 _PATH = re.compile(r"/|\.(jsonl?|ndjson|csv|tsv|txt|md|parquet)$")
 
 
@@ -103,6 +104,13 @@ def read_known(paths: Sequence[Path], columns: Columns) -> list[Text]:
     if missing:
         raise InputError(f"No file {', '.join(missing)}.")
     texts, broken = read_texts([str(path) for path in paths], columns)
-    for line in broken:
+    for line in broken[:_SHOWN]:
         typer.echo(line, err=True)
+    if len(broken) > _SHOWN:
+        typer.echo(f"... and {len(broken) - _SHOWN:,} rows more that give no text.", err=True)
+    if broken and not texts:
+        raise InputError(
+            f"No row of {', '.join(map(str, paths))} gives a text: the first says {broken[0].split(': ', 1)[1]}. Name "
+            "the field that holds the texts (--text-column)."
+        )
     return texts

@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from probe.cli import app
-from probe.cli.files import new_file, writable_file, writable_folder
+from probe.cli.files import new_file, read_known, writable_file, writable_folder
+from probe.data.read import Columns
 from probe.errors import InputError
 from tests.tiny import ASSETS
 
@@ -91,3 +92,17 @@ def test_a_trial_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")  # which would wait for a reader
     assert writable_file(tmp_path / "pipe").is_fifo()
+
+
+def test_a_misnamed_column_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "many.jsonl"
+    path.write_text('{"content": "a text"}\n' * 500)
+    with pytest.raises(InputError, match=r'the first says no string under "text"\. Name the field .*--text-column'):
+        read_known([path], Columns())
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) < 30 and said[-1].startswith("... and 480 rows more")
+
+
+def test_a_source_that_no_row_names_is_refused(folder: Path) -> None:
+    done = command("calibrate", "mine", "--nonmembers", "texts.jsonl", "--source-column", "nosuch")
+    assert isinstance(done.exception, InputError) and 'no row has a field "nosuch"' in str(done.exception)
