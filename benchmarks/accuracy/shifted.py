@@ -6,6 +6,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterable
+from itertools import dropwhile
 from pathlib import Path
 
 from benchmarks.accuracy.texts import Length, packed, paragraphs, plain
@@ -16,6 +17,7 @@ from probe.types import Call, Result
 
 QUERIES, KNOWN = 300, 1000
 NOVELS = ("moby_dick", "sherlock_holmes", "tale_of_two_cities")
+LICENCE_ENDS = "THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS"  # then the book begins
 EDITIONS = ("alice_in_wonderland", "frankenstein", "pride_and_prejudice")
 Sets = dict[str, tuple[list[str], list[str], list[str], str]]
 
@@ -30,7 +32,9 @@ def lines(probe: Probe, length: Length) -> list[str]:
 
 
 def sets(length: Length) -> Sets:
-    """Returns queries, known non-members, the texts they were cut from, and the gate that has to fail, by name."""
+    """Returns queries, known non-members, what they were cut from as one text, for windows go on over paragraphs, and
+    the gate that has to fail, by name.
+    """
     stories, books, old = DATA / "tinystories", DATA / "gutenberg", DATA / "gutenberg_old_editions"
     train = json.loads((stories / "train_members_1000.json").read_text())
     novels = [part for name in NOVELS for part in paragraphs(books / f"{name}.txt")]
@@ -40,16 +44,25 @@ def sets(length: Length) -> Sets:
         "TinyStories train, validation": (map(plain, train), _parts(stories / "validation_export.txt"), "blind"),
         "Shakespeare, novels": (shakespeare, novels, "blind"),
         "wikitext, novels": (wikitext, novels, "blind"),
-        "older editions, newer ones of the same books": (_of(old), _of(books, EDITIONS), "overlap"),
+        "older editions, newer ones of the same books": (_books(old), _of(books, EDITIONS), "overlap"),
     }
     return {
-        name: (_sample(queries, length, QUERIES), _sample(known, length, KNOWN), known, gate)
+        name: (_sample(queries, length, QUERIES), _sample(known, length, KNOWN), [" ".join(known)], gate)
         for name, (queries, known, gate) in given.items()
     }
 
 
 def _of(folder: Path, names: Iterable[str] = ("*",)) -> list[str]:
     return [part for name in names for path in sorted(folder.glob(f"{name}.txt")) for part in paragraphs(path)]
+
+
+def _books(folder: Path) -> list[str]:
+    """Old editions without the licence before them, which newer ones do not hold, and the line behind them."""
+    found: list[str] = []
+    for path in sorted(folder.glob("*.txt")):
+        book = list(dropwhile(lambda part: LICENCE_ENDS not in part, paragraphs(path)))[1:]
+        found += [part for part in book if "Project Gutenberg" not in part]
+    return found
 
 
 def _parts(path: Path) -> list[str]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from probe.audit.metrics import Figure, auc
 from probe.calibration.blind import FEWEST, Finding, bag_all, blind
 from probe.calibration.calibration import Calibration
-from probe.calibration.fit import scored, table
+from probe.calibration.fit import scored, table, views_of
 from probe.calibration.known import Groups
 from probe.calibration.learn_tokens import for_another
 from probe.calibration.strata import FEWEST as FEWEST_OF_SOURCE
@@ -26,8 +26,7 @@ from probe.pipeline import Probe
 from probe.prepare import Options, prepare
 from probe.scores.fitted import Fitted, Vector
 from probe.scores.tokenwise import NEEDS
-from probe.scores.view import View
-from probe.types import Evidence, TokenStats
+from probe.types import Evidence
 
 PLACEBO_BAND = 0.43, 0.57
 
@@ -80,15 +79,16 @@ def _placebo(
 
 def _lacks(fitted: Fitted, group: Sequence[Evidence]) -> str:
     """Returns what a placebo of another kind of engine or tokenizer lacks of what the target gave; "" for nothing."""
-    views = [View(entry, fitted) for entry in group if isinstance(entry.target, TokenStats)] if fitted.tokens else []
+    views = views_of(group, fitted) if fitted.tokens else []
     missing = [found for view in views for need in NEEDS if (found := view.missing(need))]
     return missing[0].reason if len(missing) > len(views) / 2 else ""
 
 
 def _under_placebo(fitted: Fitted, tuning: Sequence[Evidence]) -> Fitted:
     """Returns what the scores take from known texts, as the placebo sees these."""
-    views = [View(entry, fitted) for entry in tuning if isinstance(entry.target, TokenStats)]
-    return replace(fitted, tokens=for_another(fitted.tokens, views)) if fitted.tokens else fitted
+    if fitted.tokens is None:
+        return fitted
+    return replace(fitted, tokens=for_another(fitted.tokens, views_of(tuning, fitted)))
 
 
 def placebo_gate(found: Figure) -> Finding:

@@ -42,9 +42,9 @@ class Fit:
 def fit_scores(tuning: Group, tuning_members: Group, rest: Group, seed: int) -> Fit:
     """Returns the fit; rest: calibrating texts, which only vote on the score. Raises CalibrationError."""
     fitted = Fitted(_smoothing(tuning), _curves(tuning))
-    tokens = learn_tokens(_views(tuning_members, fitted), _views(tuning, fitted), seed)
+    tokens = learn_tokens(views_of(tuning_members, fitted), views_of(tuning, fitted), seed)
     fitted = replace(fitted, tokens=tokens.model if tokens else None)
-    members, others = _views(tuning_members, fitted), _views(tuning, fitted)
+    members, others = views_of(tuning_members, fitted), views_of(tuning, fitted)
     if tokens:
         _know(members, tokens.members)
         _know(others, tokens.nonmembers)
@@ -75,7 +75,8 @@ def _table_row(entry: Evidence, score: str, fitted: Fitted) -> tuple[float, ...]
     return value, len(entry.target.logprob), difficulty_of(entry), variety_of(entry.target)
 
 
-def _views(group: Group, fitted: Fitted) -> list[View]:
+def views_of(group: Group, fitted: Fitted) -> list[View]:
+    """Returns the texts that the target scores."""
     return [View(entry, fitted) for entry in group if isinstance(entry.target, TokenStats)]
 
 

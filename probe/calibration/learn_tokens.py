@@ -88,7 +88,7 @@ def for_another(model: TokenModel, nonmembers: Sequence[View]) -> TokenModel:
     """Returns the model for another target, by whose gains the tuning non-members are seen here. What the first target
     gains as a rule it has of its own training texts: under a placebo, texts with their words would seem to gain less.
     """
-    usable = [view for view in nonmembers if not any(view.missing(need) for need in NEEDS)]
+    usable = [view for view in nonmembers if _is_usable(view)]
     return replace(model, usual=Gains.of(usable, _size(usable)).usual) if usable else model
 
 
@@ -102,13 +102,17 @@ class _Side:
 
     @classmethod
     def of(cls, views: Sequence[View], seed: int) -> _Side:
-        usable = [i for i, view in enumerate(views) if not any(view.missing(need) for need in NEEDS)]
+        usable = [i for i, view in enumerate(views) if _is_usable(view)]
         return cls(views, np.random.default_rng(seed).permutation(usable).astype(np.int64), np.full(len(views), np.nan))
 
     def without(self, fold: int | None) -> list[View]:
         """Returns the texts of all folds but this one."""
         places = self.places if fold is None else np.delete(self.places, np.s_[fold::FOLDS])
         return [self.views[i] for i in places]
+
+
+def _is_usable(view: View) -> bool:
+    return not any(view.missing(need) for need in NEEDS)
 
 
 def _size(views: Sequence[View]) -> int:

@@ -180,6 +180,13 @@ def check_name(name: str) -> None:
         raise InputError(f"{name!r} cannot name a calibration: use letters, digits, dots and dashes.", "calibration")
 
 
+def check_free(name: str, folder: Path, *, replace_own: bool = False) -> None:
+    """Raises InputError for what cannot name a calibration, or names one already."""
+    check_name(name)
+    if name in EMBEDDED or (name in names(folder) and not replace_own):
+        raise InputError(f"There is a calibration {name} already; choose another name, or --force to replace your own.")
+
+
 def _path(name: str, folder: Path) -> Path:
     check_name(name)
     return folder / f"{name}.npz"

@@ -42,15 +42,13 @@ def calibrate(
     """Scores known texts once, so that verdicts on others can name a false-positive rate."""
     from probe.calibration.build import calibrate as build
     from probe.calibration.known import Known
-    from probe.calibration.store import EMBEDDED, check_name, names, save
+    from probe.calibration.store import check_free, save
     from probe.opening import open_placebo
     from probe.show import claims, progress
 
     settings = settings_of(target=target, reference=reference, dtype=dtype, device_map=device_map)
     settings.calibration = settings.corpus = None
-    check_name(name)
-    if name in EMBEDDED or (name in names(settings.calibrations) and not force):
-        raise InputError(f"There is a calibration {name} already; choose another name, or --force to replace your own.")
+    check_free(name, settings.calibrations, replace_own=force)
     writable_folder(settings.calibrations, "set MEMPROBE_HOME to another")
     columns = Columns(text_column, id_column, source_column)
     files = (nonmembers, members, tuning, tuning_members)

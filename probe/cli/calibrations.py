@@ -41,12 +41,11 @@ def adopt(
     force: Annotated[bool, typer.Option(help="replace a calibration of this name")] = False,
 ) -> None:
     """Stores one from a file."""
-    from probe.calibration.store import EMBEDDED, names
     from probe.calibration.store import adopt as store
+    from probe.calibration.store import check_free
 
     folder = Settings().calibrations
-    if name in EMBEDDED or (name in names(folder) and not force):
-        raise InputError(f"There is a calibration {name} already; choose another name, or --force to replace your own.")
+    check_free(name, folder, replace_own=force)
     if not path.is_file():
         raise InputError(f"No file {path}.")
     found = store(path.read_bytes(), name, folder)

@@ -10,7 +10,19 @@ import typer
 
 from probe.cli.app import app
 from probe.cli.files import writable_folder
-from probe.cli.options import CalibrationName, DeviceMap, Dtype, Reference, Revision, Target, open_with, settings_of
+from probe.cli.options import (
+    CalibrationName,
+    DeviceMap,
+    Dtype,
+    MemberPrefix,
+    Neighbours,
+    Prefix,
+    Reference,
+    Revision,
+    Target,
+    open_with,
+    settings_of,
+)
 
 
 @app.command()
@@ -21,11 +33,8 @@ def evaluate(
     target: Target = None, reference: Reference = None, calibration: CalibrationName = None, dtype: Dtype = None,
     device_map: DeviceMap = None, revision: Revision = None,
     scores: Annotated[str | None, typer.Option(help="ids to compute, comma-separated; see docs/scores.md")] = None,
-    prefix: Annotated[Path | None, typer.Option(help="file of known non-members, for recall and conrecall")] = None,
-    member_prefix: Annotated[Path | None, typer.Option(help="file of known members, for conrecall")] = None,
-    neighbours: Annotated[
-        str | None, typer.Option(help="masked or causal model that proposes words, for neighbour and spv")
-    ] = None,
+    prefix: Prefix = None, member_prefix: MemberPrefix = None,
+    neighbours: Neighbours = None,
     text_column: Annotated[str | None, typer.Option(help="the field of the text; guessed: text input snippet")] = None,
     label_column: Annotated[str | None, typer.Option(help="the field of the label; guessed: label")] = None,
     id_column: Annotated[str, typer.Option(help="the field of the id")] = "id",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,11 @@ CalibrationName = Annotated[str | None, typer.Option(help="name of a stored cali
 Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16 or auto; a calibration decides it")]
 DeviceMap = Annotated[str | None, typer.Option(help="as in transformers: auto, cpu, cuda:0 ...")]
 Revision = Annotated[str | None, typer.Option(help="the target's branch, tag or commit on the hub")]
+Prefix = Annotated[Path | None, typer.Option(help="file of known non-members, for recall and conrecall")]
+MemberPrefix = Annotated[Path | None, typer.Option(help="file of known members, for conrecall")]
+Neighbours = Annotated[
+    str | None, typer.Option(help="masked or causal model that proposes words, for neighbour and spv")
+]
 TextColumn = Annotated[str, typer.Option(help="the field that holds the text")]
 IdColumn = Annotated[str, typer.Option(help="the field that holds the id")]
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from probe import Call, Probe, Text
 from probe.audit.metrics import Figure
 from probe.collections.aggregate import Values, aggregate, choose_score
 from probe.collections.collection import Measured, SetResult, judge_set, weigh
-from probe.collections.decide import Options, decide
+from probe.collections.decide import By, Options, decide
 from probe.collections.documents import Document, group
 from probe.collections.evalue import e_value
 from probe.collections.inference import Inference
@@ -156,8 +157,8 @@ def test_few_documents_allow_no_claim() -> None:
 
 
 @pytest.mark.parametrize("by", ["mean", "ranks", "inference"])
-def test_a_claim_rests_on_the_test_that_was_chosen(by: str) -> None:
-    options = Options(by=by, random_split=True)  # type: ignore[arg-type]
+def test_a_claim_rests_on_the_test_that_was_chosen(by: By) -> None:
+    options = Options(by=by, random_split=True)
     found = weigh(Measured(made(HIGHER), made(CONTROLS), NOBODY), "loss", options)
     p_values = {"mean": found.comparison.mean, "ranks": found.comparison.rank_sum}
     expected = p_values.get(by) or (isinstance(found.inference, Inference) and found.inference.p_value)
@@ -217,8 +218,9 @@ def test_controls_that_are_the_suspects_are_counted_and_refused(demo: Probe, pas
 
 
 def test_wrong_options_are_named() -> None:
-    for wrong in ({"alpha": 0.7}, {"by": "luck"}, {"earlier": 0.0}):
+    every: list[dict[str, Any]] = [{"alpha": 0.7}, {"by": "luck"}, {"earlier": 0.0}]
+    for wrong in every:
         with pytest.raises(InputError):
-            Options(**wrong)  # type: ignore[arg-type]
+            Options(**wrong)
     with pytest.raises(UnknownName):
         Options(score="nothing")

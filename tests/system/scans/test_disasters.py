@@ -52,6 +52,15 @@ def test_of_a_truncated_file_all_rows_before_the_cut_are_scored(api: Api, tmp_pa
     assert "the file cannot be read from here on" in said and "rows behind this one are lost" in said
 
 
+def test_a_file_without_the_column_of_texts_is_refused_with_the_columns_that_there_are(tmp_path: Path) -> None:
+    source = tmp_path / "wrong.parquet"
+    pq.write_table(pa.table({"content": ["a first text", "a second text"], "number": [1, 2]}), source)
+    done = scan(source, tmp_path / "out", tmp_path, seconds=HASTE)
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 2 and "Traceback" not in said
+    assert 'wrong.parquet has no column "text"; it has content, number. Name the one that holds the texts' in said
+
+
 def test_one_row_in_a_hundred_is_hostile_and_every_other_is_scored(api: Api, tmp_path: Path) -> None:
     rows = [json.dumps(row).encode() for row in numbered(1000)]
     hostile = {
