@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from probe.cli.adapting import adapt as make
+from probe.cli.adapting import check_new
 from probe.cli.app import app
-from probe.cli.files import read_known, writable_folder
-from probe.cli.options import DeviceMap, IdColumn, TextColumn, waiting
+from probe.cli.files import read_known
+from probe.cli.options import DeviceMap, IdColumn, TextColumn
 from probe.data.read import Columns
-from probe.errors import InputError
 
 
 @app.command()
@@ -26,21 +27,9 @@ def adapt(
     seed: int = 0,
 ) -> None:  # fmt: skip
     """Trains a reference on known non-members, so that what a target learned of their kind is no sign of membership."""
-    from probe.show import training
-
-    if writable_folder(out).exists():
-        raise InputError(f"{out} is there already; name a folder that is not.", "out")
+    check_new(out)
     texts = [text.text for text in read_known(nonmembers, Columns(text_column, id_column))]
-    with waiting():
-        from probe.shadow.adapt import adapt as make
-    with training("Adapting the reference") as advance:
-        found = make(
-            reference, texts, out, epochs=epochs, rate=rate, revision=revision, device_map=device_map, seed=seed,
-            progress=advance,
-        )  # fmt: skip
-    typer.echo(
-        f"{out} has learned {found.used} texts. Loss on {found.held_out} others: {found.before:.3f} before, "
-        f"{found.after:.3f} after, nats per token. Now calibrate with --reference {out} and other known non-members."
-    )
-    if found.left_out:
-        typer.echo(f"{found.left_out} texts were left out: copies of others, or nothing to read.")
+    make(
+        reference, texts, out, epochs=epochs, rate=rate, revision=revision, device_map=device_map, seed=seed
+    )  # fmt: skip
+    typer.echo(f"Now calibrate with --reference {out} and other known non-members.")

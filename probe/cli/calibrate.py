@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from probe.cli.adapting import adapt as make_reference
+from probe.cli.adapting import check_new
 from probe.cli.app import app
 from probe.cli.files import read_known, writable_folder
 from probe.cli.options import (
@@ -20,8 +22,12 @@ from probe.cli.options import (
     open_with,
     settings_of,
 )
+from probe.config import Settings
 from probe.data.read import Columns
 from probe.errors import InputError
+
+if TYPE_CHECKING:
+    from probe.calibration.known import Known
 
 
 @app.command()
@@ -32,6 +38,10 @@ def calibrate(
     tuning: Annotated[list[Path] | None, typer.Option(help="more non-members; else a seventh is split off")] = None,
     tuning_members: Annotated[list[Path] | None, typer.Option(help="more members; else a seventh is split off")] = None,
     placebo: Annotated[str | None, typer.Option(help="a model of the target's kind that saw none of the texts")] = None,
+    adapt: Annotated[
+        Path | None,
+        typer.Option(help="two fifths of the non-members adapt the reference, which is written to this new folder"),
+    ] = None,
     random_split: Annotated[bool, typer.Option(help="members and non-members are random parts of one set")] = False,
     target: Target = None, reference: Reference = None, dtype: Dtype = None, device_map: DeviceMap = None,
     revision: Revision = None, text_column: TextColumn = "text", id_column: IdColumn = "id",
@@ -49,6 +59,8 @@ def calibrate(
     settings = settings_of(target=target, reference=reference, dtype=dtype, device_map=device_map)
     settings.calibration = settings.corpus = None
     check_free(name, settings.calibrations, replace_own=force)
+    if adapt:
+        check_new(adapt)
     writable_folder(settings.calibrations, "set MEMPROBE_HOME to another")
     columns = Columns(text_column, id_column, source_column)
     files = (nonmembers, members, tuning, tuning_members)
@@ -56,6 +68,8 @@ def calibrate(
     if source_column and not any(text.source for group in texts for text in group):
         raise InputError(f'Of the known texts no row has a field "{source_column}".', "source_column")
     known = Known(texts[0], texts[1], texts[2], texts[3], basis="split" if random_split else "post-hoc")
+    if adapt:
+        known = _adapted(settings, known, adapt, seed)
     opened = open_with(settings, revision)
     third = open_placebo(settings, opened.target, placebo) if placebo else None
     with progress("Measuring the known texts") as advance:
@@ -65,3 +79,17 @@ def calibrate(
     typer.echo(
         f"Stored as {name} ({path}). It holds its texts' scores and hashes, and {len(found.sentinels)} whole texts."
     )
+    if adapt:
+        typer.echo(f"It holds for --reference {adapt}.")
+
+
+def _adapted(settings: Settings, known: Known, out: Path, seed: int) -> Known:
+    """Adapts the reference to some of the non-members and returns the known texts that are left."""
+    from probe.calibration.aside import set_aside
+
+    if not settings.reference:
+        raise InputError("--adapt makes a reference of --reference: name the model that it starts from.", "reference")
+    aside, rest = set_aside(known, seed=seed)
+    make_reference(settings.reference, [text.text for text in aside], out, device_map=settings.device_map, seed=seed)
+    settings.reference = str(out)
+    return rest

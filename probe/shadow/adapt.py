@@ -59,6 +59,8 @@ def adapt(
     """
     if out.exists():
         raise InputError(f"{out} is there already; name a folder that is not.", "out")
+    if "://" in reference:
+        raise ModelError(f"{reference} is a server, and what it serves cannot be trained: name the model's folder.")
     source = find(reference, dtype="float32", device_map=device_map, revision=revision)
     learned, held_out = _parts(_distinct(_readable(source, texts)), seed)
     model = load(source)

@@ -33,6 +33,30 @@ def test_adapt_calibrate_probe(memprobe: Callable[..., CompletedProcess[str]], t
     assert second["gates"]["overlap"] == "pass"
 
 
+def test_calibrating_adapts_the_reference_to_some_and_calibrates_on_the_others(
+    memprobe: Callable[..., CompletedProcess[str]], tmp_path: Path
+) -> None:
+    path, folder = tmp_path / "known.jsonl", tmp_path / "reference"
+    path.write_text("".join(json.dumps(text) + "\n" for text in TEXTS[:300]))
+    models = ("--target", str(ASSETS / "target"), "--nonmembers", str(path))
+    done = memprobe("calibrate", "one-step", *models, "--reference", str(ASSETS / "reference"), "--adapt", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert "has learned 108 texts. Loss on 12 others" in done.stdout and f"--reference {folder}" in done.stdout
+    calibrating = int(done.stdout.split(" known non-members and")[0].split()[-1])
+    assert 150 < calibrating <= 180
+    done = memprobe("calibrate", "again", *models, "--reference", str(folder))  # what it has read is left out
+    assert done.returncode == 0, done.stderr
+    assert "what the reference was adapted to were left out" in " ".join(done.stdout.split())
+    for arguments, words in (
+        (("--adapt", str(folder)), "calibrate with --reference"),
+        (("--adapt", str(tmp_path / "new")), "name the model that it starts from"),
+        (("--adapt", str(tmp_path / "new"), "--reference", "http://127.0.0.1:9/v1"), "cannot be trained"),
+    ):
+        done = memprobe("calibrate", "other", *models, *arguments)
+        assert done.returncode == 2 and words in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert not (tmp_path / "new").exists()
+
+
 def test_errors_are_one_line(memprobe: Callable[..., CompletedProcess[str]], tmp_path: Path) -> None:
     path = tmp_path / "few.txt"
     path.write_text(TEXTS[0])
@@ -40,6 +64,7 @@ def test_errors_are_one_line(memprobe: Callable[..., CompletedProcess[str]], tmp
         ((str(ASSETS / "reference"), "--out", str(tmp_path)), "is there already"),
         ((str(ASSETS / "reference"), "--out", str(tmp_path / "x")), "1 distinct texts; bring at least 100"),
         ((str(tmp_path), "--out", str(tmp_path / "x")), "no weights"),
+        (("http://127.0.0.1:9/v1", "--out", str(tmp_path / "x")), "cannot be trained"),
     ):
         done = memprobe("adapt", *arguments, "--nonmembers", str(path))
         assert done.returncode == 2 and words in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
