@@ -35,13 +35,14 @@ def finish(store: Store, ledger: Ledger, task: Task, alive: Alive) -> None:
     """Writes the files of a scan out of its scored parts, one part in memory at a time."""
     scan, options = task.scan, ScanOptions.of_stored(task.scan.options)
     counts: Counter[float] = Counter()
-    for shard in ledger.counts(scan.id):
-        counts.update({float(p): number for p, number in shard.items()})
+    shards = ledger.shards(scan.id)
+    for number in shards:
+        counts.update({float(p): times for p, times in ledger.counts(scan.id, number).items()})
     q_values = q_values_of(counts)
     summary = Summary(counts, options.q, (scan.batch or {}).get("nonmembers", 0))
     with ExitStack() as stack:
         output, errors = (stack.enter_context(store.writing(key(scan.id))) for key in (output_key, errors_key))
-        for number in ledger.shards(scan.id):
+        for number in shards:
             alive()
             rows, shared = read_part(store, raw_key(scan.id, number))
             shared["batch"] = {name: scan.batch[name] for name in ("size", "sha256")} if scan.batch else None

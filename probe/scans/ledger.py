@@ -6,7 +6,7 @@ import time
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Column, Connection, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
 from probe.errors import InputError, UnknownName
 from probe.scans.database import Database
@@ -60,22 +60,21 @@ class Ledger(Leases):
         ).where(shards)  # fmt: skip
         return Done(*self._database.run(lambda connection: tuple(connection.execute(query).one())))
 
-    def counts(self, name: str) -> list[dict[str, Any]]:
-        """Returns what each shard that is done counted, in order."""
-        return self._of_done(name, TASKS.c.counts)
-
     def shards(self, name: str) -> list[int]:
         """Returns the numbers of the shards that are done, in order."""
-        return self._of_done(name, TASKS.c.number)
+        query = select(TASKS.c.number).where(_scored(name)).order_by(TASKS.c.number)
+        return self._database.run(lambda connection: list(connection.execute(query).scalars()))
+
+    def counts(self, name: str, number: int) -> dict[str, int]:
+        """Returns what a shard that is done counted. One at a time: together they may be larger than a shard."""
+        query = select(TASKS.c.counts).where(_scored(name), TASKS.c.number == number)
+        found: dict[str, int] = self._database.run(lambda connection: connection.execute(query).scalar_one())
+        return found
 
     def knows(self, name: str) -> bool:
         """Returns whether there is such a scan, whosever it is."""
         query = select(SCANS.c.id).where(SCANS.c.id == name)
         return self._database.run(lambda connection: connection.execute(query).first() is not None)
-
-    def _of_done(self, name: str, column: Column[Any]) -> list[Any]:
-        query = select(column).where(TASKS.c.scan == name, TASKS.c.kind == "score", TASKS.c.status == "done")
-        return self._database.run(lambda connection: list(connection.execute(query.order_by(TASKS.c.number)).scalars()))
 
     def cancel(self, name: str) -> Scan:
         """What is done stays and is finished; what waits is dropped. Raises UnknownName, InputError."""
@@ -124,3 +123,8 @@ class Ledger(Leases):
         if row is None:
             raise UnknownName(f"No batch {name!r}.", "id")
         return scan_of(row)
+
+
+def _scored(name: str) -> ColumnElement[bool]:
+    """Of a scan's shards those that are done."""
+    return and_(TASKS.c.scan == name, TASKS.c.kind == "score", TASKS.c.status == "done")

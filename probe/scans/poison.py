@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from probe.errors import StoreError
-from probe.types import Result, Text
 
 CALM, MOST = 2, 40  # attempts before notes are taken, and until a shard is given up
 AT_ONCE = 64  # rows that are begun together where notes are taken
 Alive = Callable[[], None]  # raises Stopped
-Score = Callable[[Sequence[Text]], list[Result]]
+Row = TypeVar("Row")
+Scored = TypeVar("Scored")
+Score = Callable[[Sequence[Row]], list[Scored]]
 Note = Callable[[dict[str, Any]], None]
 
 
@@ -27,20 +28,17 @@ class Culprit:
     reason: str
 
 
-Found = Result | Culprit
-
-
-def isolated(score: Score, texts: Sequence[Text]) -> list[Found]:
-    """Returns a result per text, in order, or why there is none; what stops the worker itself is raised."""
+def isolated(score: Score[Row, Scored], rows: Sequence[Row]) -> list[Scored | Culprit]:
+    """Returns what each row gives, in order, or why there is nothing; what stops the worker itself is raised."""
     try:
-        return list(score(texts))
+        return list(score(rows))
     except (StoreError, Stopped):
         raise
     except Exception as error:  # whatever a model or a score raises belongs to some row
-        if len(texts) == 1:
+        if len(rows) == 1:
             return [Culprit(f"scoring it fails: {type(error).__name__}")]
-    half = len(texts) // 2
-    return isolated(score, texts[:half]) + isolated(score, texts[half:])
+    half = len(rows) // 2
+    return isolated(score, rows[:half]) + isolated(score, rows[half:])
 
 
 class Stopped(Exception):
@@ -48,8 +46,8 @@ class Stopped(Exception):
 
 
 def careful(
-    score: Score, texts: Sequence[Text], attempt: int, trying: dict[str, Any] | None, note: Note
-) -> list[Found]:
+    score: Score[Row, Scored], rows: Sequence[Row], attempt: int, trying: dict[str, Any] | None, note: Note
+) -> list[Scored | Culprit]:
     """The same where workers died of this shard: attempt counts from 1, trying is what the last of them noted."""
     culprits: set[int] = set(trying["culprits"]) if trying else set()
     suspect = (trying["begin"], trying["end"]) if trying else (0, 0)
@@ -57,14 +55,17 @@ def careful(
         culprits.add(suspect[0])
         suspect = (0, 0)
     if attempt > MOST:
-        return [Culprit(f"{attempt - 1} workers ended while they scored this shard")] * len(texts)
-    found: dict[int, Found] = {row: Culprit("a worker ended each time that it was scored") for row in culprits}
-    for begin, end in _ranges(suspect, len(texts)):
-        rows = [row for row in range(begin, end) if row not in found]
-        if rows:
-            note({"begin": rows[0], "end": rows[-1] + 1, "culprits": sorted(culprits)})
-            found |= zip(rows, isolated(score, [texts[row] for row in rows]), strict=True)
-    return [found[row] for row in range(len(texts))]
+        return [Culprit(f"{attempt - 1} workers ended while they scored this shard")] * len(rows)
+    found: dict[int, Scored | Culprit] = {
+        place: Culprit("a worker ended each time that it was scored") for place in culprits
+    }
+    for begin, end in _ranges(suspect, len(rows)):
+        places = [place for place in range(begin, end) if place not in found]
+        if places:
+            note({"begin": places[0], "end": places[-1] + 1, "culprits": sorted(culprits)})
+            given = isolated(score, [rows[place] for place in places])
+            found |= zip(places, given, strict=True)
+    return [found[place] for place in range(len(rows))]
 
 
 def _ranges(suspect: tuple[int, int], size: int) -> Iterator[tuple[int, int]]:

@@ -15,9 +15,9 @@ from probe.response import result_dict
 from probe.scans.nouns import Task
 from probe.scans.options import ScanOptions
 from probe.scans.parts import Asked, Row, raw_key, read_shard, shard_key, write_part
-from probe.scans.poison import CALM, Alive, Found, Note, careful, isolated
+from probe.scans.poison import CALM, Alive, Culprit, Note, careful, isolated
 from probe.scans.store import Store
-from probe.types import Result, Text
+from probe.types import Result
 
 
 def score_shard(
@@ -29,9 +29,8 @@ def score_shard(
     """
     options = ScanOptions.of_stored(task.scan.options)
     asked = read_shard(store, shard_key(task.scan.id, task.number))
-    texts = [one.text for one in asked if one.text is not None]
-    found = iter(_found(task, probe, options, texts, alive, note))
-    rows = [_row(one, next(found) if one.text is not None else None, options) for one in asked]
+    found = iter(_found(task, probe, options, [one for one in asked if one.text], alive, note))
+    rows = [next(found) if one.text else _unjudged(one, one.error) for one in asked]
     shared = plain(shared_by(probe, Hashes().batch, options.probing, sources))
     alive()
     write_part(store, raw_key(task.scan.id, task.number), rows, shared)
@@ -41,32 +40,34 @@ def score_shard(
 
 
 def _found(
-    task: Task, probe: Probe, options: ScanOptions, texts: Sequence[Text], alive: Alive, note: Note
-) -> list[Found]:  # fmt: skip
+    task: Task, probe: Probe, options: ScanOptions, asked: Sequence[Asked], alive: Alive, note: Note
+) -> list[Row]:  # fmt: skip
+    """Returns a row per text. Results become rows as they come: they hold arrays, rows the little that is written."""
     joined = _joined(task, probe)
 
-    def score(some: Sequence[Text]) -> list[Result]:
-        results: list[Result] = []
-        for part in probe.each(some, options.probing):
+    def score(some: Sequence[Asked]) -> list[Row]:
+        rows: list[Row] = []
+        for results in probe.each([one.text for one in some if one.text], options.probing):
             alive()
-            results += map(joined, part)
-        return results
+            pairs = zip(some[len(rows) : len(rows) + len(results)], results, strict=True)
+            rows += [_judged(one, joined(result), options) for one, result in pairs]
+        return rows
 
-    if not texts:
+    if not asked:
         return []
-    if task.attempts > CALM:
-        return careful(score, texts, task.attempts, task.trying, note)
-    return isolated(score, texts)
+    found = careful(score, asked, task.attempts, task.trying, note) if task.attempts > CALM else isolated(score, asked)
+    return [
+        _unjudged(one, row.reason) if isinstance(row, Culprit) else row for one, row in zip(asked, found, strict=True)
+    ]
 
 
-def _row(asked: Asked, found: Found | None, options: ScanOptions) -> Row:
-    row: Row = {"row": asked.row, "id": asked.id, "item": asked.item, "error": asked.error}
-    if asked.text is None:
-        return row
-    row |= {"item_id": asked.text.id, "text_sha256": text_hash(asked.text.text)}
-    if not isinstance(found, Result):
-        return row | {"error": found.reason if found else None}
-    return row | _columns(replace(found, index=asked.item), options)
+def _unjudged(asked: Asked, error: str | None) -> Row:
+    row: Row = {"row": asked.row, "id": asked.id, "item": asked.item, "error": error}
+    return row | ({"item_id": asked.text.id, "text_sha256": text_hash(asked.text.text)} if asked.text else {})
+
+
+def _judged(asked: Asked, result: Result, options: ScanOptions) -> Row:
+    return _unjudged(asked, None) | _columns(replace(result, index=asked.item), options)
 
 
 def _columns(result: Result, options: ScanOptions) -> Row:

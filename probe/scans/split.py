@@ -17,7 +17,7 @@ from probe.provenance.record import Hashes, text_hash
 from probe.scans.options import ScanOptions
 from probe.scans.requests import Request, request
 
-SMALLEST, LARGEST = 64, 2048  # rows of a shard, which grows with what lies before it: little is redone, early or late
+SMALLEST, LARGEST = 64, 1024  # rows of a shard, which grows with what lies before it: little is redone, early or late
 GROWTH = 64
 MOST_BYTES = 8_000_000
 SAMPLE = 2000  # texts that the blind gate looks at

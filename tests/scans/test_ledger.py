@@ -50,7 +50,8 @@ def test_from_queue_to_completion(ledger: Ledger) -> None:
         assert ledger.complete(task, worker, good=9, bad=1, counts={"0.5": 9})
     done = ledger.progress(scan.id)
     assert (done.good, done.bad, done.shards, done.shards_done) == (18, 2, 2, 2)
-    assert ledger.counts(scan.id) == [{"0.5": 9}] * 2 and ledger.scan(scan.id).status == "finalizing"
+    assert [ledger.counts(scan.id, number) for number in ledger.shards(scan.id)] == [{"0.5": 9}] * 2
+    assert ledger.scan(scan.id).status == "finalizing"
     assert claimed(ledger, worker).kind == "finish" and ledger.claim(worker, ["m"]) is None
 
 
