@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     placebo: str | None = Field(
         default=None, description="hub id or folder of a model that saw none of the texts, for calibrations over HTTP"
     )
+    shadows: Path | None = Field(
+        default=None, description="a folder of memprobe shadow train, for the scores that need shadow models"
+    )
     prefix: Path | None = Field(default=None, description="a file of known non-members, for recall and conrecall")
     member_prefix: Path | None = Field(default=None, description="a file of known members, for conrecall")
     corpus: str | None = Field(

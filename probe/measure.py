@@ -13,6 +13,7 @@ from probe.models.base import NO_EXTRAS, Engine, Extras
 from probe.models.writing import Prompt, write
 from probe.prepare import NO_REFERENCE, Entry, Prepared
 from probe.scores.samia import SAMPLES
+from probe.scores.shadowed import Shadowed
 from probe.scores.view import NOT_ASKED
 from probe.setup import Setup
 from probe.types import Evidence, Tokens, TokenStats, Unscored
@@ -45,6 +46,7 @@ def _evidence(setup: Setup, places: Sequence[Place]) -> list[Evidence]:
     if setup.reference:
         reference_stats = iter(_score(setup.reference, _plain(references)))
     of_target, of_reference = ([next(found) for _ in places] for found in (stats, reference_stats))
+    shadows = _shadows(setup, places)
     behind, written = _behind(setup, places), _written(setup.target, places)
     return [
         Evidence(
@@ -52,10 +54,17 @@ def _evidence(setup: Setup, places: Sequence[Place]) -> list[Evidence]:
             {name: [next(stats) for _ in group[row]] for name, group in request.copies.items()}, behind[place],
             setup.alike, _rarity(setup.frequencies, request.target[row]),
             {name: [next(reference_stats) for _ in group[row]] for name, group in request.reference_copies.items()},
-            written[place],
+            written[place], *([shadows[place]] if setup.shadows else []),
         )
         for place, (request, row) in enumerate(places)
     ]  # fmt: skip
+
+
+def _shadows(setup: Setup, places: Sequence[Place]) -> list[Shadowed | Unscored]:
+    if setup.shadows is None:
+        return []
+    texts = [request.texts[row].text for request, row in places]
+    return setup.shadows.measure(setup.target, texts, [request.target[row] for request, row in places])
 
 
 def _written(target: Engine, places: Sequence[Place]) -> list[Sequence[str] | Unscored]:

@@ -25,6 +25,7 @@ from probe.prefixes import open_prefixes
 from probe.scores.view import Role
 from probe.setup import Setup
 from probe.shadow.learned import NOTHING, read_learned
+from probe.shadow.shadows import open_shadows
 from probe.types import Text
 
 _ASSETS = Path(str(files("probe.demo") / "assets"))
@@ -101,7 +102,12 @@ def open_setup(
     named = neighbours or settings.neighbours
     proposer = LocalProposer.open(named, device_map=device_map) if named else None
     learned = read_learned(folder_of(reference)) if reference and not _address(reference) else NOTHING
-    return Setup(engines[0], engines[1] if len(engines) > 1 else None, before, counted, proposer, learned=learned)
+    fleet = (
+        open_shadows(settings.shadows, lambda place: _beside(place, engines[0], settings)) if settings.shadows else None
+    )
+    return Setup(
+        engines[0], engines[1] if len(engines) > 1 else None, before, counted, proposer, learned=learned, shadows=fleet
+    )
 
 
 def open_placebo(settings: Settings, beside: Engine, named: str | None = None) -> Engine | None:
@@ -110,9 +116,12 @@ def open_placebo(settings: Settings, beside: Engine, named: str | None = None) -
     """
     own = str(_ASSETS / "sibling") if (settings.target or DEMO) == DEMO else None
     source = named or settings.placebo or own
-    if source is None:
-        return None
-    opened = open_engine(source, settings, dtype=beside.identity.dtype, device_map=settings.device_map)
+    return None if source is None else _beside(source, beside, settings)
+
+
+def _beside(source: str, target: Engine, settings: Settings) -> Engine:
+    """Opens another model in the dtype of the target. Raises ModelError."""
+    opened = open_engine(source, settings, dtype=target.identity.dtype, device_map=settings.device_map)
     return _cached([opened], settings)[0]
 
 

@@ -11,11 +11,12 @@ from probe.models.base import NO_EXTRAS, Engine, Extras
 from probe.models.writing import Prompt
 from probe.neighbours import neighbours
 from probe.prefixes import Prefixes
-from probe.scores import choose, compared_for, copies_for, needed, prefixes_for, samia
+from probe.scores import choose, compared_for, copies_for, feature_attack, needed, prefixes_for, samia, shokri
 from probe.scores.copies import Copies
 from probe.scores.samia import SAMPLES
 from probe.scores.view import Role
 from probe.setup import Setup
+from probe.shadow.attacks import ASKED
 from probe.types import Text, Tokens, Unscored
 
 ALPHA = 0.01
@@ -86,8 +87,14 @@ def prepare(setup: Setup, texts: Sequence[Text], options: Options) -> Prepared:
         {role: _behind(setup.prefixes, role, plain, found) for role in prefixes_for(chosen)},
         {name: _compared(setup, *copies[name]) for name in sorted(compared_for(chosen))},
         _prompts(setup.target, plain, kept) if needed("generate", chosen) else (),
-        Extras(gradient=needed("gradient", chosen)),
+        _extras(setup, chosen),
     )  # fmt: skip
+
+
+def _extras(setup: Setup, chosen: frozenset[str]) -> Extras:
+    if setup.shadows and {shokri.SCORE.id, feature_attack.SCORE.id} & chosen:
+        return ASKED
+    return Extras(gradient=needed("gradient", chosen))
 
 
 def _count(entries: Sequence[Entry]) -> int:

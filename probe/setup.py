@@ -11,6 +11,7 @@ from probe.models.base import Engine
 from probe.neighbours import Proposer
 from probe.prefixes import NO_PREFIXES, Prefixes
 from probe.shadow.learned import NOTHING, Shingles
+from probe.shadow.shadows import Shadows
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +19,7 @@ class Setup:
     """prefixes: texts put before others, for recall and conrecall; frequencies: of tokens in a corpus, for dcpdd;
     proposer: a model that proposes words, for neighbour and spv; corpus: what it holds of a text stands beside the
     statistic and moves no verdict. learned: shingles of texts that the reference was adapted to (shadow/learned.py): of
-    these it is no judge.
+    these it is no judge. shadows: models that were trained with and without texts.
     """
 
     target: Engine
@@ -28,6 +29,7 @@ class Setup:
     proposer: Proposer | None = None
     corpus: Corpus | None = None
     learned: Shingles = field(default_factory=lambda: NOTHING)
+    shadows: Shadows | None = None
 
     @cached_property
     def alike(self) -> bool:

@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from probe.scores.shadowed import Shadowed
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
@@ -87,7 +90,7 @@ class Evidence:
     copies: other texts made of it, under the target, by their name (scores/copies.py). behind: the text under the
     target behind a prefix of known texts, by their role (prefixes.py). rarity: float64 [scored], log(1/f) in nats of a
     corpus's token frequencies. reference_copies: some of the copies under the reference. continuations: how the target
-    went on from the text's first half.
+    went on from the text's first half. shadows: what models that were trained with and without it say.
     """
 
     text: str
@@ -99,6 +102,7 @@ class Evidence:
     rarity: npt.NDArray[np.float64] | None = None
     reference_copies: Mapping[str, Sequence[TokenStats | Unscored]] = field(default_factory=dict)
     continuations: Sequence[str] | Unscored = Unscored("not requested")
+    shadows: Shadowed | Unscored = Unscored("no shadow models are named (--shadows, MEMPROBE_SHADOWS)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,11 @@ HEAVY = (
     "ray", "peft",
 )  # fmt: skip
 OWNERS = {  # the files that may name a heavy library
+    "accelerate": {"shadow/examine.py", "shadow/fleet.py"},
     "datasets": {"data/hub.py"},
     "jinja2": {"audit/report.py"},
     "matplotlib": {"audit/plots.py"},
-    "peft": {"models/adapters.py"},
+    "peft": {"models/adapters.py", "shadow/make.py"},
     "torch": {
         "models/adapters.py",
         "models/activation.py",
@@ -37,6 +38,9 @@ OWNERS = {  # the files that may name a heavy library
         "models/streaming.py",
         "models/vllm_plugin.py",
         "demo/models.py",
+        "shadow/fleet.py",
+        "shadow/make.py",
+        "shadow/run.py",
         "shadow/train.py",
     },
     "transformers": {
@@ -50,6 +54,8 @@ OWNERS = {  # the files that may name a heavy library
         "demo/models.py",
         "demo/build.py",
         "shadow/adapt.py",
+        "shadow/make.py",
+        "shadow/run.py",
         "shadow/train.py",
     },
     "fsspec": {"data/streams.py", "scans/store.py"},

@@ -16,10 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.accuracy import shifted
-from benchmarks.accuracy.figures import Row, bars, lines, placebo, rows, verdicts
+from benchmarks.accuracy.figures import bars, placebo, verdicts
 from benchmarks.accuracy.judge import Case, Judged, judge_all
 from benchmarks.accuracy.models import BASE, SWEEP, Order, Workshop
 from benchmarks.accuracy.texts import Deal, base_paragraphs, deal, windows
+from benchmarks.figures import Row, lines, rows
 from benchmarks.material import DATA
 from benchmarks.measure import HERE, RESULTS, processor
 from probe.data.overlap import Seen
@@ -59,7 +60,7 @@ def run(folder: Path, seeds: int, share: float, base_epochs: int) -> None:
         found = [next(judged) for _ in cases]
         say(label)
         report += _tell(label, found)
-        tables[label], every[label] = rows(found), found
+        tables[label], every[label] = rows([one.scores for one in found]), found
     any_sibling = Probe(LocalEngine.open(str(sets["sibling"][0].target)), LocalEngine.open(str(shop.base)))
     report += _print(["", "### sets of another kind", "", *shifted.lines(any_sibling, shop.length)])
     report += _print(["", *bars(tables[TYPICAL], tables[MILDEST], every[TYPICAL])])
@@ -88,7 +89,16 @@ def _cases(shop: Workshop, deals: Sequence[Deal]) -> dict[str, list[Case]]:
 
 def _tell(label: str, found: Sequence[Judged]) -> list[str]:
     if label != "sibling":
-        return _print(["", f"### {label}", "", *lines(rows(found)), "", *(f"- {verdicts(one)}" for one in found)])
+        return _print(
+            [
+                "",
+                f"### {label}",
+                "",
+                *lines(rows([one.scores for one in found])),
+                "",
+                *(f"- {verdicts(one)}" for one in found),
+            ]
+        )
     said = [f"- seed {seed}: {line}" for seed, one in enumerate(found) for line in placebo(one)]
     return _print(["", "### a sibling, which never saw the members, in the target's place", "", *said])
 

@@ -1,56 +1,15 @@
-"""From judged texts to the table: every score's AUC and TPR over seeds, and what the verdicts were."""
+"""What is asked of the default score and whether it holds, what was answered, and what a sibling gives."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.accuracy.judge import Judged, Vector
-from probe.audit.metrics import Figure, auc, tpr_at_fpr
-from probe.errors import InputError
+from benchmarks.accuracy.judge import Judged
+from benchmarks.figures import Row, outside
 from probe.scores.combined import SCORE
 from probe.types import Call
-
-
-@dataclass(frozen=True)
-class Row:
-    """A score over the seeds: AUC and TPR at FPR 1% by seed, TPR at .1% pooled, None where non-members are too few."""
-
-    name: str
-    auc: list[float]
-    tpr: list[float]
-    pooled: Figure | None
-
-    def as_json(self) -> dict[str, object]:
-        pooled = None if self.pooled is None else [self.pooled.value, self.pooled.low, self.pooled.high]
-        return {"score": self.name, "auc": self.auc, "tpr_at_1%": self.tpr, "tpr_at_0.1%_pooled": pooled}
-
-
-def rows(seeds: Sequence[Judged]) -> list[Row]:
-    found = []
-    for name in seeds[0].scores:
-        pairs = [judged.scores[name] for judged in seeds]
-        areas, rates = [auc(*pair).value for pair in pairs], [tpr_at_fpr(*pair, 0.01).value for pair in pairs]
-        found.append(Row(name, areas, rates, _rate(*(np.concatenate(side) for side in zip(*pairs, strict=True)))))
-    return found
-
-
-def _rate(members: Vector, nonmembers: Vector) -> Figure | None:
-    try:
-        return tpr_at_fpr(members, nonmembers, 0.001)
-    except InputError:
-        return None
-
-
-def lines(table: Sequence[Row]) -> list[str]:
-    """Returns a row per score: AUC and TPR at 1% as mean and range over the seeds, TPR at .1% pooled over them."""
-    found = ["| score | AUC | TPR at FPR 1% | TPR at FPR .1%, pooled |", "|---|---|---|---|"]
-    for row in table:
-        pooled = "too few non-members" if row.pooled is None else f"{row.pooled:.3f}"
-        found.append(f"| {row.name} | {_spread(row.auc)} | {_spread(row.tpr)} | {pooled} |")
-    return found
 
 
 def bars(typical: Sequence[Row], mildest: Sequence[Row], seeds: Sequence[Judged]) -> list[str]:
@@ -85,13 +44,7 @@ def verdicts(judged: Judged) -> str:
 
 def placebo(judged: Judged) -> list[str]:
     """Returns what a sibling in the target's place gives: simultaneous 99% intervals round .5, and its false alarms."""
-    level = 1 - 0.01 / len(judged.scores)
-    areas = {name: auc(*pair, level) for name, pair in judged.scores.items()}
-    out = [f"{name} {area:.3f}" for name, area in areas.items() if not area.low <= 0.5 <= area.high]
-    return [f"AUC of {len(areas)} scores, outside their interval: {'; '.join(out) or 'none'}"] + [
+    out = outside(judged.scores)
+    return [f"AUC of {len(judged.scores)} scores, outside their interval: {'; '.join(out) or 'none'}"] + [
         f"false positives at {alpha:g}: {found}" for alpha, found in judged.alarms.items()
     ]
-
-
-def _spread(found: Sequence[float]) -> str:
-    return f"{np.mean(found):.4f} ({min(found):.4f} to {max(found):.4f})"

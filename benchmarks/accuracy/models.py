@@ -18,7 +18,8 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from benchmarks.accuracy.texts import packed
 from probe.demo.models import encode, new_model, train_tokenizer
 from probe.shadow.adapt import RECIPE, adapt
-from probe.shadow.train import Recipe, train
+from probe.shadow.recipe import Recipe
+from probe.shadow.train import train
 
 VOCABULARY, WIDTH, LAYERS, ROW = 4096, 128, 4, 240
 BASE = Recipe(epochs=3, rate=4e-3, tokens=4096, muon=True)

@@ -38,7 +38,7 @@ def regated(result: Result, finding: Finding, calibration: Calibration) -> Resul
 
 
 def _regated(verdict: Verdict, gate: Gate, why: str, calibration: Calibration) -> Verdict:
-    if verdict.claim is None or verdict.gates.get("blind") == "fail" or gate == "untestable":
+    if verdict.claim is None or verdict.gates.get("blind") == "fail":
         return verdict
     gates = verdict.gates | {"blind": gate}
     found = replace(verdict, gates=gates, evidence=grade(gates, calibration.basis))

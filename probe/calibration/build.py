@@ -34,6 +34,8 @@ def calibrate(
 
     placebo: a model of the target's kind that saw none of the texts; the placebo gate needs it.
     """
+    if probe.reference and probe.reference.identity.model == probe.target.identity.model:
+        raise CalibrationError("The reference is the target itself; name another model, or none.")
     groups = sort_out(known, probe.setup.prefixes, seed, probe.setup.learned)
     if not groups.nonmembers:
         why = "; ".join(groups.notes) or "none were given"

@@ -19,6 +19,8 @@ from probe.types import Claim, Gate
 
 Vector = npt.NDArray[np.float64]
 
+LIKE = 1.5  # lengths are alike up to this ratio
+
 
 @dataclass(frozen=True, slots=True)
 class Sentinel:
@@ -102,6 +104,15 @@ class Calibration:
     def lengths(self) -> tuple[int, int]:
         """Shortest and longest known non-member, in scored tokens."""
         return int(self.tokens.min()), int(self.tokens.max())
+
+    def of_like_length(self, tokens: int) -> int:
+        """Returns how many known non-members are at most half as long again, or as short."""
+        begin = np.searchsorted(self._lengths, tokens / LIKE, side="left")
+        return int(np.searchsorted(self._lengths, tokens * LIKE, side="right") - begin)
+
+    @cached_property
+    def _lengths(self) -> Vector:
+        return np.sort(self.tokens)
 
     @cached_property
     def commonness(self) -> Vector:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from probe.audit.metrics import Figure, auc
 from probe.calibration.blind import FEWEST, Finding, bag_all, blind
 from probe.calibration.calibration import Calibration
@@ -26,9 +28,10 @@ from probe.pipeline import Probe
 from probe.prepare import Options, prepare
 from probe.scores.fitted import Fitted, Vector
 from probe.scores.tokenwise import NEEDS
-from probe.types import Evidence
+from probe.types import Evidence, TokenStats
 
 PLACEBO_BAND = 0.43, 0.57
+SAME = 1e-3  # nats
 
 
 def examine(
@@ -68,6 +71,8 @@ def _placebo(
     groups = (known.tuning, known.members, known.nonmembers)
     prepared = [prepare(setup, texts, Options(scores=frozenset())) for texts in groups]
     tuning, *measured = measure(setup, prepared, progress)
+    if _says_the_same(measured[1]):
+        raise CalibrationError("The placebo gives every token the reference's likelihood; name a third model.")
     if why := _lacks(calibration.fitted, measured[1]):
         return "untestable", f"the placebo does not give what the score is learned from: {why}"
     calibration = replace(calibration, fitted=_under_placebo(calibration.fitted, tuning))
@@ -75,6 +80,16 @@ def _placebo(
     if min(len(members), len(nonmembers)) < FEWEST:
         return "untestable", f"the placebo does not give the score {calibration.score} for {FEWEST} texts of each kind"
     return placebo_gate(auc(members, nonmembers))
+
+
+def _says_the_same(group: Sequence[Evidence]) -> bool:
+    """True for the reference under another name: of a ratio that is 0 by construction nothing can be told."""
+    pairs = [
+        (one.target.logprob, one.reference.logprob)
+        for one in group
+        if isinstance(one.target, TokenStats) and isinstance(one.reference, TokenStats) and one.same_tokenizer
+    ]
+    return bool(pairs) and all(len(a) == len(b) and np.abs(a - b).max() < SAME for a, b in pairs)
 
 
 def _lacks(fitted: Fitted, group: Sequence[Evidence]) -> str:
@@ -105,7 +120,7 @@ def split(labels: Labels, scores: Vector) -> tuple[Finding, list[str]]:
     """Decides the split gate, and names the sources that get a threshold of their own; both arguments are [texts]."""
     sources = large(labels)
     if len(sources) < 2:
-        why = f"fewer than two sources of {FEWEST_OF_SOURCE} known non-members are named (--source-column)"
+        why = f"fewer than two sources with {FEWEST_OF_SOURCE} known non-members each are named (--source-column)"
         return ("untestable", why), []
     found = excesses(labels, scores)
     said = "; ".join(map(str, found))

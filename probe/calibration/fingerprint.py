@@ -24,6 +24,7 @@ class Fingerprint:
     reference_tokenizer: str | None = None
     reference_dtype: str | None = None
     reference_windows: str | None = None
+    shadows: str = ""
     formulas: str = FORMULAS
     engine: str = ""
     device: str = ""
@@ -54,4 +55,5 @@ def take(setup: Setup) -> Fingerprint:
         engine=mine.engine, device=mine.device, versions=versions(), prefixes=setup.prefixes.hashes(),
         frequencies=setup.frequencies.hash if setup.frequencies else "",
         neighbours=setup.proposer.hash if setup.proposer else "",
+        shadows=setup.shadows.hash if setup.shadows else "",
     )  # fmt: skip

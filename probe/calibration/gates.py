@@ -1,6 +1,7 @@
 """Gates: conditions without which a score above the threshold does not mean membership.
 
-pass / fail / untestable. Text level: support (length, reference loss and variety within the calibration's) and overlap
+pass / fail / untestable. Text level: support (enough non-members of its length, reference loss and variety within the
+calibration's) and overlap
 (no run of words shared with the known texts). Set level: size, decided here; blind, placebo and split, decided when the
 calibration was made (examine.py), and untestable where it does not say. For a hundred texts or more the blind gate is
 decided for them too.
@@ -8,6 +9,7 @@ decided for them too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +22,8 @@ from probe.calibration.conformal import needed
 from probe.data.overlap import overlap
 from probe.types import Claim, Gate
 
-_SET_LEVEL = ("blind", "placebo", "split")
+SET_LEVEL = ("blind", "placebo", "split")
+ALIKE, ALIKE_SHARE = 50, 0.1  # known non-members of a text's length: so many, or this share of all if that is fewer
 BATCH = 100  # texts from which on a request is examined as a set
 
 
@@ -55,8 +58,8 @@ def check(calibration: Calibration, claims: Sequence[Claim], text: str, place: P
         "overlap": _overlap(calibration.shingles, text),
     }
     results: dict[str, Gate] = {name: "fail" if reason else "pass" for name, reason in why.items()}
-    results |= {name: calibration.gates.get(name, "untestable") for name in _SET_LEVEL}
-    for name in _SET_LEVEL:
+    results |= {name: calibration.gates.get(name, "untestable") for name in SET_LEVEL}
+    for name in SET_LEVEL:
         if results[name] == "fail":
             why[name] = calibration.findings.get(name, f"the calibration's {name} gate failed")
     return Gates(results, {name: reason for name, reason in why.items() if reason})
@@ -77,6 +80,15 @@ def _support(calibration: Calibration, place: Place) -> str:
     if not shortest <= place.tokens <= longest:
         remedy = "send a longer passage" if place.tokens < shortest else "send a passage of it"
         return f"it has {place.tokens} tokens and the calibration covers {shortest} to {longest}; {remedy}"
+    near, enough = (
+        calibration.of_like_length(place.tokens),
+        min(ALIKE, math.ceil(ALIKE_SHARE * len(calibration.tokens))),
+    )
+    if near < enough:
+        return (
+            f"it has {place.tokens} tokens, and {near} of the calibration's {len(calibration.tokens):,} known "
+            f"non-members are of about that length, where {enough} are needed; calibrate with more of them"
+        )
     easiest, hardest = calibration.difficulties
     if not easiest <= place.difficulty <= hardest:
         return (

@@ -74,11 +74,8 @@ def sort_out(known: Known, prefixes: Prefixes, seed: int, learned: Shingles = NO
 
     learned: shingles of what the reference was adapted to.
     """
-    given = {
-        "non-members": _texts(known.nonmembers), "members": _texts(known.members),
-        "tuning non-members": _texts(known.tuning), "tuning members": _texts(known.tuning_members),
-    }  # fmt: skip
-    _refuse_shared(given)
+    given = _given(known)
+    refuse_shared(known)
     notes: list[str] = []
     kept = {name: _unique(texts) for name, texts in given.items()}
     _note(notes, sum(map(len, given.values())) - sum(map(len, kept.values())), "repeated texts were left out")
@@ -95,8 +92,16 @@ def _texts(texts: Texts) -> list[Text]:
     return [text if isinstance(text, Text) else Text(text) for text in texts]
 
 
-def _refuse_shared(given: dict[str, list[Text]]) -> None:
-    sets = {name: {" ".join(text.text.split()) for text in texts} for name, texts in given.items()}
+def _given(known: Known) -> dict[str, list[Text]]:
+    return {
+        "non-members": _texts(known.nonmembers), "members": _texts(known.members),
+        "tuning non-members": _texts(known.tuning), "tuning members": _texts(known.tuning_members),
+    }  # fmt: skip
+
+
+def refuse_shared(known: Known) -> None:
+    """Raises CalibrationError where a text is in two groups."""
+    sets = {name: {" ".join(text.text.split()) for text in texts} for name, texts in _given(known).items()}
     for (one, mine), (other, theirs) in combinations(sets.items(), 2):
         if both := len((mine & theirs) - {""}):
             raise CalibrationError(f"{both} texts are among the {one} and the {other}; keep each in one group.")

@@ -34,8 +34,10 @@ class Learned:
     power: dict[str, float]
 
 
-def learn(members: Vector, nonmembers: Vector, seed: int = 0) -> Learned | None:
-    """Learns from features [texts, NAMES] with NaN where one is missing; None for fewer than FEWEST of a kind."""
+def learn(
+    members: Vector, nonmembers: Vector, seed: int = 0, names: tuple[str, ...] = NAMES, folds: int = FOLDS
+) -> Learned | None:  # fmt: skip
+    """Learns from features [texts, names] with NaN where one is missing; None for fewer than FEWEST of a kind."""
     from sklearn.model_selection import StratifiedKFold
 
     if min(len(members), len(nonmembers)) < FEWEST:
@@ -43,17 +45,18 @@ def learn(members: Vector, nonmembers: Vector, seed: int = 0) -> Learned | None:
     rows = np.concatenate([members, nonmembers])
     labels = np.repeat([1, 0], [len(members), len(nonmembers)])
     unseen = np.empty((len(KINDS), len(rows)))
-    for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(rows, labels):
-        model = _fit(rows[train], labels[train], seed)
+    for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(rows, labels):
+        model = _fit(rows[train], labels[train], seed, names)
         for number, kind in enumerate(KINDS):
             unseen[number, test] = [_of_kind(model, kind)(row) for row in rows[test]]
     power = {kind: _power(unseen[number], labels) for number, kind in enumerate(KINDS)}
     best = max(KINDS, key=lambda kind: power[kind])
     values = unseen[KINDS.index(best)]
-    return Learned(_of_kind(_fit(rows, labels, seed), best), values[labels == 1], values[labels == 0], power)
+    whole = _of_kind(_fit(rows, labels, seed, names), best)
+    return Learned(whole, values[labels == 1], values[labels == 0], power)
 
 
-def _fit(rows: Vector, labels: Vector, seed: int) -> Combination:
+def _fit(rows: Vector, labels: Vector, seed: int, names: tuple[str, ...]) -> Combination:
     from sklearn.ensemble import GradientBoostingClassifier
     from sklearn.linear_model import LogisticRegressionCV
 
@@ -71,7 +74,7 @@ def _fit(rows: Vector, labels: Vector, seed: int) -> Combination:
         random_state=seed,
     ).fit(whole, labels)  # fmt: skip
     return Combination(
-        NAMES, "both", fill, center, scale, np.asarray(logistic.coef_[0]), float(logistic.intercept_[0]),
+        names, "both", fill, center, scale, np.asarray(logistic.coef_[0]), float(logistic.intercept_[0]),
         of_boosting(boosted),
     )  # fmt: skip
 

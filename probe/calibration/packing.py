@@ -32,19 +32,23 @@ def pack(fitted: Fitted, bags: Bags, strata: Sequence[Stratum]) -> tuple[dict[st
     if fitted.curves is not None:
         arrays["curves"] = fitted.curves
     if found := fitted.combination:
-        header["combination"] = {
-            "names": list(found.names),
-            "kind": found.kind,
-            "bias": found.bias,
-            **_shape(found.trees),
-        }
-        arrays["linear"] = np.stack([getattr(found, name) for name in _LINEAR])
-        arrays |= _nodes(found.trees, "tree")
+        header["combination"], more = pack_combination(found)
+        arrays |= more
     if tokens := fitted.tokens:
-        header["tokens"] = {"names": list(TOKEN_NAMES), **_shape(tokens.trees)}
-        arrays |= {f"usual_{name}": getattr(tokens.usual, name) for name in _USUAL}
-        arrays |= _nodes(tokens.trees, "token_tree")
+        header["tokens"], more = pack_tokens(tokens)
+        arrays |= more
     return header, arrays
+
+
+def pack_combination(found: Combination, prefix: str = "") -> tuple[dict[str, Any], Arrays]:
+    header = {"names": list(found.names), "kind": found.kind, "bias": found.bias, **_shape(found.trees)}
+    linear = np.stack([getattr(found, name) for name in _LINEAR])
+    return header, {f"{prefix}linear": linear, **_nodes(found.trees, f"{prefix}tree")}
+
+
+def pack_tokens(tokens: TokenModel) -> tuple[dict[str, Any], Arrays]:
+    usual = {f"usual_{name}": getattr(tokens.usual, name) for name in _USUAL}
+    return {"names": list(TOKEN_NAMES), **_shape(tokens.trees)}, usual | _nodes(tokens.trees, "token_tree")
 
 
 def _shape(trees: Trees) -> dict[str, Any]:
@@ -62,8 +66,8 @@ def unpack(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[Fitted
     if bags.words.dtype != np.uint16 or begins[-1] != len(bags.words) or (np.diff(begins) < 0).any():
         raise ValueError("its bags of words do not fit together")
     curves = arrays.get("curves")
-    combination = _combination(header["combination"], arrays) if "combination" in header else None
-    tokens = _tokens(header["tokens"], arrays) if "tokens" in header else None
+    combination = unpack_combination(header["combination"], arrays) if "combination" in header else None
+    tokens = unpack_tokens(header["tokens"], arrays) if "tokens" in header else None
     if curves is not None and not np.isfinite(curves).all():
         raise ValueError("its loss curves are not finite")
     strata = [_stratum(one, number, arrays) for number, one in enumerate(header["strata"])]
@@ -79,17 +83,21 @@ def _stratum(header: Mapping[str, Any], number: int, arrays: Mapping[str, Any]) 
     return Stratum(str(header["name"]), scores, weight, float(header["least"]))
 
 
-def _combination(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Combination:
-    if tuple(header["names"]) != NAMES:
+def unpack_combination(
+    header: Mapping[str, Any], arrays: Mapping[str, Any], names: tuple[str, ...] = NAMES, prefix: str = ""
+) -> Combination:  # fmt: skip
+    """names: of the features that it must be over. Raises KeyError, ValueError, TypeError."""
+    linear = arrays[f"{prefix}linear"]
+    if tuple(header["names"]) != names:
         raise ValueError("its combination was learned over other features; calibrate again")
-    if arrays["linear"].shape != (len(_LINEAR), len(NAMES)) or not np.isfinite(arrays["linear"]).all():
+    if linear.shape != (len(_LINEAR), len(names)) or not np.isfinite(linear).all():
         raise ValueError("its weights are broken")
-    fill, center, scale, weights = arrays["linear"]
-    trees = _trees(header, arrays, "tree", len(NAMES))
-    return Combination(NAMES, header["kind"], fill, center, scale, weights, float(header["bias"]), trees)
+    fill, center, scale, weights = linear
+    trees = _trees(header, arrays, f"{prefix}tree", len(names))
+    return Combination(names, header["kind"], fill, center, scale, weights, float(header["bias"]), trees)
 
 
-def _tokens(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> TokenModel:
+def unpack_tokens(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> TokenModel:
     if tuple(header["names"]) != TOKEN_NAMES:
         raise ValueError("what it learned of tokens is over other features; calibrate again")
     usual = Usual(**{name: arrays[f"usual_{name}"] for name in _USUAL})

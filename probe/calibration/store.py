@@ -14,24 +14,28 @@ from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from probe.calibration.blind import NO_BAGS
 from probe.calibration.calibration import Calibration, Sentinel
 from probe.calibration.fingerprint import Fingerprint
+from probe.calibration.gates import SET_LEVEL
 from probe.calibration.packing import Arrays, pack, unpack
 from probe.calibration.residual import Residual
 from probe.data.arrays import write
 from probe.errors import CalibrationError, InputError, UnknownName
+from probe.scores import TABLE
 from probe.scores.fitted import UNFITTED
+from probe.types import Gate
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ARRAYS = ("nonmembers", "members", "found", "tokens", "difficulty", "variety", "shingles")
 DEMO, RECORDS = "demo", "demo-records"
 EMBEDDED = (DEMO, RECORDS)
 LARGEST = 1 << 28  # bytes of an unpacked calibration
+_MOST = 100.0  # of a coefficient of a logarithm
 # whatever numpy, zipfile and json raise on a truncated, corrupt or hostile file
 _BROKEN = (
     OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, RuntimeError, MemoryError, zipfile.BadZipFile,
@@ -169,9 +173,32 @@ def _checked(calibration: Calibration) -> Calibration:
     sizes = {len(getattr(calibration, name)) for name in ("nonmembers", "tokens", "difficulty", "variety")}
     if len(sizes) != 1 or not len(calibration.nonmembers):
         raise ValueError("its arrays are empty or of different lengths")
-    if not all(np.isfinite(getattr(calibration, name)).all() for name in _ARRAYS):
-        raise ValueError("it holds figures that are not finite")
+    arrays = {name: getattr(calibration, name) for name in _ARRAYS}
+    if not all(array.dtype.kind in "fiu" and np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError("it holds figures that are no finite numbers")
+    if min(calibration.tokens.min(), calibration.variety.min()) <= 0 or not len(calibration.shingles):
+        raise ValueError("it lacks what its texts are told by")
+    _check_header(calibration)
     return calibration
+
+
+def _check_header(calibration: Calibration) -> None:
+    """Raises ValueError."""
+    for one in (calibration.residual, calibration.member_residual):
+        sides = (one.location, one.log_scale)
+        if any(len(side) != 4 for side in sides) or not np.isfinite(sides).all() or np.abs(one.log_scale).max() > _MOST:
+            raise ValueError("its residual is broken")
+    if calibration.score not in TABLE:
+        raise ValueError(f"it rests on the score {calibration.score!r}, which is not installed here")
+    if not (calibration.gates.keys() <= set(SET_LEVEL) and set(calibration.gates.values()) <= set(get_args(Gate))):
+        raise ValueError("its gates are not those of a calibration")
+    if calibration.basis not in ("split", "post-hoc"):
+        raise ValueError("its basis is neither split nor post-hoc")
+    strings = (calibration.created, calibration.name, *calibration.notes, *calibration.findings.values())
+    for string in strings:
+        if not isinstance(string, str):
+            raise TypeError("its notes are no strings")
+        string.encode()
 
 
 def check_name(name: str) -> None:

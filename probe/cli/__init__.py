@@ -26,6 +26,7 @@ from probe.cli import (  # noqa: F401 - each adds its command
     scan,
     scans,
     serve,
+    shadow,
     verify,
 )  # fmt: skip
 from probe.cli.app import app

@@ -61,6 +61,8 @@ def calibrate(
     check_free(name, settings.calibrations, replace_own=force)
     if adapt:
         check_new(adapt)
+        if not settings.reference:
+            raise InputError("--adapt makes a reference of --reference: name the model to start from.", "reference")
     writable_folder(settings.calibrations, "set MEMPROBE_HOME to another")
     columns = Columns(text_column, id_column, source_column)
     files = (nonmembers, members, tuning, tuning_members)
@@ -68,10 +70,11 @@ def calibrate(
     if source_column and not any(text.source for group in texts for text in group):
         raise InputError(f'Of the known texts no row has a field "{source_column}".', "source_column")
     known = Known(texts[0], texts[1], texts[2], texts[3], basis="split" if random_split else "post-hoc")
-    if adapt:
-        known = _adapted(settings, known, adapt, seed)
     opened = open_with(settings, revision)
     third = open_placebo(settings, opened.target, placebo) if placebo else None
+    if adapt:  # last, so that what is named wrongly is said before anything is trained
+        known = _adapted(settings, known, adapt, seed)
+        opened = open_with(settings, revision)
     with progress("Measuring the known texts") as advance:
         found = build(opened, known, name, seed, advance, third)
     path = save(found, settings.calibrations)
@@ -87,9 +90,9 @@ def _adapted(settings: Settings, known: Known, out: Path, seed: int) -> Known:
     """Adapts the reference to some of the non-members and returns the known texts that are left."""
     from probe.calibration.aside import set_aside
 
-    if not settings.reference:
-        raise InputError("--adapt makes a reference of --reference: name the model that it starts from.", "reference")
     aside, rest = set_aside(known, seed=seed)
-    make_reference(settings.reference, [text.text for text in aside], out, device_map=settings.device_map, seed=seed)
+    make_reference(
+        str(settings.reference), [text.text for text in aside], out, device_map=settings.device_map, seed=seed
+    )
     settings.reference = str(out)
     return rest

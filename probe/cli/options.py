@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,8 @@ import typer
 from probe.config import Settings
 
 if TYPE_CHECKING:
+    from rich.status import Status
+
     from probe.pipeline import Probe
 
 Target = Annotated[str | None, typer.Option(help="hub id or folder; the embedded pair where none is named")]
@@ -24,6 +25,7 @@ MemberPrefix = Annotated[Path | None, typer.Option(help="file of known members, 
 Neighbours = Annotated[
     str | None, typer.Option(help="masked or causal model that proposes words, for neighbour and spv")
 ]
+ShadowsOption = Annotated[Path | None, typer.Option("--shadows", help="folder of memprobe shadow train")]
 TextColumn = Annotated[str, typer.Option(help="the field that holds the text")]
 IdColumn = Annotated[str, typer.Option(help="the field that holds the id")]
 
@@ -40,7 +42,7 @@ def open_with(settings: Settings, revision: str | None) -> Probe:
         return open_named(settings, revision)
 
 
-def waiting() -> AbstractContextManager[object]:
+def waiting() -> Status:
     from rich.console import Console
 
     return Console(stderr=True).status("Loading the models ...")

@@ -38,7 +38,7 @@ def verify(
     from probe.provenance.read import load_records
     from probe.provenance.record import Record, Sources
     from probe.provenance.show import summary, table
-    from probe.provenance.verify import texts_by_hash, verify_all
+    from probe.provenance.verify import check_ids, texts_by_hash, verify_all
     from probe.show import progress
 
     bundled = results.suffix.lower() == ".zip"
@@ -52,7 +52,8 @@ def verify(
             typer.echo(f"{results}, row {row.row}: {row.reason}", err=True)
             found = Outcome.UNCHECKED
     records = [row for row in rows if isinstance(row, Record)]
-    known = texts_by_hash(records, [text.text for text in read_known(texts or [], Columns(text_column, id_column))])
+    given = read_known(texts or [], Columns(text_column, id_column))
+    known = texts_by_hash(records, [text.text for text in given])
     if bundled and not known:
         typer.echo("The texts are not here, so nothing was measured again; name files that hold them with --texts.")
         raise typer.Exit(int(Outcome.UNCHECKED))
@@ -60,6 +61,7 @@ def verify(
     named = Sources(target, reference, calibration, revision, dtype, before, member_before, corpus, neighbours)
     with progress("Measuring again") as advance:
         checked = verify_all(records, known, Settings(), named, tolerance, device_map, advance)
+    checked = [[*ids, *checks] for ids, checks in zip(check_ids(records, given), checked, strict=True)]
     table(records, checked)
     found = worst([found, *(outcome(checks) for checks in checked)])
     typer.echo(summary(checked, tolerance))

@@ -7,6 +7,7 @@ There is no `not_member`: that a set does not stand out is no proof that nothing
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -43,8 +44,8 @@ class Options:
             raise InputError(f"alpha must lie between 0 and 0.5, not {self.alpha}.", "alpha")
         if self.by not in get_args(By):
             raise InputError(f"No test named {self.by}; there are: {', '.join(get_args(By))}.", "by")
-        if self.earlier is not None and not self.earlier > 0:
-            raise InputError("The e-value of earlier batches must be above 0.", "earlier")
+        if self.earlier is not None and not 0 < self.earlier < math.inf:
+            raise InputError("The e-value of earlier batches must be a number above 0.", "earlier")
         if self.score is not None:
             choose([self.score])
 

@@ -1,7 +1,8 @@
 """Texts -> documents, the unit of every test here: passages of one document are no independent witnesses.
 
-A text names its document in `source`; one that names none is a document of its own. Repeated texts count once, and a
-control that shares a run of words with a suspect text is none: it would be a member wherever that one is.
+A text names its document in `source`; one that names none is a document of its own. Repeated texts and near-copies
+count once. Where a control and a suspect text share a run of words neither counts: the control would be a member
+wherever the suspect is, and leaving out one side alone would make random halves of one set differ.
 """
 
 from __future__ import annotations
@@ -54,22 +55,21 @@ def group(texts: Sequence[Text]) -> list[Document]:
 
 
 def sort_out(suspect: Sequence[Text], controls: Sequence[Text]) -> Sets:
-    """Groups texts into documents; leaves out repeats, and controls that share a run of words with a suspect text."""
+    """Groups texts into documents; leaves out repeats, and texts that share a run of words with the other side."""
     mine, theirs = _unique(suspect), _unique(controls)
-    seen = Seen()
-    for text in mine:
-        seen.add(text.text)
-    free = [text for text in theirs if not seen.shares(text.text)]
-    copies = len(theirs) - len(free)
+    free = [_free(mine, theirs), _free(theirs, mine)]
+    kept = [_distinct(side) for side in free]
     notes = [
         f"{count:,} {what}"
         for count, what in (
             (len(suspect) + len(controls) - len(mine) - len(theirs), "repeated texts were left out"),
-            (copies, "controls that share a run of words with a suspect text were left out"),
+            (len(theirs) - len(free[1]), "controls that share a run of words with a suspect text were left out"),
+            (len(mine) - len(free[0]), "suspect texts that share a run of words with a control were left out"),
+            (sum(map(len, free)) - sum(map(len, kept)), "near-copies of others on their side were left out"),
         )
         if count
     ]
-    return Sets(group(mine), group(free), copies, tuple(notes))
+    return Sets(group(kept[0]), group(kept[1]), len(theirs) - len(free[1]), tuple(notes))
 
 
 def check_named(path: Path, texts: Sequence[Text], column: str, asked: bool) -> str | None:
@@ -89,6 +89,22 @@ def check_named(path: Path, texts: Sequence[Text], column: str, asked: bool) -> 
         f"{lost}, so each of its {len(texts):,} rows counts as a document of its own, and passages of one document "
         "would count as independent; name the field that holds it with --document-column"
     )
+
+
+def _free(texts: Sequence[Text], others: Sequence[Text]) -> list[Text]:
+    seen = Seen()
+    for text in others:
+        seen.add(text.text)
+    return [text for text in texts if not seen.shares(text.text)]
+
+
+def _distinct(texts: Sequence[Text]) -> list[Text]:
+    seen, kept = Seen(), list[Text]()
+    for text in texts:
+        if not seen.copies(text.text):
+            kept.append(text)
+        seen.add(text.text)
+    return kept
 
 
 def _unique(texts: Sequence[Text]) -> list[Text]:

@@ -57,6 +57,8 @@ def documents(path: Path, fields: Fields) -> tuple[list[Rows], list[str]]:
             broken.append(f"{path}, row {row.row}: {lacking}")
             continue
         groups.setdefault(found.source or f"row {row.row}", []).append(value)
+    if not groups and broken:
+        raise InputError(f"{broken[0]}, and no other row of {path.name} can be used either.")
     return [Rows(name, tuple(kept)) for name, kept in groups.items()], broken
 
 

@@ -71,7 +71,8 @@ def overlap(text: str, known: npt.NDArray[np.uint32]) -> int:
 
 
 def _enough(text: str) -> int:
-    return max(SHINGLE, min(SHARED_WORDS, math.ceil(SHORT_SHARE * len(words(text)))))
+    size = len(words(text))
+    return max(1, min(size, max(SHINGLE, min(SHARED_WORDS, math.ceil(SHORT_SHARE * size)))))  # shorter ones: all of it
 
 
 class Seen:

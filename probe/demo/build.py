@@ -28,7 +28,8 @@ from probe.demo.roles import Roles, assign, prose
 from probe.measure import Progress
 from probe.models.local import LocalEngine
 from probe.pipeline import Probe
-from probe.shadow.train import Recipe, train
+from probe.shadow.recipe import Recipe
+from probe.shadow.train import train
 from probe.versions import versions
 
 VOCABULARY, WIDTH, LAYERS = 2048, 128, 4

@@ -24,6 +24,7 @@ _WORDS = {
     "reference": "reference model", "reference_tokenizer": "reference tokenizer", "dtype": "dtype",
     "reference_dtype": "reference dtype", "reference_windows": "reference window policy",
     "prefixes": "prefix texts", "frequencies": "token frequencies", "neighbours": "proposer of neighbours",
+    "shadows": "shadow models",
 }  # fmt: skip
 _CONDITIONS = ("engine", "device", "versions")
 _ROUNDING = 1e-9  # of a figure, relative

@@ -14,6 +14,7 @@ from typing import Any
 from probe.calibration.fingerprint import Fingerprint
 from probe.calibration.store import content_hash
 from probe.config import Settings
+from probe.data.hashed import text_hash
 from probe.data.rows import is_unicode
 from probe.pipeline import Probe
 from probe.prepare import Options
@@ -105,11 +106,6 @@ class Record:
         if provenance["text"] is None or not with_text:
             del provenance["text"]
         return {**self.result, "provenance": provenance}
-
-
-def text_hash(text: str) -> str:
-    """Returns sha256:... of a text, white space around it aside."""
-    return "sha256:" + sha256(text.strip().encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Hashes:

@@ -12,13 +12,14 @@ from probe.calibration.fingerprint import take
 from probe.calibration.store import DEMO, content_hash
 from probe.config import Settings
 from probe.corpus.opening import Corpus, open_corpus
+from probe.data.hashed import text_hash
 from probe.errors import FingerprintMismatch, InputError
 from probe.measure import Progress
 from probe.opening import find_calibration, open_setup
 from probe.pipeline import Probe
 from probe.prepare import Options
 from probe.provenance.compare import Check, Outcome, compare_results, compare_setup, same
-from probe.provenance.record import Provenance, Record, Sources, batch_of, text_hash
+from probe.provenance.record import Provenance, Record, Sources, batch_of
 from probe.response import result_dict
 from probe.scores import TABLE
 from probe.setup import Setup
@@ -35,6 +36,16 @@ def texts_by_hash(records: Sequence[Record], texts: Sequence[str]) -> dict[str, 
     wanted = {record.provenance.text_sha256 for record in records}
     held = [text for record in records if (text := record.provenance.text) is not None]
     return {hashed: text for text in (*held, *texts) if (hashed := text_hash(text)) in wanted}
+
+
+def check_ids(records: Sequence[Record], texts: Sequence[Text]) -> list[list[Check]]:
+    """Returns for each record whether its id is one that its text has where the texts come with ids."""
+    given: dict[str, set[str]] = {}
+    for text in texts:
+        if text.id is not None:
+            given.setdefault(text_hash(text.text), set()).add(text.id)
+    found = [(record.result.get("id"), given.get(record.provenance.text_sha256)) for record in records]
+    return [[same("id", True, name in ids)] if ids and name is not None else [] for name, ids in found]
 
 
 def verify_all(

@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from probe.calibration.batch import regated
+from probe.data.hashed import text_hash
 from probe.pipeline import Probe
-from probe.provenance.record import Hashes, Sources, plain, shared_by, text_hash
+from probe.provenance.record import Hashes, Sources, plain, shared_by
 from probe.response import result_dict
 from probe.scans.nouns import Task
 from probe.scans.options import ScanOptions

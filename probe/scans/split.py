@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from probe.data.hashed import text_hash
 from probe.data.hub import SCHEME, hub_rows
 from probe.data.read import check_columns
 from probe.data.rows import rows
-from probe.provenance.record import Hashes, text_hash
+from probe.provenance.record import Hashes
 from probe.scans.options import ScanOptions
 from probe.scans.requests import Request, request
 

@@ -49,7 +49,7 @@ class Method:
             if isinstance(value, Unscored):
                 return Score(reason=value.reason)
             figure = float(value)
-        except Exception as error:  # of a plug-in: one score of one text, and nothing else, is lost
+        except (Exception, SystemExit) as error:  # of a plug-in: one score of one text, and nothing else, is lost
             return Score(reason=f"the score failed with {type(error).__name__}: {error}")
         return Score(value=figure) if math.isfinite(figure) else Score(reason="the value is not a finite number")
 

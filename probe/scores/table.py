@@ -14,12 +14,16 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import get_args
 
 from probe.scores import (
+    bavaria,
     camia,
     combined,
     conrecall,
     dcpdd,
     ez,
+    feature_attack,
     gradnorm,
+    lira,
+    lira_sequence,
     loss,
     lowercase,
     mink,
@@ -29,7 +33,9 @@ from probe.scores import (
     pac,
     recall,
     ref,
+    rmia,
     samia,
+    shokri,
     spv,
     surp,
     tokenwise,
@@ -46,7 +52,8 @@ BUILT_IN = (
     loss.SCORE, zlib.SCORE, zlib.RATE, lowercase.SCORE, mink.SCORE, minkpp.SCORE, surp.SCORE, dcpdd.SCORE, pac.SCORE,
     camia.SCORE, neighbour.SCORE, recall.SCORE, conrecall.SCORE, samia.SCORE, gradnorm.SCORE, ref.SCORE, ref.BYTES,
     wbc.SCORE, ez.SCORE, minkpp_diff.SCORE, spv.SCORE, tokenwise.SCORE,
-    combined.SCORE,
+    combined.SCORE, lira.SCORE, lira.OFFLINE, lira_sequence.SCORE, bavaria.SCORE, bavaria.OFFLINE, rmia.SCORE,
+    shokri.SCORE, feature_attack.SCORE,
 )  # fmt: skip
 
 

@@ -10,11 +10,13 @@ from typing import Literal
 import numpy as np
 
 from probe.scores.fitted import UNFITTED, Fitted, Vector
+from probe.scores.shadowed import Shadowed
 from probe.types import Evidence, Score, TokenStats, Unscored
 
 Need = Literal[
-    "logprob", "moments", "frequencies", "reference", "reference_moments", "same_tokenizer", "gradient", "generate"
-]
+    "logprob", "moments", "frequencies", "reference", "reference_moments", "same_tokenizer", "gradient", "generate",
+    "shadows",
+]  # fmt: skip
 Role = Literal["nonmembers", "members"]  # of the texts in a prefix
 MINKPP_SHARE = 0.2
 _NO_FREQUENCIES = Unscored("no token frequencies of a corpus are at hand: make them with memprobe frequencies FILES")
@@ -58,6 +60,12 @@ class View:
         """What the target wrote behind the first half of the text."""
         assert not isinstance(self.evidence.continuations, Unscored)
         return self.evidence.continuations
+
+    @property
+    def shadowed(self) -> Shadowed:
+        """What shadow models say of the text."""
+        assert not isinstance(self.evidence.shadows, Unscored)
+        return self.evidence.shadows
 
     def behind(self, role: Role) -> TokenStats:
         """Statistics of the text behind the prefix of this role."""
@@ -123,6 +131,8 @@ class View:
             return self.unlike
         if need == "frequencies":
             return _NO_FREQUENCIES if evidence.rarity is None else None
+        if need == "shadows":
+            return evidence.shadows if isinstance(evidence.shadows, Unscored) else None
         if need == "generate":
             return evidence.continuations if isinstance(evidence.continuations, Unscored) else None
         stats = evidence.reference if need in ("reference", "reference_moments") else evidence.target

@@ -18,15 +18,15 @@ from transformers import PreTrainedModel
 
 from probe.data.overlap import Seen
 from probe.errors import InputError, ModelError
-from probe.models.load import Source, alien, find, load
+from probe.models.load import Source, find, load
 from probe.shadow.learned import read_learned, write_learned
-from probe.shadow.train import Progress, Recipe, Rows, evaluate, silent, train
-from probe.types import Tokens
+from probe.shadow.recipe import Recipe
+from probe.shadow.rows import readable, rows_of
+from probe.shadow.train import Progress, evaluate, silent, train
 from probe.versions import versions
 
 FEWEST = 100  # texts; fewer teach a model their own words only
 HELD_OUT, MOST_HELD_OUT = 10, 500  # one text in so many, at most so many, says when to stop
-LONGEST = 1024  # tokens of a training row
 EPOCHS = 4
 RECIPE = Recipe(EPOCHS, 4e-4, 2048, muon=True)  # of a model of a million parameters; slow, for little noise
 STEPS = 64  # of an epoch, at least where texts are few
@@ -62,11 +62,11 @@ def adapt(
     if "://" in reference:
         raise ModelError(f"{reference} is a server, and what it serves cannot be trained: name the model's folder.")
     source = find(reference, dtype="float32", device_map=device_map, revision=revision)
-    learned, held_out = _parts(_distinct(_readable(source, texts)), seed)
+    learned, held_out = _parts(_distinct(readable(source, texts)), seed)
     model = load(source)
     if getattr(model, "is_quantized", False):
         raise ModelError(f"{source.name} is quantised and cannot be trained: name the model that it was made of.")
-    rows, rows_out = _rows(source, learned), _rows(source, held_out)
+    rows, rows_out = rows_of(source, learned), rows_of(source, held_out)
     recipe = replace(
         RECIPE, epochs=epochs, rate=rate or usual_rate(model.num_parameters()), seed=seed,
         tokens=max(256, min(RECIPE.tokens, sum(map(len, rows)) // STEPS)),
@@ -91,11 +91,6 @@ def usual_rate(parameters: int) -> float:
     return max(1e-5, min(RECIPE.rate, RECIPE.rate * math.sqrt(1e6 / parameters)))
 
 
-def _readable(source: Source, texts: Sequence[str]) -> list[str]:
-    pairs = zip(texts, source.tokenizer(texts), strict=True)
-    return [text for text, entry in pairs if isinstance(entry, Tokens) and not alien(entry.ids, source.vocabulary)]
-
-
 def _distinct(texts: Sequence[str]) -> list[str]:
     seen, kept = Seen(), []
     for text in texts:
@@ -112,17 +107,6 @@ def _parts(texts: list[str], seed: int) -> tuple[list[str], list[str]]:
     shuffled = random.Random(seed).sample(texts, len(texts))
     share = min(len(texts) // HELD_OUT, MOST_HELD_OUT)
     return shuffled[share:], shuffled[:share]
-
-
-def _rows(source: Source, texts: Sequence[str]) -> Rows:
-    """Returns training rows: a text's tokens and the one that ends it, long texts in pieces."""
-    size, end = min(source.context, LONGEST), source.tokenizer.end
-    found = [
-        entry.ids.tolist() + ([] if end is None else [end])
-        for entry in source.tokenizer(texts)
-        if isinstance(entry, Tokens)
-    ]
-    return [row[begin : begin + size] for row in found for begin in range(0, len(row) - 1, size)]
 
 
 def _write(model: PreTrainedModel, source: Source, texts: Sequence[str], found: Adapted) -> None:

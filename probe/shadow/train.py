@@ -1,20 +1,26 @@
 """Training of causal language models: rows of token ids in, a trained copy of the model out.
 
-Rows of like length share a padded batch, the learning rate warms up and decays as a cosine. Knows nothing of texts,
-members or non-members.
+Rows of like length share a padded batch. Knows nothing of texts, members or non-members.
 """
 
 from __future__ import annotations
 
 import copy
-import math
+import json
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 from transformers import PreTrainedModel
 
+from probe.shadow.recipe import Recipe
+from probe.shadow.run import Run
+
+EVERY = 60.0  # seconds between checkpoints
 _IGNORED = -100
 
 Model = TypeVar("Model", bound=PreTrainedModel)
@@ -22,73 +28,44 @@ Rows = Sequence[list[int]]
 Progress = Callable[[str, float, float], None]  # label, share done, loss in nats per token
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How one model is trained. muon: matrices between embedding and head by Muon (Jordan et al. 2024): fewer
-    epochs are needed.
-    """
-
-    epochs: int
-    rate: float
-    tokens: int  # per optimiser step
-    decay: float = 0.1
-    seed: int = 0
-    muon: bool = False
-
-
 def silent(label: str, share: float, loss: float) -> None:
     pass
 
 
-def train(model: Model, rows: Rows, recipe: Recipe, held_out: Rows = (), progress: Progress = silent) -> Model:
-    """Returns a trained copy of `model`; with `held_out` rows, as it was after the epoch when their loss was least."""
+def train(
+    model: Model, rows: Rows, recipe: Recipe, held_out: Rows = (), progress: Progress = silent,
+    checkpoint: Path | None = None, every: float = EVERY,
+) -> Model:  # fmt: skip
+    """Returns a trained copy of `model`; with `held_out` rows, as it was after the epoch when their loss was least.
+
+    checkpoint: a file that is written every so many seconds; where it is there, training goes on from it, on one
+    thread to the very same weights. Raises ModelError for one of another training.
+    """
     model = copy.deepcopy(model).train()
     torch.manual_seed(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
     epochs = [list(_batches(rows, recipe.tokens, generator)) for _ in range(recipe.epochs)]
-    total, step = sum(map(len, epochs)), 0
-    optimisers = _optimisers(model, recipe)
-    schedules = [torch.optim.lr_scheduler.LambdaLR(one, lambda step: _rate(step, total)) for one in optimisers]
-    best, least = model.state_dict(), math.inf
-    for epoch, batches in enumerate(epochs, 1):
-        for batch in batches:
-            loss = _step(model, batch, optimisers)
-            for schedule in schedules:
-                schedule.step()
-            step += 1
-            progress(f"epoch {epoch} of {recipe.epochs}", step / total, loss)
-        if held_out:
+    run = Run.begin(model, recipe, _key(rows, held_out, recipe), sum(map(len, epochs)))
+    if checkpoint and checkpoint.is_file():
+        run.restore(checkpoint)
+    saved = time.monotonic()
+    steps = [(epoch, batch is batches[-1], batch) for epoch, batches in enumerate(epochs, 1) for batch in batches]
+    for epoch, last, batch in steps[run.step :]:
+        loss = run.learn(_loss(model, batch))
+        progress(f"epoch {epoch} of {recipe.epochs}", run.step / run.total, loss)
+        if held_out and last:
             now = evaluate(model, held_out)
-            progress(f"held-out after epoch {epoch}", step / total, now)
-            if now < least:
-                best, least = copy.deepcopy(model.state_dict()), now
-    model.load_state_dict(best)
-    model.train(False)
-    return model
+            run.compare(now)
+            progress(f"held-out after epoch {epoch}", run.step / run.total, now)
+        if checkpoint and time.monotonic() - saved >= every:
+            run.save(checkpoint)
+            saved = time.monotonic()
+    trained: Model = run.finish()
+    return trained
 
 
-def _optimisers(model: PreTrainedModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    ends = {id(end.weight) for end in (model.get_input_embeddings(), model.get_output_embeddings()) if end is not None}
-    matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    inner = [one for one in matrices if recipe.muon and one.dim() == 2 and id(one) not in ends]
-    chosen = set(map(id, inner))
-    outer = [one for one in matrices if id(one) not in chosen]
-    vectors = [parameter for parameter in model.parameters() if parameter.dim() == 1]  # norms are not decayed
-    groups = [{"params": outer, "weight_decay": recipe.decay}, {"params": vectors, "weight_decay": 0.0}]
-    found: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))]
-    if inner:  # at steps as large as AdamW's, so that one rate serves both
-        found.append(torch.optim.Muon(inner, lr=recipe.rate, weight_decay=recipe.decay, adjust_lr_fn="match_rms_adamw"))
-    return found
-
-
-def _step(model: PreTrainedModel, batch: Rows, optimisers: Sequence[torch.optim.Optimizer]) -> float:
-    loss = _loss(model, batch)
-    model.zero_grad()
-    torch.autograd.backward(loss)
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    for optimiser in optimisers:
-        optimiser.step()
-    return float(loss.item())
+def _key(rows: Rows, held_out: Rows, recipe: Recipe) -> str:
+    return sha256(json.dumps([asdict(recipe), list(rows), list(held_out)]).encode()).hexdigest()
 
 
 @torch.inference_mode()
@@ -125,10 +102,3 @@ def _batches(rows: Rows, tokens: int, generator: torch.Generator) -> Iterator[li
         groups[-1].append(rows[index])
     for index in torch.randperm(len(groups), generator=generator).tolist():
         yield groups[index]
-
-
-def _rate(step: int, total: int) -> float:
-    warm_up = max(1, min(100, total // 20))
-    if step < warm_up:
-        return (step + 1) / warm_up
-    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, total - warm_up))))

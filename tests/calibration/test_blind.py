@@ -118,5 +118,14 @@ def test_a_batch_settles_what_the_calibration_could_not_test(make: Make) -> None
     assert all(result.verdict and result.verdict.evidence == "B" for result in found)
 
 
+def test_a_batch_that_cannot_be_tested_is_of_little_evidence(make: Make) -> None:
+    """49 known non-members of that length: nothing shows that these texts are of their kind."""
+    calibration = replace(make(), bags=bag_all(texts(49, 7)))
+    found = as_batch(results(calibration, 120), [Text(text) for text in texts(120, 1)], calibration)
+    for result in found:
+        assert result.verdict and result.verdict.gates["blind"] == "untestable" and result.verdict.evidence == "D"
+        assert result.verdict.call is Call.MEMBER
+
+
 def test_no_bags_no_kinds() -> None:
     assert Bags(np.zeros(0, np.uint16), np.zeros(0, np.int64)).each == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from probe.calibration.calibration import Calibration
@@ -112,3 +113,18 @@ def test_a_text_that_repeats_itself_is_out_of_support(make: Make) -> None:
     found = gates(make(), variety=0.49)
     assert found.results["support"] == "fail" and "it repeats itself" in found.why["support"]
     assert gates(make(), variety=0.5).results["support"] == "pass"
+
+
+def test_support_takes_enough_nonmembers_of_the_texts_length(make: Make) -> None:
+    """A few short texts at the end of a calibration of long ones open no range: residuals were fitted elsewhere."""
+    few = make(tokens=np.concatenate([np.full(25, 12.0), np.linspace(100, 200, 975).round()]))
+    assert few.of_like_length(12) == few.of_like_length(18) == few.of_like_length(8) == 25
+    assert few.of_like_length(19) == few.of_like_length(7) == 0 and few.of_like_length(150) == 975
+    found = gates(few, tokens=12)
+    assert found.failed == ["support"] and "25 of the calibration's 1,000" in found.why["support"]
+    assert gates(few, tokens=150).failed == []
+    tenth = make(
+        tokens=np.concatenate([np.full(10, 12.0), np.full(90, 100.0)]), nonmembers=np.arange(100.0),
+        difficulty=np.linspace(2, 5, 100), variety=np.linspace(0.5, 1, 100),
+    )  # fmt: skip
+    assert gates(tenth, tokens=12, alpha=0.1).failed == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import json
+import math
 import os
 import pickle
 import stat
@@ -82,8 +83,8 @@ def learned() -> Combination:
 def test_everything_comes_back(make: Make, tmp_path: Path) -> None:
     calibration = make(
         fingerprint=Fingerprint("t", "tt", "float32", "w", "r", "rt", "bfloat16", "w", "9", "local", "cpu", {"a": "1"}),
-        residual=Residual((0.1, -1 / 3, 1e-300), (0.2, 0.3, 0.4)),
-        member_residual=Residual((1.1, 2.0, 3.0), (0.5, 0.6, 0.7)),
+        residual=Residual((0.1, -1 / 3, 1e-300, 0.0), (0.2, 0.3, 0.4, -0.1)),
+        member_residual=Residual((1.1, 2.0, 3.0, 4.0), (0.5, 0.6, 0.7, 0.8)),
         sentinels=(Sentinel("naïve “text” \n 漢字 \ud800", -1 / 3), Sentinel("", 0.0)),
         fitted=Fitted(0.25, np.array([[1.0, 2.0], [3.0, 4.0]]), TokenModel(usual([1 / 3, 0.5]), trees()), learned()),
         basis="post-hoc",
@@ -114,10 +115,46 @@ def test_a_token_model_that_leads_astray_is_refused(make: Make, tmp_path: Path, 
         load(path)
 
 
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ({"residual": {"location": [0, 0, 0, math.nan], "log_scale": [0, 0, 0, 0]}}, "residual is broken"),
+        ({"member_residual": {"location": [0, 0, 0, 0], "log_scale": [-1000, 0, 0, 0]}}, "residual is broken"),
+        ({"residual": {"location": [0, 0, 0], "log_scale": [0, 0, 0]}}, "residual is broken"),
+        ({"score": "nonexistent"}, "'nonexistent', which is not installed"),
+        ({"gates": {"blind": "bogus"}}, "gates are not those"),
+        ({"gates": {"bogus": "pass"}}, "gates are not those"),
+        ({"gates": ["blind"]}, "has no attribute"),
+        ({"notes": [1]}, "notes are no strings"),
+        ({"created": "\ud800"}, "surrogates not allowed"),
+        ({"basis": "zzz"}, "neither split nor post-hoc"),
+    ],
+)
+def test_a_forged_header_is_refused(make: Make, tmp_path: Path, header: dict[str, Any], reason: str) -> None:
+    with pytest.raises(CalibrationError, match=reason):
+        load(edited(make, tmp_path, **header))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"nonmembers": np.arange(1000.0) + 1j}, "no finite numbers"),
+        ({"tokens": np.linspace(-10, 100, 1000)}, "lacks what its texts are told by"),
+        ({"shingles": np.array([], np.uint32)}, "lacks what its texts are told by"),
+    ],
+)
+def test_forged_arrays_are_refused(make: Make, tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy drops an imaginary part with a warning
+        path = save(make(**changes), tmp_path)
+        with pytest.raises(CalibrationError, match=reason):
+            load(path)
+
+
 @settings(max_examples=30)
 @given(
     values=st.lists(finite, min_size=1).map(sorted).map(np.array),
-    coefficients=st.tuples(finite, finite, finite),
+    coefficients=st.tuples(*[st.floats(-100, 100)] * 4),
     sentinels=st.lists(st.builds(Sentinel, st.text(), finite)).map(tuple),
     notes=st.lists(st.text()).map(tuple),
 )
@@ -133,7 +170,7 @@ def test_any_values_come_back(
         nonmembers=values,
         tokens=np.full(len(values), 20.0),
         difficulty=values,
-        variety=values,
+        variety=np.full(len(values), 0.5),
         residual=Residual(coefficients, coefficients),
         sentinels=sentinels,
         notes=notes,

@@ -214,11 +214,11 @@ def test_controls_that_are_the_suspects_are_counted_and_refused(demo: Probe, pas
     with pytest.raises(
         InputError, match=r"0 control documents can be scored.*Note: 6 controls that share a run of words"
     ):
-        judge_set(demo, same, [*same, Text(" "), Text("\ud800")])
+        judge_set(demo, same, [*same, Text(" "), Text("a\ud800")])
 
 
 def test_wrong_options_are_named() -> None:
-    every: list[dict[str, Any]] = [{"alpha": 0.7}, {"by": "luck"}, {"earlier": 0.0}]
+    every: list[dict[str, Any]] = [{"alpha": 0.7}, {"by": "luck"}, {"earlier": 0.0}, {"earlier": float("inf")}]
     for wrong in every:
         with pytest.raises(InputError):
             Options(**wrong)

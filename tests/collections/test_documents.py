@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -22,13 +23,32 @@ def test_a_text_without_a_source_is_a_document() -> None:
 
 
 def test_repeats_and_copies_are_left_out() -> None:
-    sets = sort_out([Text(COPY), Text(f" {COPY}\n")], [Text(f"Before. {COPY} and more."), Text("quite another text")])
-    assert [len(side) for side in (sets.suspect, sets.controls)] == [1, 1]
+    near = f"{'quite another text of its own, with more words than one in it, that is on no other side '}{{}}"
+    suspect = [Text(COPY), Text(f" {COPY}\n"), Text("a text of the suspect's own"), Text(near.format("at all"))]
+    sets = sort_out(suspect, [Text(f"Before. {COPY} and more."), Text("another text"), Text("one more")])
+    assert [len(side) for side in (sets.suspect, sets.controls)] == [2, 2]
     assert sets.copies == 1
     assert sets.notes == (
         "1 repeated texts were left out",
         "1 controls that share a run of words with a suspect text were left out",
+        "1 suspect texts that share a run of words with a control were left out",
     )
+    alone = sort_out([Text(near.format("at all")), Text(near.format("whatever"))], [Text("another text")])
+    assert len(alone.suspect) == 1 and alone.notes == ("1 near-copies of others on their side were left out",)
+
+
+def test_random_halves_of_a_set_with_near_copies_stay_random_halves() -> None:
+    """Leaving out controls alone would keep all copies among the suspects, whatever they score."""
+    copies = [Text(f"{COPY} and the ending number {number}", source=f"copy {number}") for number in range(60)]
+    others = [
+        Text(" ".join(f"w{number}x{place}" for place in range(20)), source=f"own {number}") for number in range(180)
+    ]
+    kept = []
+    for seed in range(40):
+        deck = random.Random(seed).sample([*copies, *others], 240)
+        sets = sort_out(deck[:120], deck[120:])
+        kept.append([sum(one.name.startswith("copy") for one in side) for side in (sets.suspect, sets.controls)])
+    assert max(map(max, kept)) <= 1 and sum(a for a, _ in kept) == sum(b for _, b in kept) == 0
 
 
 def test_a_file_that_names_no_document_is_warned_of() -> None:

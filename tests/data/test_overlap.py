@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.data.overlap import SHINGLE, Seen, clusters, index, longest_shared_run, shingles, words
+from probe.data.overlap import SHINGLE, Seen, clusters, index, longest_shared_run, overlap, shingles, words
 
 # Few words, so that texts agree by chance; lengths on both sides of a shingle's.
 loose = st.lists(st.sampled_from("red green blue".split()), max_size=12).map(" ".join)
@@ -141,3 +141,13 @@ def test_clusters_are_the_components_of_the_links(texts: list[str], share: float
                 groups[place] = merged
     expected = {(a, b) for a, b in combinations(range(len(texts)), 2) if b in groups[a]}
     assert together(clusters(texts, {5: share})) == expected
+
+
+def test_a_text_shorter_than_a_shingle_is_known_whole() -> None:
+    known = index(["alpha beta gamma delta", "john.doe@example.org", "!!!"])
+    assert overlap("Alpha, beta: gamma delta", known) == 4 and overlap("john doe, example org", known) == 4
+    assert not overlap("alpha beta gamma", known) and not overlap("beta gamma delta epsilon", known)
+    assert not overlap("???", known)
+    seen = Seen()
+    seen.add("alpha beta gamma delta")
+    assert seen.shares("alpha beta gamma delta") and not seen.shares("alpha beta gamma") and not seen.shares("...")

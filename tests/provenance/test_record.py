@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from probe.calibration.store import content_hash, load, save
+from probe.data.hashed import text_hash
 from probe.data.read import Unreadable
 from probe.errors import InputError
 from probe.pipeline import Probe
 from probe.prepare import Options
 from probe.provenance.read import load_records, read_records
-from probe.provenance.record import Record, Sources, answer, batch_of, record_all, text_hash
+from probe.provenance.record import Record, Sources, answer, batch_of, record_all
 from probe.types import Text
 
 SENTENCE = "The option must be given before the first call, or an error is raised for every file."

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from probe.calibration.conformal import q_values_of
+from probe.data.hashed import text_hash
 from probe.errors import InputError, StoreError
 from probe.pipeline import Probe
-from probe.provenance.record import Sources, text_hash
+from probe.provenance.record import Sources
 from probe.scans import alone
 from probe.scans.nouns import Done, Scan
 from probe.scans.options import ScanOptions

@@ -50,7 +50,7 @@ L = [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0, -7.0, -8.0, -9.0, -10.0]
 R = [-2.0] * 10
 ELSEWHERE = {  # what reads more than one pass, or what was learned: their signs have tests of their own
     "pac", "camia", "neighbour", "recall", "conrecall", "dcpdd", "samia", "gradnorm", "spv", "tokenwise",
-    "combined",
+    "combined", *(name for name, method in TABLE.items() if "shadows" in method.needs),
 }  # fmt: skip
 SIZE = len(zlib.compress(TEXT.encode(), 6))
 

@@ -18,9 +18,11 @@ from probe.models.load import find, load
 from probe.models.local import LocalEngine
 from probe.opening import open_setup
 from probe.pipeline import Probe
-from probe.shadow.adapt import _rows, adapt, usual_rate
+from probe.shadow.adapt import adapt, usual_rate
 from probe.shadow.learned import NAME, read_learned
-from probe.shadow.train import Recipe, evaluate, train
+from probe.shadow.recipe import Recipe
+from probe.shadow.rows import rows_of
+from probe.shadow.train import evaluate, train
 from probe.types import Tokens, TokenStats
 from tests.tiny import ASSETS
 
@@ -121,7 +123,7 @@ def test_errors_name_the_remedy(adapted: Path, tmp_path: Path) -> None:
 def test_a_row_is_a_text_and_the_token_that_ends_it_and_a_long_text_is_several() -> None:
     source = find(REFERENCE)
     texts = [OTHERS[0], " ".join(OTHERS[:5])]
-    short, *pieces = _rows(source, texts)
+    short, *pieces = rows_of(source, texts)
     whole = [[*entry.ids.tolist(), 1] for entry in source.tokenizer(texts) if isinstance(entry, Tokens)]
     assert source.tokenizer.end == 1 and short == whole[0]
     assert len(pieces) > 1 and [token for piece in pieces for token in piece] == whole[1]
@@ -130,7 +132,7 @@ def test_a_row_is_a_text_and_the_token_that_ends_it_and_a_long_text_is_several()
 
 def test_padding_is_no_part_of_the_loss() -> None:
     source = find(REFERENCE)
-    model, rows = load(source), _rows(source, [OTHERS[0], f"{OTHERS[1]} {OTHERS[2]}"])
+    model, rows = load(source), rows_of(source, [OTHERS[0], f"{OTHERS[1]} {OTHERS[2]}"])
     sizes, each = [len(row) - 1 for row in rows], [evaluate(model, [row]) for row in rows]
     assert sizes[1] > 1.5 * sizes[0]
     assert evaluate(model, rows) == pytest.approx(np.average(each, weights=sizes), abs=1e-4)
@@ -138,14 +140,15 @@ def test_padding_is_no_part_of_the_loss() -> None:
 
 def test_the_epoch_of_least_held_out_loss_is_kept_and_the_model_stays_as_it_was() -> None:
     source = find(REFERENCE)
-    model, held_out, losses = load(source), _rows(source, OTHERS[:8]), []
+    model, held_out, losses = load(source), rows_of(source, OTHERS[:8]), []
     before = evaluate(model, held_out)
 
     def note(label: str, share: float, loss: float) -> None:
         if label.startswith("held-out"):
             losses.append(loss)
 
-    trained = train(model, _rows(source, LEARNED[:1]), Recipe(8, 1e-2, 512), held_out, note)  # one text, soon by heart
+    one = rows_of(source, LEARNED[:1])  # soon known by heart
+    trained = train(model, one, Recipe(8, 1e-2, 512), held_out, note)
     assert len(losses) == 8 and losses[0] > min(losses) + 0.05 < losses[-1]
     assert evaluate(trained, held_out) == pytest.approx(min(losses), abs=1e-4)
     assert evaluate(model, held_out) == before

@@ -11,6 +11,7 @@ from subprocess import CompletedProcess
 from tests.shadow.test_adapt import chronicle
 from tests.tiny import ASSETS
 
+REFERENCE = str(ASSETS / "reference")
 TEXTS = list(dict.fromkeys(chronicle(random.Random(number)) for number in range(400)))
 
 
@@ -38,8 +39,8 @@ def test_calibrating_adapts_the_reference_to_some_and_calibrates_on_the_others(
 ) -> None:
     path, folder = tmp_path / "known.jsonl", tmp_path / "reference"
     path.write_text("".join(json.dumps(text) + "\n" for text in TEXTS[:300]))
-    models = ("--target", str(ASSETS / "target"), "--nonmembers", str(path))
-    done = memprobe("calibrate", "one-step", *models, "--reference", str(ASSETS / "reference"), "--adapt", str(folder))
+    models, based = ("--target", str(ASSETS / "target"), "--nonmembers", str(path)), ("--reference", REFERENCE)
+    done = memprobe("calibrate", "one-step", *models, *based, "--adapt", str(folder))
     assert done.returncode == 0, done.stderr
     assert "has learned 108 texts. Loss on 12 others" in done.stdout and f"--reference {folder}" in done.stdout
     calibrating = int(done.stdout.split(" known non-members and")[0].split()[-1])
@@ -49,8 +50,10 @@ def test_calibrating_adapts_the_reference_to_some_and_calibrates_on_the_others(
     assert "what the reference was adapted to were left out" in " ".join(done.stdout.split())
     for arguments, words in (
         (("--adapt", str(folder)), "calibrate with --reference"),
-        (("--adapt", str(tmp_path / "new")), "name the model that it starts from"),
-        (("--adapt", str(tmp_path / "new"), "--reference", "http://127.0.0.1:9/v1"), "cannot be trained"),
+        (("--adapt", str(tmp_path / "new")), "name the model to start from"),
+        (("--adapt", str(tmp_path / "new"), "--reference", str(tmp_path / "none")), "none"),
+        (("--adapt", str(tmp_path / "new"), *based, "--placebo", str(tmp_path / "none")), "none"),
+        (("--adapt", str(tmp_path / "new"), *based, "--members", str(path)), "are among the non-members"),
     ):
         done = memprobe("calibrate", "other", *models, *arguments)
         assert done.returncode == 2 and words in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr

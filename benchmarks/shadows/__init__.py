@@ -1,0 +1,1 @@
+"""Attacks with shadow models, on models whose training texts are known."""

@@ -1,0 +1,65 @@
+"""One target of a fleet under attack by the others: the scores of every text, members and non-members."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.figures import Scores
+from probe.models.base import Engine
+from probe.models.cache import Cache, CachedEngine
+from probe.models.local import LocalEngine
+from probe.pipeline import Probe
+from probe.prepare import Options
+from probe.scores.shadowed import Flags
+from probe.setup import Setup
+from probe.shadow.folder import place_of
+from probe.shadow.shadows import Shadows
+from probe.shadow.study import study
+from probe.shadow.universe import Membership, Universe
+
+SCORES = (
+    "loss", "zlib", "mink", "minkpp", "surp", "ref", "wbc", "ez", "minkpp_diff", "lira", "lira_offline",
+    "lira_sequence", "bavaria", "bavaria_offline", "rmia", "shokri", "feature_attack",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """folder: of the fleet; number: of the target's place in it, which its shadows exclude; sibling: a model that saw
+    none of the texts and stands in the target's place.
+    """
+
+    folder: Path
+    base: Path
+    found: Universe
+    number: int
+    sibling: Path | None = None
+
+
+def judge(case: Case, cache: Path) -> Scores:
+    found, kept = case.found, Cache(cache, 1 << 34)
+    others = [number for number in range(len(found.inside)) if number != case.number]
+    engines = [_open(place_of(case.folder, number), kept) for number in others]
+    target = _open(case.sibling or place_of(case.folder, case.number), kept)
+    reference = _open(case.base, kept)
+    inside = found.inside[others]
+    learned = study(engines, reference, found.texts, inside, found.population, case.number)
+    shadows = Shadows(engines, Membership.of_texts(found.texts, inside), found.population, learned, "bench")
+    probe = Probe.of(Setup(target, reference, shadows=shadows))
+    return _scores(probe, found, found.inside[case.number])
+
+
+def _scores(probe: Probe, found: Universe, member: Flags) -> Scores:
+    results = [result for part in probe.each(found.texts, Options(frozenset(SCORES))) for result in part]
+    values = {
+        name: np.array([np.nan if (value := result.scores[name].value) is None else value for result in results])
+        for name in SCORES
+    }
+    return {name: (row[member & ~np.isnan(row)], row[~member & ~np.isnan(row)]) for name, row in values.items()}
+
+
+def _open(place: Path, cache: Cache) -> Engine:
+    return CachedEngine(LocalEngine.open(str(place)), cache)

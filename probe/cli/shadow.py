@@ -1,0 +1,85 @@
+"""memprobe shadow: models trained with and without texts, for the attacks that need them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from probe.cli.app import app
+from probe.cli.files import writable_folder
+from probe.cli.options import waiting
+from probe.errors import InputError
+
+shadow = typer.Typer(no_args_is_help=True, help="Shadow models: train a fleet or a target by a recipe.")
+app.add_typer(shadow, name="shadow")
+RecipeFile = Annotated[Path, typer.Argument(help="a recipe (TOML): base, texts and how to train; see the guide")]
+
+
+@shadow.command()
+def train(
+    recipe: RecipeFile,
+    out: Annotated[Path, typer.Option(help="the fleet's folder; where one is begun, it is gone on with")],
+    side_by_side: Annotated[
+        int | None, typer.Option(min=1, help="trainings at once; else as many as there is room for")
+    ] = None,
+) -> None:  # fmt: skip
+    """Trains shadow models on random halves of the texts, and learns attacks on them."""
+    from probe.shadow.plan import read_plan
+
+    writable_folder(out)
+    plan = read_plan(recipe)
+    with waiting():
+        from probe.shadow.examine import examine
+        from probe.shadow.fleet import train_fleet
+    with _fleet() as advance:
+        found = train_fleet(plan, out, advance, side_by_side)
+    with waiting() as status:
+        done = examine(plan, found, out, lambda what: status.update(f"{what.capitalize()} ..."))
+    if done is None:  # another process of accelerate's does that
+        return
+    models, texts = found.inside.shape
+    typer.echo(
+        f"{out} holds {models} models; each saw half of {texts:,} texts, {len(found.population):,} were seen by none. "
+        f"Use it with --shadows {out}."
+    )
+    if found.left_out:
+        typer.echo(f"{found.left_out} texts were left out: empty, or copies of others.")
+    if done.attacks is None:
+        typer.echo("Too few texts to learn the attacks shokri and feature_attack; the other scores need none of that.")
+
+
+@shadow.command()
+def target(
+    recipe: RecipeFile,
+    out: Annotated[Path, typer.Option(help="the model's folder; where training was begun, it is gone on with")],
+) -> None:
+    """Trains one model on the recipe's `members`, as its shadows are trained."""
+    from probe.shadow.plan import read_plan
+    from probe.show import training
+
+    plan = read_plan(recipe)
+    if not plan.groups["members"]:
+        raise InputError(f"{recipe}: name files of members, which the target is to be trained on.", "members")
+    with waiting():
+        from probe.shadow.fleet import train_one
+    with training(f"Training {writable_folder(out).name}") as advance:
+        train_one(plan, [text.text for text in plan.groups["members"]], out, advance)
+    typer.echo(f"{out} was trained on {len(plan.groups['members']):,} texts.")
+
+
+@contextmanager
+def _fleet() -> Iterator[Callable[[int, int, float], None]]:
+    """Shows a bar with the models done and the remaining time on stderr; yields what advances it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Training shadow models", total=1.0)
+        yield lambda done, total, share: bar.update(
+            task, completed=share, description=f"Training shadow models, {done} of {total} done"
+        )

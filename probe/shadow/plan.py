@@ -1,0 +1,136 @@
+"""A recipe file: from what a fleet of shadow models is trained, on halves of which texts, and how.
+
+    base = "models/base"            # hub id or folder; what the target was fine-tuned from
+    members = ["trained.jsonl"]     # texts that the target was trained on, where they are known
+    nonmembers = ["others.jsonl"]   # texts of the same kind that it was not trained on
+    texts = ["in-question.jsonl"]   # texts of which nobody knows
+    shadows = 16                    # models, in pairs of complementary halves
+
+    [training]                      # as the target was trained
+    epochs = 4
+    rate = 0.0004
+
+Paths are seen from the file. `target` may name a folder that memprobe trained: its own recipe is then the default.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from probe.data.read import Columns, Unreadable, read
+from probe.errors import InputError
+from probe.shadow.recipe import Recipe
+from probe.types import Text
+
+KEPT = "memprobe-recipe.json"  # beside the weights of a model that was trained by a recipe
+FEWEST = 4  # shadows
+_GROUPS = ("members", "nonmembers", "texts")
+_TYPES: dict[str, Any] = {
+    "base": str, "target": str, "reference": str, **dict.fromkeys(_GROUPS, list), "shadows": int, "singles": int,
+    "population": int, "seed": int, "text_column": str, "id_column": str, "source_column": str, "training": dict,
+}  # fmt: skip
+_DEFAULT = Recipe(epochs=3, rate=4e-4, tokens=2048, muon=True)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """groups: texts by what is known of them. shadows: models in pairs, singles: models whose halves are drawn by
+    themselves. population: non-members that no model is trained on, at most so many.
+    """
+
+    base: str
+    groups: dict[str, list[Text]]
+    recipe: Recipe
+    shadows: int = 16
+    singles: int = 0
+    population: int = 1000
+    reference: str | None = None
+    target: str | None = None
+    seed: int = 0
+
+
+def read_plan(path: Path) -> Plan:
+    """Raises InputError that names what is wrong and where."""
+    try:
+        found = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path} cannot be read as a recipe (TOML): {error}.") from error
+    _check(found, _TYPES, str(path))
+    place = path.parent
+    before = _kept(_seen_from(place, found["target"])) if "target" in found else {}
+    recipe = _recipe({**before.get("training", {}), **found.get("training", {})}, path)
+    base = found.get("base", before.get("base"))
+    if base is None:
+        raise InputError(f"{path}: name base, the hub id or folder that every model starts from.", "base")
+    groups = {name: _texts(place, found, name) for name in _GROUPS}
+    if not any(groups.values()):
+        raise InputError(f"{path}: name files of texts: members, nonmembers or texts.", "texts")
+    chosen: dict[str, Any] = {
+        name: found[name] for name in ("shadows", "singles", "population", "seed") if name in found
+    }
+    chosen |= {name: _seen_from(place, found[name]) for name in ("reference", "target") if name in found}
+    plan = Plan(_seen_from(place, base) if "base" in found else base, groups, recipe, **chosen)
+    if plan.shadows < FEWEST or plan.shadows % 2 or plan.singles < 0 or plan.population < 0:
+        raise InputError(f"{path}: shadows is an even number of at least {FEWEST}, in pairs of halves.", "shadows")
+    return plan
+
+
+def write_recipe(folder: Path, base: str, recipe: Recipe) -> None:
+    """Keeps beside a model how it was made, so that its shadows may be made likewise."""
+    kept = {"base": base, "training": {name: getattr(recipe, name) for name in _training() if name != "seed"}}
+    (folder / KEPT).write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def _kept(target: str) -> dict[str, Any]:
+    path = Path(target) / KEPT
+    try:
+        found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: delete it and write [training] into the recipe.", "target") from error
+    return found
+
+
+def _training() -> dict[str, Any]:
+    hints = get_type_hints(Recipe)
+    return {field.name: hints[field.name] for field in fields(Recipe)}
+
+
+def _recipe(found: dict[str, Any], path: Path) -> Recipe:
+    _check(found, _training(), f"{path} [training]")
+    recipe = replace(_DEFAULT, **found)
+    if recipe.epochs < 1 or not recipe.rate > 0 or recipe.tokens < 1 or recipe.lora < 0:
+        raise InputError(f"{path} [training]: epochs, rate and tokens are above 0, lora is not below.", "training")
+    return recipe
+
+
+def _check(found: dict[str, Any], types: dict[str, Any], where: str) -> None:
+    if unknown := sorted(found.keys() - types.keys()):
+        raise InputError(f"{where}: unknown {', '.join(unknown)}; there are {', '.join(types)}.", unknown[0])
+    for name, value in found.items():
+        kind = types[name]
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        if not fits or (kind is not bool and isinstance(value, bool)):
+            raise InputError(f"{where}: {name} is to be of type {kind.__name__}, not {value!r}.", name)
+
+
+def _seen_from(place: Path, source: str) -> str:
+    """Returns the path of a folder seen from the recipe's, a hub id as it is."""
+    inside = place / source
+    return str(inside) if inside.exists() else source
+
+
+def _texts(place: Path, found: dict[str, Any], name: str) -> list[Text]:
+    columns = Columns(found.get("text_column", "text"), found.get("id_column", "id"), found.get("source_column"))
+    texts: list[Text] = []
+    for entry in found.get(name, []):
+        if not isinstance(entry, str):
+            raise InputError(f"{name} is a list of files, and {entry!r} is none.", name)
+        for row in read(place / entry, columns):
+            if isinstance(row, Unreadable):
+                raise InputError(f"{entry}, row {row.row}: {row.reason}. Mend the row or leave it out.", name)
+            texts.append(row)
+    return texts
