@@ -44,7 +44,7 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
         service.placebo = await service.batcher.on("forward", lambda: open_placebo(settings, first.target))
         service.batcher.start()
         service.desk = await asyncio.to_thread(open_desk, settings)
-        scanning = Scanning(service) if settings.scan_workers else None
+        service.scanning = scanning = Scanning(service) if settings.scan_workers else None
         yield
         if scanning:
             await asyncio.to_thread(scanning.stop)

@@ -20,6 +20,10 @@ class Scanning:
         self._thread = threading.Thread(target=self._worker.run, name="scans", daemon=True)
         self._thread.start()
 
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         self._worker.stop()
         self._thread.join()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 
@@ -18,6 +19,9 @@ from server.batcher import Batcher
 from server.jobs import Jobs
 from server.turns import Turns
 
+if TYPE_CHECKING:
+    from server.scanning import Scanning
+
 
 @dataclass
 class Service:
@@ -31,6 +35,7 @@ class Service:
     jobs: Jobs = field(default_factory=Jobs)
     desk: Desk | None = None
     placebo: Engine | None = None
+    scanning: Scanning | None = None
 
     def model(self, name: str) -> Probe:
         """Returns a loaded model. Raises UnknownName."""
@@ -49,8 +54,10 @@ class Service:
 
     def setup_in_turns(self, model: Probe) -> Setup:
         """Returns what a model's texts are measured with, for a job."""
+        own = model.setup
         reference = self.in_turns(model.reference) if model.reference else None
-        return replace(model.setup, target=self.in_turns(model.target), reference=reference)
+        shadows = own.shadows and replace(own.shadows, engines=[self.in_turns(one) for one in own.shadows.engines])
+        return replace(own, target=self.in_turns(model.target), reference=reference, shadows=shadows)
 
     def in_turns(self, engine: Engine) -> Engine:
         """Returns the engine for a job, whose passes run between those of requests."""

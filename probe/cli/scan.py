@@ -55,4 +55,7 @@ def scan(
             Sources.of(settings, revision), bar.show, settings.lease_seconds,
         )  # fmt: skip
     summary(json.loads((out / "summary.json").read_text()), out)
-    raise typer.Exit(0 if done.status == "completed" else 1)
+    scored = (out / "output.jsonl").stat().st_size > 0
+    if not scored:
+        typer.echo(f"No row could be scored; {out / 'errors.jsonl'} says why of each.", err=True)
+    raise typer.Exit(0 if done.status == "completed" and scored else 1)

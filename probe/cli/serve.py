@@ -10,6 +10,8 @@ from probe.cli.app import app
 from probe.cli.options import CalibrationName, DeviceMap, Dtype, Reference, Target, settings_of, waiting
 from probe.ports import check_port
 
+GRACE = 10  # seconds that open requests, event streams among them, may take to end
+
 
 @app.command()
 def serve(
@@ -35,4 +37,5 @@ def serve(
         port=settings.port,
         log_level=log_level,
         access_log=False,
+        timeout_graceful_shutdown=GRACE,
     )

@@ -49,10 +49,14 @@ def _rows(stream: Stream) -> Iterator[Raw | Unreadable]:
 
 def _values(file: ParquetFile, group: int) -> Iterator[dict[str, Any]]:
     for batch in file.iter_batches(_AT_ONCE, row_groups=[group]):
-        try:
-            yield from batch.to_pylist()
-        except UnicodeDecodeError:
+        if any(map(_is_binary, batch.schema.types)):
             yield from _decoded(batch)
+            continue
+        try:
+            rows = batch.to_pylist()
+        except (ValueError, OverflowError):  # invalid UTF-8, or a date that Python has none for
+            rows = list(_decoded(batch))
+        yield from rows
 
 
 def _decoded(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
@@ -62,11 +66,21 @@ def _decoded(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
         yield {name: column[row] for name, column in columns.items()}
 
 
+def _is_binary(kind: pa.DataType) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
+
+
 def _value(cell: Any) -> Any:
+    """Returns a value, text where bytes are UTF-8, bytes where text is none, None where Python has no such value."""
     try:
-        return cell.as_py()
+        found = cell.as_py()
+        return found.decode() if isinstance(found, bytes) else found
     except UnicodeDecodeError:
         return cell.as_buffer().to_pybytes() if hasattr(cell, "as_buffer") else b""
+    except (ValueError, OverflowError):
+        return None
 
 
 def _first_line(error: Exception) -> str:

@@ -8,16 +8,23 @@ mean is for others to say (read.py).
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from gzip import GzipFile
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from probe.data.streams import DAMAGE, Stream
 from probe.errors import InputError
 
-csv.field_size_limit(1 << 27)
+MOST = 16 << 20  # bytes of a row: what is longer is told and left out, and never held whole
+_MOST_WHOLE = 1 << 28  # bytes of a JSON array
+_LONG = f"it has more than {MOST >> 20} MB; send passages of it"
+csv.field_size_limit(MOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +77,33 @@ def _jsonl(stream: Stream) -> Iterator[Raw | Unreadable]:
     number = 0
     with stream.open() as file:
         try:
-            for number, line in enumerate(file, 1):
-                if line.strip():
+            while line := file.readline(MOST + 1):
+                number += 1
+                if len(line) > MOST and _skip(file, line):
+                    yield Unreadable(number, _LONG)
+                elif line.strip():
                     yield _json_row(number, line)
         except DAMAGE as error:
             yield _damaged(number + 1, error)
+
+
+def _skip(file: io.BufferedReader[Any] | GzipFile, line: bytes) -> bool:
+    """Reads on to the end of a line that is too long."""
+    while line and not line.endswith(b"\n"):
+        line = file.readline(1 << 20)
+    return True
 
 
 def _json(stream: Stream) -> Iterator[Raw | Unreadable]:
     """The elements of an array, or the one value that the file holds; JSON lines under this name are read as such."""
     try:
         with stream.open() as file:
-            whole = _json_row(1, file.read())
+            content = file.read(_MOST_WHOLE + 1)
     except DAMAGE as error:
         return iter([_damaged(1, error)])
+    if len(content) > _MOST_WHOLE:
+        raise InputError(f"{stream.name} has more than {_MOST_WHOLE >> 20} MB, and an array is read whole: use .jsonl.")
+    whole = _json_row(1, content)
     if isinstance(whole, Raw):
         values = whole.value if isinstance(whole.value, list) else [whole.value]
         return (Raw(number, value) for number, value in enumerate(values, 1))
@@ -121,19 +141,50 @@ def _columns(reader: csv.DictReader[str], name: str) -> list[str]:
 
 
 def _csv_rows(stream: Stream, delimiter: str) -> Iterator[Raw | Unreadable]:
+    """Of a quotation mark that is not closed, or followed by more, its own row alone is lost."""
     with stream.text() as file:
-        reader, number = csv.DictReader(file, delimiter=delimiter), 0
+        lines = _Lines(file)
+        columns, number = next(csv.reader(lines, delimiter=delimiter), []), 0
         while True:
+            lines.begin()
             number += 1
             try:
-                yield Raw(number, {name: _decoded(value) for name, value in next(reader).items()})
+                values = next(csv.reader(lines, delimiter=delimiter, strict=True))
+                if values:
+                    yield Raw(
+                        number, {name: _decoded(value) for name, value in zip_longest(columns, values[: len(columns)])}
+                    )
+                else:
+                    number -= 1
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Unreadable(number, f"not CSV: {error}")
+                yield Unreadable(number, f"not CSV: {error}; is a quotation mark stray?")
+                lines.again()
             except DAMAGE as error:
                 yield _damaged(number, error)
                 return
+
+
+class _Lines:
+    """Lines that can be read again from behind the first one of a row."""
+
+    def __init__(self, file: Iterable[str]) -> None:
+        self._file, self._ahead, self._row = iter(file), deque[str](), list[str]()
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._ahead.popleft() if self._ahead else next(self._file)
+        self._row.append(line)
+        return line
+
+    def begin(self) -> None:
+        self._row = []
+
+    def again(self) -> None:
+        self._ahead.extendleft(reversed(self._row[1:]))
 
 
 def _decoded(value: Any) -> Any:
@@ -149,7 +200,11 @@ def is_unicode(text: str) -> bool:
 def _plain(stream: Stream) -> Iterator[Raw | Unreadable]:
     try:
         with stream.open() as file:
-            yield Raw(1, {"text": file.read().decode("utf-8-sig"), "id": stream.name})
+            content = file.read(MOST + 1)
+        if len(content) > MOST:
+            yield Unreadable(1, _LONG)
+        else:
+            yield Raw(1, {"text": content.decode("utf-8-sig"), "id": stream.name})
     except UnicodeDecodeError as error:
         yield Unreadable(1, f"invalid UTF-8 at byte {error.start}; save the file as UTF-8")
     except DAMAGE as error:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from probe.data.fetch import fetched
 from probe.errors import InputError
 
 _PACKED = (".gz", ".zst")
@@ -66,6 +67,8 @@ class Stream:
     def _raw(self) -> io.BufferedReader[Any]:
         if "://" not in self.place:
             return Path(self.place).open("rb")
+        if self.place.startswith(("http://", "https://")):
+            return fetched(self.place, whole=self.ending == ".parquet")
         try:
             import fsspec
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import asdict
 from pathlib import Path
 
+from probe.data.hub import SCHEME
+from probe.data.streams import Stream
 from probe.errors import InputError, StoreError
 from probe.pipeline import Probe
 from probe.provenance.record import Sources
@@ -34,9 +38,13 @@ def scan(
     InputError where the folder holds another scan or the input cannot be read, StoreError where it cannot be written.
     Two that work on one folder share the work.
     """
-    database = Database(f"sqlite:///{out / LEDGER}")
+    _check(place, out)
+    database = Database(out / LEDGER)
     desk = Desk(database, Store(out), lease=lease)
-    found = _resumed(desk, place, out, model, options) or desk.begin(place, Path(place).name, model, options, {})
+    begun = {"stamp": _stamp(place), "models": json.dumps(asdict(sources), sort_keys=True)}
+    found = _resumed(desk, place, out, model, options, begun) or desk.begin(
+        place, Path(place).name, model, options, begun
+    )
     if found.paused:
         desk.ledger.pause(found.id, False)
     if found.status not in ("completed", "failed"):
@@ -50,15 +58,37 @@ def scan(
     return found
 
 
-def _resumed(desk: Desk, place: str, out: Path, model: str, options: ScanOptions) -> Scan | None:
+def _check(place: str, out: Path) -> None:
+    """Raises InputError before anything is made."""
+    if "://" not in place and not place.startswith(SCHEME):
+        Stream.of(place)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; name a folder for the results.", "out")
+
+
+def _stamp(place: str) -> str:
+    """Returns where a file is, its size and when it was written to; a URL or data set as it is."""
+    if "://" in place or place.startswith(SCHEME):
+        return place
+    path = Path(place).resolve()
+    found = path.stat()
+    return f"{path} {found.st_size} {found.st_mtime_ns}"
+
+
+def _resumed(
+    desk: Desk, place: str, out: Path, model: str, options: ScanOptions, begun: dict[str, str]
+) -> Scan | None:  # fmt: skip
     there = desk.ledger.scans()
     if not there:
         return None
     (found,) = there
-    if (found.source["place"], found.model, ScanOptions.of_stored(found.options)) != (place, model, options):
+    if found.metadata.get("stamp") != begun["stamp"]:
         raise InputError(
-            f"{out} holds a scan of {found.source['place']}, or one with other options: name another folder.", "out"
+            f"{out} holds a scan of another file than {place} is now: name another folder, or delete that one.", "out"
         )
+    same = (found.model, ScanOptions.of_stored(found.options), found.metadata) == (model, options, begun)
+    if not same:
+        raise InputError(f"{out} holds a scan by other models or with other options: name another folder.", "out")
     return found
 
 

@@ -9,14 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from probe.errors import StoreError
 from probe.scans.tables import migrate
 
 T = TypeVar("T")
-_FILE = "sqlite:///"
+_READS = "memprobe_reads"
 PATIENCE = 300.0  # seconds that a database may be away
 _AT_FIRST = 20.0  # the same where it never answered yet: the address may be wrong
 _LONGEST_WAIT = 5.0
@@ -27,26 +28,35 @@ _REMEDY = "Mend that, then resume."
 class Database:
     """SQLite by path, or PostgreSQL: sqlite:///PATH, postgresql+psycopg://..."""
 
-    def __init__(self, url: str, patience: float = PATIENCE) -> None:
-        """patience: seconds that it may be away once it was there. Raises StoreError where it cannot be opened."""
+    def __init__(self, url: str | URL | Path, patience: float = PATIENCE) -> None:
+        """url: or the file of an SQLite database. patience: seconds that it may be away once it was there.
+
+        Raises StoreError where it cannot be opened.
+        """
         try:
-            if url.startswith(_FILE):
-                Path(url.removeprefix(_FILE)).parent.mkdir(parents=True, exist_ok=True)
-            self._engine = _engine(url)
+            made = URL.create("sqlite", database=str(url)) if isinstance(url, Path) else make_url(url)
+            if made.drivername == "sqlite" and made.database:
+                Path(made.database).parent.mkdir(parents=True, exist_ok=True)
+            self._engine = _engine(made)
         except (SQLAlchemyError, ImportError, OSError) as error:
-            raise StoreError(f"The database cannot be opened: {error}. Check MEMPROBE_DATABASE_URL.") from error
+            remedy = "" if isinstance(url, Path) else " Check MEMPROBE_DATABASE_URL."
+            raise StoreError(f"The database cannot be opened: {error}.{remedy}") from error
         self._patience = min(patience, _AT_FIRST)
         self.run(migrate)
         self._patience = patience
 
-    def run(self, work: Callable[[Connection], T]) -> T:
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Runs `work`, which changes nothing, without waiting for those that do. Raises StoreError."""
+        return self.run(work, reads=True)
+
+    def run(self, work: Callable[[Connection], T], *, reads: bool = False) -> T:
         """Runs `work` in one transaction, which is repeated where the database went away. Raises StoreError."""
         begin, wait = time.monotonic(), 0.05
         while True:
             try:
-                with self._engine.begin() as connection:
+                with self._engine.connect() as connection, connection.execution_options(**{_READS: reads}).begin():
                     return work(connection)
-            except DBAPIError as error:
+            except (DBAPIError, PoolTimeout) as error:
                 if not _passes(error) or time.monotonic() - begin > self._patience:
                     raise StoreError(f"The database cannot be used: {_said(error)}. {_REMEDY}") from error
                 logging.getLogger(__name__).warning("The database does not answer; asking again.")
@@ -57,22 +67,24 @@ class Database:
         self._engine.dispose()
 
 
-def _passes(error: DBAPIError) -> bool:
+def _passes(error: DBAPIError | PoolTimeout) -> bool:
     """Returns whether waiting may help: against a server that is away or a lock, not a full disk or a password."""
+    if isinstance(error, PoolTimeout):
+        return True
     if isinstance(error.orig, sqlite3.Error):
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     away = isinstance(error, OperationalError) or error.connection_invalidated
     return away and not any(words in str(error.orig) for words in _REFUSED)
 
 
-def _said(error: DBAPIError) -> str:
-    return " ".join(str(error.orig).split()).rstrip(".")
+def _said(error: DBAPIError | PoolTimeout) -> str:
+    return " ".join(str(error if isinstance(error, PoolTimeout) else error.orig).split()).rstrip(".")
 
 
-def _engine(url: str) -> Engine:
-    if not url.startswith("sqlite"):
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": 60})
+    engine = create_engine(url, connect_args={"timeout": 60}, max_overflow=-1)
 
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, record: object) -> None:
@@ -82,6 +94,8 @@ def _engine(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # who reads to write must not be overtaken between the two
+        # who reads to write must not be overtaken between the two
+        reads = connection.get_execution_options().get(_READS)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine

@@ -62,7 +62,7 @@ class Desk:
     def file(self, name: str) -> File:
         """Returns an uploaded file, or one that a scan has written. Raises UnknownName."""
         query = select(FILES).where(FILES.c.id == name, FILES.c.owner == self._owner)
-        row = self._database.run(lambda connection: connection.execute(query).mappings().first())
+        row = self._database.read(lambda connection: connection.execute(query).mappings().first())
         found = File(**row) if row else self._written(name)
         if found is None:
             raise UnknownName(f"No file {name!r}.", "id")
@@ -73,7 +73,7 @@ class Desk:
         query = select(FILES).where(FILES.c.owner == self._owner).order_by(FILES.c.created.desc(), FILES.c.id)
         if purpose:
             query = query.where(FILES.c.purpose == purpose)
-        rows = self._database.run(lambda connection: connection.execute(query).mappings().all())
+        rows = self._database.read(lambda connection: connection.execute(query).mappings().all())
         found = [File(**row) for row in rows]
         names = [file.id for file in found]
         return found[names.index(after) + 1 if after in names else 0 :][:limit]

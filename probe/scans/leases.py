@@ -74,7 +74,7 @@ class Leases:
             .where(TASKS.c.status != "done", handed_out(models))
             .limit(1)
         )
-        return self._database.run(lambda connection: connection.execute(query).first() is not None)
+        return self._database.read(lambda connection: connection.execute(query).first() is not None)
 
     def renew(self, task: Task, worker: str) -> bool:
         """Returns False where the task is no longer this worker's, or its scan was cancelled or deleted."""

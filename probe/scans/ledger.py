@@ -40,7 +40,7 @@ class Ledger(Leases):
 
     def scan(self, name: str) -> Scan:
         """Raises UnknownName."""
-        return self._database.run(lambda connection: self._scan(connection, name))
+        return self._database.read(lambda connection: self._scan(connection, name))
 
     def scans(self, limit: int = 100, after: str | None = None) -> list[Scan]:
         """Returns the newest first. Raises UnknownName for an unknown `after`."""
@@ -49,7 +49,7 @@ class Ledger(Leases):
         )
         if after:
             query = query.where(SCANS.c.created < self.scan(after).created)
-        return self._database.run(lambda connection: [scan_of(row) for row in connection.execute(query).mappings()])
+        return self._database.read(lambda connection: [scan_of(row) for row in connection.execute(query).mappings()])
 
     def progress(self, name: str) -> Done:
         shards = and_(TASKS.c.scan == name, TASKS.c.kind == "score")
@@ -58,23 +58,23 @@ class Ledger(Leases):
             func.coalesce(func.sum(TASKS.c.good), 0), func.coalesce(func.sum(TASKS.c.bad), 0), func.count(),
             func.coalesce(func.sum(done), 0), func.min(TASKS.c.finished), func.max(TASKS.c.finished),
         ).where(shards)  # fmt: skip
-        return Done(*self._database.run(lambda connection: tuple(connection.execute(query).one())))
+        return Done(*self._database.read(lambda connection: tuple(connection.execute(query).one())))
 
     def shards(self, name: str) -> list[int]:
         """Returns the numbers of the shards that are done, in order."""
         query = select(TASKS.c.number).where(_scored(name)).order_by(TASKS.c.number)
-        return self._database.run(lambda connection: list(connection.execute(query).scalars()))
+        return self._database.read(lambda connection: list(connection.execute(query).scalars()))
 
     def counts(self, name: str, number: int) -> dict[str, int]:
         """Returns what a shard that is done counted. One at a time: together they may be larger than a shard."""
         query = select(TASKS.c.counts).where(_scored(name), TASKS.c.number == number)
-        found: dict[str, int] = self._database.run(lambda connection: connection.execute(query).scalar_one())
+        found: dict[str, int] = self._database.read(lambda connection: connection.execute(query).scalar_one())
         return found
 
     def knows(self, name: str) -> bool:
         """Returns whether there is such a scan, whosever it is."""
         query = select(SCANS.c.id).where(SCANS.c.id == name)
-        return self._database.run(lambda connection: connection.execute(query).first() is not None)
+        return self._database.read(lambda connection: connection.execute(query).first() is not None)
 
     def cancel(self, name: str) -> Scan:
         """What is done stays and is finished; what waits is dropped. Raises UnknownName, InputError."""
@@ -99,8 +99,9 @@ class Ledger(Leases):
         """Stops or resumes the handing out of its tasks; a shard that was begun is finished. Raises UnknownName."""
 
         def work(connection: Connection) -> None:
+            lock(connection, name)
             scan = self._scan(connection, name)
-            if scan.status not in OPEN:
+            if scan.status not in OPEN or (paused and scan.status == "cancelling"):
                 raise InputError(f"The scan is {scan.status}; only one that runs can be paused or resumed.", "id")
             connection.execute(SCANS.update().where(SCANS.c.id == name).values(paused=paused, note=note))
 
@@ -111,6 +112,7 @@ class Ledger(Leases):
         """Forgets a scan, running or not. Raises UnknownName."""
 
         def work(connection: Connection) -> None:
+            lock(connection, name)  # else a split may add a shard between the two
             self._scan(connection, name)
             connection.execute(TASKS.delete().where(TASKS.c.scan == name))
             connection.execute(SCANS.delete().where(SCANS.c.id == name))
@@ -118,7 +120,7 @@ class Ledger(Leases):
         self._database.run(work)
 
     def _scan(self, connection: Connection, name: str) -> Scan:
-        query = select(SCANS).where(SCANS.c.id == name, SCANS.c.owner == self._owner)
+        query = select(SCANS).where(SCANS.c.id == name.replace("\0", ""), SCANS.c.owner == self._owner)
         row = connection.execute(query).mappings().first()
         if row is None:
             raise UnknownName(f"No batch {name!r}.", "id")

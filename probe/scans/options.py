@@ -34,6 +34,8 @@ class ScanOptions:
     def __post_init__(self) -> None:
         if not 0 < self.q < 1:
             raise InputError(f"q must lie between 0 and 1, not {self.q}.", "q")
+        if self.max_tokens < 2:
+            raise InputError(f"max_tokens must be 2 or more, not {self.max_tokens}.", "max_tokens")
         _ = self.probing  # raises for an unknown score or an alpha that cannot be
 
     @property
@@ -75,6 +77,6 @@ def _value(name: str, value: str) -> Any:
             return int(value)
         if name == "return_tokens":
             return {"true": True, "false": False}[value.lower()]
-    except (ValueError, KeyError) as error:
-        raise InputError(f"metadata.{name}: {value!r} cannot be read.", f"metadata.{name}") from error
+    except (ValueError, KeyError, RecursionError) as error:
+        raise InputError(f"metadata.{name}: {value[:80]!r} cannot be read.", f"metadata.{name}") from error
     return value

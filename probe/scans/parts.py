@@ -33,13 +33,22 @@ def folder_key(scan: str) -> str:
     return f"scans/{scan}"
 
 
+def shards_key(scan: str) -> str:
+    """Of what is to be scored."""
+    return f"{folder_key(scan)}/shards"
+
+
 def shard_key(scan: str, number: int) -> str:
-    return f"{folder_key(scan)}/shards/{number:06d}.parquet"
+    return f"{shards_key(scan)}/{number:06d}.parquet"
+
+
+def raws_key(scan: str) -> str:
+    """Of what was scored, without q-values."""
+    return f"{folder_key(scan)}/scored"
 
 
 def raw_key(scan: str, number: int) -> str:
-    """Of a part as it was scored, without q-values."""
-    return f"{folder_key(scan)}/scored/{number:06d}.parquet"
+    return f"{raws_key(scan)}/{number:06d}.parquet"
 
 
 def part_key(scan: str, number: int) -> str:

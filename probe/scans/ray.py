@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from probe.config import Settings
-from probe.errors import InputError
+from probe.errors import InputError, MemprobeError, ModelError
 
 _LOG = logging.getLogger(__name__)
 _LOOK = 1.0  # seconds between looks at the actors
@@ -24,14 +24,15 @@ class Actor:
     """What runs on a node; Ray makes it a remote class."""
 
     def __init__(self, settings: dict[str, Any], revision: str | None) -> None:
+        self._settings, self._revision = settings, revision
+
+    def work(self, until_idle: bool) -> None:
+        """Opens the model here and not when it is made: an error of its own reaches the driver, and is no death."""
         from probe.opening import open_named
         from probe.scans.serving import own_worker
 
-        own = Settings(**settings)
-        self._worker = own_worker(own, open_named(own, revision), revision)
-
-    def work(self, until_idle: bool) -> None:
-        self._worker.run(until_idle=until_idle)
+        own = Settings(**self._settings)
+        own_worker(own, open_named(own, self._revision), self._revision).run(until_idle=until_idle)
 
 
 def run_on_ray(settings: Settings, revision: str | None, address: str, actors: int, gpus: float, once: bool) -> None:
@@ -77,3 +78,7 @@ def _watch(ray: Any, pool: dict[Any, Any], stop: threading.Event, once: bool) ->
             except ray.exceptions.RayActorError:
                 _LOG.warning("An actor died; its work begins again.")
                 pool[actor] = actor.work.remote(once)
+            except ray.exceptions.RayTaskError as error:
+                if isinstance(error.cause, MemprobeError):
+                    raise error.cause from error
+                raise ModelError(f"An actor failed: {error.cause!r}.") from error

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from probe.calibration.batch import find_blind
+from probe.calibration.fingerprint import Fingerprint
 from probe.calibration.gates import BATCH
 from probe.errors import InputError, MemprobeError, StoreError
 from probe.pipeline import Probe
@@ -17,7 +18,7 @@ from probe.scans.finish import finish
 from probe.scans.ledger import Ledger
 from probe.scans.nouns import Task
 from probe.scans.options import ScanOptions
-from probe.scans.parts import folder_key, shard_key, write_shard
+from probe.scans.parts import folder_key, raws_key, shard_key, shards_key, write_shard
 from probe.scans.poison import MOST, Alive, Stopped
 from probe.scans.processes import new_worker
 from probe.scans.score import score_shard
@@ -61,6 +62,10 @@ class Worker:
                 if until_idle:
                     raise
                 _LOG.error("%s", error)
+            except Exception:  # whatever it is: a service whose worker is gone would keep its batches waiting for ever
+                if until_idle:
+                    raise
+                _LOG.exception("The worker goes on after an error.")
             self._stop.wait(IDLE)
 
     def step(self) -> bool:
@@ -77,6 +82,9 @@ class Worker:
             except StoreError as error:  # a full disk concerns every shard: nothing more is begun until somebody acts
                 self.ledger.release(task, self._name, tried=False)
                 self._pause(task, str(error))
+            except _OtherModel as error:
+                self.ledger.release(task, self._name, tried=False)
+                self._pause(task, str(error))
             except MemprobeError as error:
                 self.ledger.fail(task, self._name, str(error))
             except Exception as error:
@@ -90,12 +98,18 @@ class Worker:
         if task.kind == "finish":
             finish(self.store, self.ledger, task, alive)
             self._complete(task, status="cancelled" if task.scan.status == "cancelling" else "completed")
+            for key in (
+                shards_key(task.scan.id),
+                raws_key(task.scan.id),
+            ):  # texts stay nowhere but where they came from
+                self.store.delete(key)
             return
         options = ScanOptions.of_stored(task.scan.options)
         probe = self.opened(task.scan.model, options.calibration)
         if task.kind == "split":
             self._complete(task, scan=self._split(task, options, probe, alive))
             return
+        _check_model(task, probe)
         counted = score_shard(
             self.store, task, probe, self.sources(options.calibration), alive,
             lambda trying: self.ledger.note_trying(task, trying),
@@ -123,7 +137,8 @@ class Worker:
         calibration, batch = probe.calibration, sampled.hashes.batch
         blind = list(find_blind(sampled.texts, calibration)) if calibration and batch.size >= BATCH else None
         known = len(calibration.nonmembers) if calibration else 0
-        return {"split": True, "rows": count, "batch": {**asdict(batch), "nonmembers": known}, "blind": blind}
+        held = {"nonmembers": known, "fingerprint": asdict(probe.fingerprint)}
+        return {"split": True, "rows": count, "batch": {**asdict(batch), **held}, "blind": blind}
 
     def _pause(self, task: Task, why: str) -> None:
         _LOG.error("Scan %s is paused: %s", task.scan.id, why)
@@ -139,6 +154,20 @@ class Worker:
             self.ledger.fail(task, self._name, why)
         else:
             self.ledger.release(task, self._name)
+
+
+class _OtherModel(Exception):
+    """This worker's models are not those that the scan began with."""
+
+
+def _check_model(task: Task, probe: Probe) -> None:
+    """Raises _OtherModel: scores of two models must not stand in one result, whatever name they are served under."""
+    begun = (task.scan.batch or {}).get("fingerprint")
+    if begun and (other := Fingerprint(**begun).mismatches(probe.fingerprint)):
+        raise _OtherModel(
+            f"A worker serves {task.scan.model} with another {', '.join(other)} than this scan began with. End that "
+            "worker, then resume."
+        )
 
 
 class _Lease:

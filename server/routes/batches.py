@@ -10,7 +10,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 
-from probe.errors import InputError
+from probe.data.within import within
+from probe.errors import InputError, UnknownName
 from probe.scans.desk import Desk
 from probe.scans.nouns import OPEN, Done, Scan
 from probe.scans.options import of_metadata
@@ -110,7 +111,7 @@ def part(name: str, number: int, desk: Counter) -> StreamingResponse:
 
 @router.get("/{name}/events", response_class=StreamingResponse)
 async def events(name: str, desk: Counter) -> StreamingResponse:
-    """Server-sent events: `progress` whenever something changed, `done` at the end."""
+    """Server-sent events: `progress` whenever something changed, `done` at the end, `deleted` where it is deleted."""
     first = await asyncio.to_thread(_batch, desk, name)
     return StreamingResponse(_events(desk, first), media_type="text/event-stream", headers=_UNSTORED)
 
@@ -126,7 +127,11 @@ async def _events(desk: Desk, batch: Batch) -> AsyncIterator[str]:
         if over:
             return
         await asyncio.sleep(_EVERY)
-        batch = await asyncio.to_thread(_batch, desk, batch.id)
+        try:
+            batch = await asyncio.to_thread(_batch, desk, batch.id)
+        except UnknownName:
+            yield f"event: deleted\ndata: {json.dumps({'id': batch.id})}\n\n"
+            return
 
 
 def _allowed(metadata: dict[str, str], prefixes: list[str]) -> str:
@@ -134,7 +139,7 @@ def _allowed(metadata: dict[str, str], prefixes: list[str]) -> str:
     place = metadata.get("url") or metadata.get("dataset")
     if not place:
         raise InputError("Name an input_file_id, or a url or dataset (hf:NAME:SPLIT) in the metadata.", "input_file_id")
-    if ".." in place.split("/") or not any(place.startswith(prefix) for prefix in prefixes):
+    if not any(within(place, prefix) for prefix in prefixes):
         raise InputError(
             f"This service may read {', '.join(prefixes) or 'uploads only'} (MEMPROBE_SCAN_PREFIXES).", "metadata.url"
         )

@@ -19,7 +19,7 @@ async def healthz() -> Health:
 
 @router.get("/readyz", responses={503: {"model": Health}})
 async def readyz(response: Response, service: Annotated[Service, Depends(service_of)]) -> Health:
-    if service.models and service.batcher.running:
+    if service.models and service.batcher.running and (service.scanning is None or service.scanning.running):
         return Health(status="ready")
     response.status_code = 503
     return Health(status="loading")

@@ -212,9 +212,9 @@ def test_controls_that_are_the_suspects_are_counted_and_refused(demo: Probe, pas
     with pytest.raises(InputError, match=r"^6 controls .*leaves 1 control"):
         judge_set(demo, same, [*same, passages.nonmembers[0]])
     with pytest.raises(
-        InputError, match=r"0 control documents can be scored.*Note: 6 controls that share a run of words"
+        InputError, match=r"0 suspect documents can be scored.*Note: 6 controls that share a run of words"
     ):
-        judge_set(demo, same, [*same, Text(" "), Text("a\ud800")])
+        judge_set(demo, same, [*same, Text(" "), Text("another \ud800")])
 
 
 def test_wrong_options_are_named() -> None:

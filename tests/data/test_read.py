@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.data.read import Columns, Row, Unreadable, read
+from probe.data.rows import MOST
 from probe.errors import InputError
 from probe.types import Text
 
@@ -242,3 +243,24 @@ def test_a_value_of_parquet_that_is_no_utf_8_is_that_rows_error(tmp_path: Path) 
     path, given = tmp_path / "bytes.parquet", [b"a good one", b"\xff and \xfe", b"another"]
     pq.write_table(pa.table({"text": pa.array(given, pa.binary()).view(pa.string())}), path)
     assert list(read(path)) == [Text("a good one"), Unreadable(2, "invalid UTF-8"), Text("another")]
+
+
+@pytest.mark.parametrize(("ending", "mark"), [(".tsv", "\t"), (".csv", ",")])
+def test_a_stray_quotation_mark_costs_its_own_row(folder: Path, ending: str, mark: str) -> None:
+    begin, end = ([f"{name}{n}{mark}some words {n}" for n in range(50)] for name in "ab")
+    broken = [f'x{mark}"Hello, he said', f'y{mark}"closed" and more', f'z{mark}in the "middle" of it']
+    found = rows(folder, f"x{ending}", "\n".join([f"id{mark}text", *begin, *broken, *end]) + "\n")
+    wrong = [row for row in found if isinstance(row, Unreadable)]
+    assert [row.row for row in wrong] == [51, 52] and all("stray" in row.reason for row in wrong)
+    good = [row for row in found if not isinstance(row, Unreadable)]
+    assert [row.id for row in good if isinstance(row, Text)] == [
+        *(f"a{n}" for n in range(50)), "z", *(f"b{n}" for n in range(50)),
+    ]  # fmt: skip
+
+
+def test_a_line_that_is_too_long_is_told_and_passed_over(folder: Path) -> None:
+    long = json.dumps({"text": "x" * (MOST + 10)})
+    found = rows(folder, "x.jsonl", f'"one"\n{long}\n"two"\n')
+    assert found == [Text("one"), Unreadable(2, "it has more than 16 MB; send passages of it"), Text("two")]
+    assert rows(folder, "x.jsonl", f'"one"\n{long}') == found[:2]
+    assert rows(folder, "x.txt", "x" * (MOST + 1)) == [Unreadable(1, "it has more than 16 MB; send passages of it")]

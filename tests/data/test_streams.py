@@ -65,3 +65,13 @@ def test_a_url_is_read_like_a_file(tmp_path: Path) -> None:
     assert [row.value["id"] for row in rows(f"file://{path}").rows if isinstance(row, Raw)] == [t.id for t in TEXTS]
     with pytest.raises(InputError, match="cannot be opened"):
         list(rows(f"file://{tmp_path}/none.jsonl").rows)
+
+
+def test_a_column_that_python_has_no_values_for_does_not_take_the_texts_along(tmp_path: Path) -> None:
+    dates = pa.array([2**30, 1], pa.date32())
+    pq.write_table(pa.table({"text": ["a b c", "d e f"], "when": dates}), tmp_path / "x.parquet")
+    assert list(read(tmp_path / "x.parquet")) == [Text("a b c"), Text("d e f")]
+    blobs = pa.array([b"caf\xc3\xa9", b"\xff"], pa.binary())
+    pq.write_table(pa.table({"text": blobs}), tmp_path / "y.parquet")
+    first, second = read(tmp_path / "y.parquet")
+    assert first == Text("café") and isinstance(second, Unreadable) and "invalid UTF-8" in second.reason

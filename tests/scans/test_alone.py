@@ -14,11 +14,17 @@ import pytest
 from probe.calibration.conformal import q_values_of
 from probe.data.hashed import text_hash
 from probe.errors import InputError, StoreError
+from probe.models.local import LocalEngine
 from probe.pipeline import Probe
 from probe.provenance.record import Sources
 from probe.scans import alone
+from probe.scans.database import Database
+from probe.scans.desk import Desk
 from probe.scans.nouns import Done, Scan
-from probe.scans.options import ScanOptions
+from probe.scans.options import ScanOptions, of_metadata
+from probe.scans.store import Store
+from probe.scans.worker import Worker
+from tests.tiny import ASSETS
 
 CHOSEN = ScanOptions(whole=False)
 
@@ -143,3 +149,68 @@ def test_a_folder_that_cannot_be_made_is_named(demo: Probe, tmp_path: Path) -> N
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be opened"):
         scanned(demo, written(tmp_path / "in.jsonl", texts(1)), tmp_path / "file" / "out")
+
+
+def test_another_file_under_the_same_name_is_another_scan(demo: Probe, tmp_path: Path) -> None:
+    source, out = written(tmp_path / "in.jsonl", texts(3)), tmp_path / "out"
+    scanned(demo, source, out)
+    assert scanned(demo, source, out).status == "completed"
+    written(tmp_path / "in.jsonl", texts(2))
+    with pytest.raises(InputError, match="another file than"):
+        scanned(demo, source, out)
+
+
+def test_other_models_are_another_scan(demo: Probe, tmp_path: Path) -> None:
+    source, out = written(tmp_path / "in.jsonl", texts(3)), tmp_path / "out"
+    scanned(demo, source, out)
+    with pytest.raises(InputError, match="by other models"):
+        alone.scan(source, out, "demo", lambda: demo, CHOSEN, Sources(reference="other"), lambda *_: None, every=0.05)
+    with pytest.raises(InputError, match="is a file; name a folder"):
+        scanned(demo, source, Path(source))
+    with pytest.raises(InputError, match="is not a file"):
+        scanned(demo, str(tmp_path / "absent.jsonl"), tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_worker_with_other_weights_pauses_the_scan_and_scores_nothing(demo: Probe, tmp_path: Path) -> None:
+    desk = Desk(Database(tmp_path / "l.sqlite"), Store(tmp_path / "store"))
+    begun = desk.begin(written(tmp_path / "in.jsonl", texts(70)), "in.jsonl", "demo", CHOSEN, {})
+    first, other = (Worker(desk.ledger, desk.store, ["demo"], lambda *_, p=p: p) for p in (demo, sibling()))
+    assert first.step() and first.step()  # the split, and the first shard
+    assert other.step()
+    found = desk.ledger.scan(begun.id)
+    assert found.paused and "another target" in str(found.note) and desk.ledger.progress(begun.id).shards_done == 1
+    desk.ledger.pause(begun.id, False)
+    first.run(until_idle=True)
+    assert desk.ledger.scan(begun.id).status == "completed"
+    assert not (tmp_path / "store" / "scans" / begun.id / "shards").exists()  # texts stay nowhere
+    assert not (tmp_path / "store" / "scans" / begun.id / "scored").exists()
+
+
+def sibling() -> Probe:
+    return Probe(LocalEngine.open(str(ASSETS / "sibling")), LocalEngine.open(str(ASSETS / "reference")))
+
+
+def test_a_worker_of_a_service_outlives_whatever_happens(demo: Probe, tmp_path: Path) -> None:
+    desk = Desk(Database(tmp_path / "l.sqlite"), Store(tmp_path / "store"))
+    desk.begin(written(tmp_path / "in.jsonl", texts(3)), "in.jsonl", "demo", CHOSEN, {})
+    worker = Worker(desk.ledger, desk.store, ["demo"], lambda *_: demo)
+    step, failed = worker.step, []
+
+    def once_broken() -> bool:
+        if not failed:
+            failed.append(True)
+            raise RuntimeError("what nobody thought of")
+        if not step():
+            worker.stop()
+        return True
+
+    worker.step = once_broken  # type: ignore[method-assign]
+    worker.run()
+    assert desk.ledger.scans()[0].status == "completed"
+
+
+@pytest.mark.parametrize("metadata", [{"max_tokens": "0"}, {"max_tokens": "-5"}, {"scores": "[" * 5000}])
+def test_options_that_cannot_be_are_refused(metadata: dict[str, str]) -> None:
+    with pytest.raises(InputError):
+        of_metadata(metadata)

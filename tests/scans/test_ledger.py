@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -172,3 +175,29 @@ def test_a_list_goes_on_after_an_id(ledger: Ledger) -> None:
     names = [ledger.create({}, "m", {}, {}).id for _ in range(5)][::-1]
     assert [one.id for one in ledger.scans(2)] == names[:2]
     assert [one.id for one in ledger.scans(2, names[1])] == names[2:4]
+
+
+def test_who_only_reads_does_not_wait_for_who_writes(tmp_path: Path) -> None:
+    database = Database(tmp_path / "r?x=1" / "l.sqlite")
+    ledger = Ledger(database)
+    scan = begun(ledger, 1)
+    locked = sqlite3.connect(tmp_path / "r?x=1" / "l.sqlite", isolation_level=None)
+    locked.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(30) as pool:  # more than a pool of connections holds
+        begin = time.monotonic()
+        found = list(pool.map(lambda _: ledger.scan(scan.id).status, range(60)))
+    assert found == ["in_progress"] * 60 and time.monotonic() - begin < 10
+    locked.execute("ROLLBACK")
+    locked.close()
+    database.close()
+
+
+def test_a_scan_that_is_being_cancelled_is_not_paused(ledger: Ledger) -> None:
+    scan = begun(ledger, 2)
+    claimed(ledger, new_worker())
+    assert ledger.cancel(scan.id).status in ("cancelling", "finalizing")
+    if ledger.scan(scan.id).status == "cancelling":
+        with pytest.raises(InputError, match="cancelling"):
+            ledger.pause(scan.id, True)
+    with pytest.raises(UnknownName):
+        ledger.scan("batch_\0")
