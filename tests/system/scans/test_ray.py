@@ -108,7 +108,7 @@ def test_an_actor_that_is_killed_is_started_again_and_the_scan_completes(
     texts: Path, undisturbed: list[Line], kills: int, folder: Path
 ) -> None:
     dice, watch = random.Random(5), Watch.of_file(folder / "scans.sqlite")
-    for _ in range(1 + kills // 5):
+    for _ in range(kills):
         batch = queue(folder, texts)
         with driver(folder) as process:
             after = dice.uniform(1, 0.9 * len(undisturbed))
@@ -127,7 +127,7 @@ def test_a_driver_that_is_killed_takes_its_actors_along_and_the_next_one_goes_on
     texts: Path, undisturbed: list[Line], kills: int, folder: Path
 ) -> None:
     dice, watch = random.Random(6), Watch.of_file(folder / "scans.sqlite")
-    for _ in range(1 + kills // 5):
+    for _ in range(kills):
         batch = queue(folder, texts)
         with driver(folder) as process:
             after = dice.uniform(1, 0.5 * len(undisturbed))  # an actor goes on for a second or two
@@ -140,3 +140,12 @@ def test_a_driver_that_is_killed_takes_its_actors_along_and_the_next_one_goes_on
         look = watch.look()
         assert look.status == "completed" and look.again <= 1, look
         assert_whole(folder, batch, undisturbed)
+
+
+def test_what_no_actor_can_open_is_said_once_and_ends_the_driver(folder: Path) -> None:
+    own = environment(folder, HOME=str(folder), RAY_TMPDIR=str(folder), RAY_USAGE_STATS_ENABLED="0")
+    command = ("worker", "--ray", "local", "--actors", "1", "--once", "--calibration", "nope")
+    with begun(folder / "driver.log", own, *command) as process:
+        assert until(lambda: process.poll() is not None, 120), said(folder)
+        assert process.returncode == 2 and "No calibration named nope" in said(folder), said(folder)
+        assert "An actor died" not in said(folder)
