@@ -15,7 +15,7 @@ from probe.scores.fitted import UNFITTED
 from probe.scores.view import View
 from probe.types import Default, Evidence, Result, Score, Text, TokenStats, Unscored, Verdict
 
-_PREFERENCE = ("combined", "ref", "ref_bytes", "minkpp", "loss")
+_PREFERENCE = ("lira", "bavaria_offline", "combined", "ref", "ref_bytes", "minkpp", "loss")
 _UNCALIBRATED = "No calibration is named, so no score can be called high. Make one: memprobe calibrate."
 
 
@@ -55,7 +55,9 @@ def _verdict(
 
 
 def default_score(view: View) -> str:
-    """Returns the score that a verdict rests on: the learned one, ref, bits per byte, Min-K%++ or the loss."""
+    """Returns the score that a verdict rests on: where shadow models are named LiRA, for a text that none of them saw
+    BaVarIA offline; else the learned one, ref, bits per byte, Min-K%++ or the loss.
+    """
     return next((name for name in _PREFERENCE if TABLE[name].of(view).value is not None), _PREFERENCE[-1])
 
 

@@ -17,6 +17,7 @@ from probe.cli.options import (
     IdColumn,
     Reference,
     Revision,
+    Shadows,
     Target,
     TextColumn,
     open_with,
@@ -44,7 +45,7 @@ def calibrate(
     ] = None,
     random_split: Annotated[bool, typer.Option(help="members and non-members are random parts of one set")] = False,
     target: Target = None, reference: Reference = None, dtype: Dtype = None, device_map: DeviceMap = None,
-    revision: Revision = None, text_column: TextColumn = "text", id_column: IdColumn = "id",
+    revision: Revision = None, shadows: Shadows = None, text_column: TextColumn = "text", id_column: IdColumn = "id",
     source_column: Annotated[str | None, typer.Option(help="the field that names its document, site or date")] = None,
     seed: int = 0,
     force: Annotated[bool, typer.Option(help="replace a calibration of this name")] = False,
@@ -56,7 +57,7 @@ def calibrate(
     from probe.opening import open_placebo
     from probe.show import claims, progress
 
-    settings = settings_of(target=target, reference=reference, dtype=dtype, device_map=device_map)
+    settings = settings_of(target=target, reference=reference, dtype=dtype, device_map=device_map, shadows=shadows)
     settings.calibration = settings.corpus = None
     check_free(name, settings.calibrations, replace_own=force)
     if adapt:

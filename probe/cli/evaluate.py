@@ -19,6 +19,7 @@ from probe.cli.options import (
     Prefix,
     Reference,
     Revision,
+    Shadows,
     Target,
     open_with,
     settings_of,
@@ -34,7 +35,7 @@ def evaluate(
     device_map: DeviceMap = None, revision: Revision = None,
     scores: Annotated[str | None, typer.Option(help="ids to compute, comma-separated; see docs/scores.md")] = None,
     prefix: Prefix = None, member_prefix: MemberPrefix = None,
-    neighbours: Neighbours = None,
+    neighbours: Neighbours = None, shadows: Shadows = None,
     text_column: Annotated[str | None, typer.Option(help="the field of the text; guessed: text input snippet")] = None,
     label_column: Annotated[str | None, typer.Option(help="the field of the label; guessed: label")] = None,
     id_column: Annotated[str, typer.Option(help="the field of the id")] = "id",
@@ -64,7 +65,7 @@ def evaluate(
     )
     settings = settings_of(
         target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map, prefix=prefix,
-        member_prefix=member_prefix, neighbours=neighbours,
+        member_prefix=member_prefix, neighbours=neighbours, shadows=shadows,
     )  # fmt: skip
     opened = open_with(settings, revision)
     with progress("Measuring") as advance:

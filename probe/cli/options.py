@@ -25,7 +25,7 @@ MemberPrefix = Annotated[Path | None, typer.Option(help="file of known members, 
 Neighbours = Annotated[
     str | None, typer.Option(help="masked or causal model that proposes words, for neighbour and spv")
 ]
-ShadowsOption = Annotated[Path | None, typer.Option("--shadows", help="folder of memprobe shadow train")]
+Shadows = Annotated[Path | None, typer.Option(help="a folder of memprobe shadow train")]
 TextColumn = Annotated[str, typer.Option(help="the field that holds the text")]
 IdColumn = Annotated[str, typer.Option(help="the field that holds the id")]
 

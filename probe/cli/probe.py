@@ -20,6 +20,7 @@ from probe.cli.options import (
     Prefix,
     Reference,
     Revision,
+    Shadows,
     Target,
     TextColumn,
     open_with,
@@ -37,7 +38,7 @@ def probe(
     scores: Annotated[str | None, typer.Option(help="ids to compute, comma-separated; see docs/scores.md")] = None,
     prefix: Prefix = None, member_prefix: MemberPrefix = None,
     corpus: Annotated[str | None, typer.Option(help="look texts up in: an index's folder, http://HOST/#INDEX")] = None,
-    neighbours: Neighbours = None,
+    neighbours: Neighbours = None, shadows: Shadows = None,
     alpha: Annotated[float, typer.Option(help="the false-positive rate that a `member` claims")] = 0.01,
     text_column: TextColumn = "text", id_column: IdColumn = "id",
     record: Annotated[Path | None, typer.Option(help="also write what --json prints to this new file")] = None,
@@ -69,6 +70,7 @@ def probe(
         member_prefix=member_prefix,
         corpus=corpus,
         neighbours=neighbours,
+        shadows=shadows,
     )
     opened = open_with(settings, revision)
     with progress("Measuring") as advance:

@@ -16,6 +16,7 @@ from probe.cli.options import (
     IdColumn,
     Reference,
     Revision,
+    Shadows,
     Target,
     TextColumn,
     open_with,
@@ -33,7 +34,7 @@ def scan(
     q: Annotated[float, typer.Option(help="the false discovery rate of the decision over all texts")] = 0.05,
     tokens: Annotated[bool, typer.Option(help="keep every token's figures")] = False,
     max_tokens: Annotated[int, typer.Option(min=2, help="a longer text is not scored")] = 16_384,
-    dtype: Dtype = None, device_map: DeviceMap = None, revision: Revision = None,
+    dtype: Dtype = None, device_map: DeviceMap = None, revision: Revision = None, shadows: Shadows = None,
     text_column: TextColumn = "text", id_column: IdColumn = "id",
 ) -> None:  # fmt: skip
     """Judges every text of a file, and survives whatever ends it in between."""
@@ -43,8 +44,9 @@ def scan(
     from probe.scans.show import Bar, summary
 
     settings = settings_of(
-        target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map
-    )
+        target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map,
+        shadows=shadows,
+    )  # fmt: skip
     options = ScanOptions(
         None if scores is None else tuple(name.strip() for name in scores.split(",")), calibration, alpha, q,
         max_tokens, text_column, id_column, tokens, whole=False,

@@ -15,6 +15,7 @@ from probe.cli.options import (
     Dtype,
     Reference,
     Revision,
+    Shadows,
     Target,
     open_with,
     settings_of,
@@ -91,7 +92,7 @@ def summary(name: Id) -> None:
 @app.command()
 def worker(
     target: Target = None, reference: Reference = None, calibration: CalibrationName = None, dtype: Dtype = None,
-    device_map: DeviceMap = None, revision: Revision = None,
+    device_map: DeviceMap = None, revision: Revision = None, shadows: Shadows = None,
     name: Annotated[str | None, typer.Option(help="the model's id, as batches name it")] = None,
     once: Annotated[bool, typer.Option(help="end when nothing waits")] = False,
     ray: Annotated[str | None, typer.Option(help="run on a Ray cluster: its address, auto, or local")] = None,
@@ -100,8 +101,9 @@ def worker(
 ) -> None:  # fmt: skip
     """Scores the shards of batches, beside a service and other workers; any number, on any machines."""
     settings = settings_of(
-        target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map, name=name
-    )
+        target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map, name=name,
+        shadows=shadows,
+    )  # fmt: skip
     if ray:
         from probe.scans.ray import run_on_ray
 

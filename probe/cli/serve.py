@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from probe.cli.app import app
-from probe.cli.options import CalibrationName, DeviceMap, Dtype, Reference, Target, settings_of, waiting
+from probe.cli.options import CalibrationName, DeviceMap, Dtype, Reference, Shadows, Target, settings_of, waiting
 from probe.ports import check_port
 
 GRACE = 10  # seconds that open requests, event streams among them, may take to end
@@ -16,7 +16,8 @@ GRACE = 10  # seconds that open requests, event streams among them, may take to 
 @app.command()
 def serve(
     target: Target = None, reference: Reference = None, calibration: CalibrationName = None, dtype: Dtype = None,
-    device_map: DeviceMap = None, name: Annotated[str | None, typer.Option(help="id under which it is offered")] = None,
+    device_map: DeviceMap = None, shadows: Shadows = None,
+    name: Annotated[str | None, typer.Option(help="id under which it is offered")] = None,
     host: str | None = None, port: int | None = None, log_level: Annotated[str, typer.Option()] = "info",
 ) -> None:  # fmt: skip
     """Starts the HTTP service."""
@@ -24,7 +25,7 @@ def serve(
 
     settings = settings_of(
         target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map, name=name,
-        host=host, port=port,
+        host=host, port=port, shadows=shadows,
     )  # fmt: skip
     check_port(settings.host, settings.port, "--port 8001")
     with waiting():

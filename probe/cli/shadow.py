@@ -26,6 +26,7 @@ def train(
     side_by_side: Annotated[
         int | None, typer.Option(min=1, help="trainings at once; else as many as there is room for")
     ] = None,
+    every: Annotated[float, typer.Option(min=0, help="seconds between checkpoints, to go on from")] = 60,
 ) -> None:  # fmt: skip
     """Trains shadow models on random halves of the texts, and learns attacks on them."""
     from probe.shadow.plan import read_plan
@@ -36,7 +37,7 @@ def train(
         from probe.shadow.examine import examine
         from probe.shadow.fleet import train_fleet
     with _fleet() as advance:
-        found = train_fleet(plan, out, advance, side_by_side)
+        found = train_fleet(plan, out, advance, side_by_side, every)
     with waiting() as status:
         done = examine(plan, found, out, lambda what: status.update(f"{what.capitalize()} ..."))
     if done is None:  # another process of accelerate's does that

@@ -31,6 +31,7 @@ def verify(
     member_prefix: Annotated[Path | None, typer.Option(help="where the prefix of members lies now")] = None,
     corpus: Annotated[str | None, typer.Option(help="where the corpus lies now")] = None,
     neighbours: Annotated[str | None, typer.Option(help="where the model that proposes neighbours is now")] = None,
+    shadows: Annotated[str | None, typer.Option(help="where the shadow models are now")] = None,
     text_column: TextColumn = "text", id_column: IdColumn = "id",
 ) -> None:  # fmt: skip
     """Measures results again and says what differs. Exit code 0: reproduced, 1: differs, 2: cannot be checked."""
@@ -58,7 +59,7 @@ def verify(
         typer.echo("The texts are not here, so nothing was measured again; name files that hold them with --texts.")
         raise typer.Exit(int(Outcome.UNCHECKED))
     before, member_before = (None if path is None else str(path) for path in (prefix, member_prefix))
-    named = Sources(target, reference, calibration, revision, dtype, before, member_before, corpus, neighbours)
+    named = Sources(target, reference, calibration, revision, dtype, before, member_before, corpus, neighbours, shadows)
     with progress("Measuring again") as advance:
         checked = verify_all(records, known, Settings(), named, tolerance, device_map, advance)
     checked = [[*ids, *checks] for ids, checks in zip(check_ids(records, given), checked, strict=True)]

@@ -29,7 +29,7 @@ VERSION = 1
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Names as they were given, which say where to look again: of models, calibration, files of prefixes, corpus, and
-    the model that proposes neighbours.
+    the model that proposes neighbours, the folder of shadow models.
     """
 
     target: str | None = None
@@ -41,6 +41,7 @@ class Sources:
     member_prefix: str | None = None
     corpus: str | None = None
     neighbours: str | None = None
+    shadows: str | None = None
 
     @classmethod
     def of(cls, settings: Settings, revision: str | None = None, calibration: str | None = None) -> Sources:
@@ -48,7 +49,7 @@ class Sources:
         prefix, before = (None if path is None else str(path) for path in (settings.prefix, settings.member_prefix))
         return cls(
             settings.target, settings.reference, calibration or settings.calibration, revision, settings.dtype, prefix,
-            before, settings.corpus, settings.neighbours,
+            before, settings.corpus, settings.neighbours, None if settings.shadows is None else str(settings.shadows),
         )  # fmt: skip
 
 

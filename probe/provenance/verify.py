@@ -71,8 +71,8 @@ def _verify(
     device_map: str | None,
 ) -> list[list[Check]]:  # fmt: skip
     """Returns the checks of records that come from the same sources."""
-    prefixes = {"prefix": sources.prefix, "member_prefix": sources.member_prefix}
-    settings = settings.model_copy(update={name: Path(path) if path else None for name, path in prefixes.items()})
+    folders = {"prefix": sources.prefix, "member_prefix": sources.member_prefix, "shadows": sources.shadows}
+    settings = settings.model_copy(update={name: Path(path) if path else None for name, path in folders.items()})
     target = sources.target or DEMO
     calibration = find_calibration(target, sources.calibration, settings)
     dtype = sources.dtype or (calibration.fingerprint.dtype if calibration else None)

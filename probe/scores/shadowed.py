@@ -37,14 +37,16 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
-    """Both sides, and per token (sequence LiRA): token_sd by how likely the OUT models find a token, [bins], with the
-    bins' edges in nats, and the correlation of neighbouring tokens' deviations.
+    """Both sides; and for sequence LiRA of tokens by how likely the models find them, [bins], edges in nats: token_sd
+    over models; shift, the usual mu_in - mu_out, as if pull models had shown it; correlation of neighbours' deviations.
     """
 
     ins: Side
     outs: Side
     edges: Vector
     token_sd: Vector
+    shift: Vector
+    pull: Vector
     correlation: float
 
 

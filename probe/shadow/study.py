@@ -25,6 +25,7 @@ from probe.types import Text, Tokens, TokenStats
 
 _POOLED = 3000  # texts whose spread is looked at
 _SIDES = ("ins", "outs")
+_TOKENS = ("edges", "token_sd", "shift", "pull")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,7 @@ def write_study(folder: Path, found: Study) -> None:
     pooled = found.pooled
     header: dict[str, Any] = {name: asdict(getattr(pooled, name)) for name in _SIDES}
     header["correlation"] = pooled.correlation
-    arrays: dict[str, Any] = {"edges": pooled.edges, "token_sd": pooled.token_sd, "usual": found.usual}
+    arrays: dict[str, Any] = {name: getattr(pooled, name) for name in _TOKENS} | {"usual": found.usual}
     if attacks := found.attacks:
         header["shokri"], alone = pack_combination(attacks.shokri, "shokri_")
         header["features"], whole = pack_combination(attacks.features, "features_")
@@ -103,9 +104,10 @@ def read_study(folder: Path) -> Study:
             arrays = {name: kept[name] for name in kept.files}
         header = json.loads(str(arrays["header"]))
         ins, outs = (Side(**{name: float(value) for name, value in header[name].items()}) for name in _SIDES)
-        if len(arrays["token_sd"]) != len(arrays["edges"]) + 1 or not np.isfinite(arrays["token_sd"]).all():
+        edges, token_sd, shift, pull = (arrays[name] for name in _TOKENS)
+        if any(len(one) != len(edges) + 1 or not np.isfinite(one).all() for one in (token_sd, shift, pull)):
             raise ValueError("its spreads of tokens do not fit together")
-        pooled = Pooled(ins, outs, arrays["edges"], arrays["token_sd"], float(header["correlation"]))
+        pooled = Pooled(ins, outs, edges, token_sd, shift, pull, float(header["correlation"]))
         return Study(pooled, arrays["usual"], _attacks(header, arrays))
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise ModelError(f"{folder / STUDY} cannot be read ({error}): train the fleet again, models stay.") from error

@@ -36,7 +36,11 @@ PER_KIND, KNOWN = 200, 4  # of 1,000, to save time; texts for the prefixes
 HALVES = ("bfloat16", "float16")
 # without those that a calibration must teach, and those whose many copies or continuations take minutes
 LEARNED = ("camia", "tokenwise", "combined")  # by a calibration, which is of one dtype
-NAMES = [name for name, method in TABLE.items() if method.passes <= 6 and name not in LEARNED]
+NAMES = [
+    name
+    for name, method in TABLE.items()
+    if method.passes <= 6 and name not in LEARNED and "shadows" not in method.needs
+]
 Both = tuple[list[Result], list[Result]]
 
 

@@ -18,7 +18,10 @@ from probe.types import Evidence, TokenStats, Unscored
 from tests.scores.test_scores import TEXT, stats
 
 INS, OUTS = Side(sd=0.2, m0=-1.0, k0=0.5, a0=3.0, b0=0.08), Side(sd=0.4, m0=-2.0, k0=0.25, a0=3.0, b0=0.32)
-POOLED = Pooled(INS, OUTS, edges=np.array([-2.5]), token_sd=np.array([0.8, 0.5]), correlation=0.6)
+POOLED = Pooled(
+    INS, OUTS, edges=np.array([-2.5]), token_sd=np.array([0.8, 0.5]), shift=np.array([2.0, 0.5]),
+    pull=np.array([9, 0.8]), correlation=0.6,
+)  # fmt: skip
 ONLINE = ("lira", "lira_sequence", "bavaria")
 EVERY = (*ONLINE, "lira_offline", "bavaria_offline", "rmia")
 
@@ -68,14 +71,15 @@ def test_rmia_is_the_share_of_the_population_with_a_smaller_ratio() -> None:
 
 
 def test_sequence_lira_takes_tokens_as_a_chain() -> None:
-    """OUT means -2.2, above the edge: token_sd .5; IN means -1.1; the chain's second term (z2 - .6 z1) / .8."""
+    """A level of -1.65, above the edge; 1 / (1/2 + 1/3) = 1.2 models show 1.1, .8 of a model .5: d = 1.72 / 2 = .86;
+    mu_out = (-2.2 - 6.6 - 2 * .86) / 5 = -2.104; sd .5 sqrt(1.2); the chain's second term (z2 - .6 z1) / .8.
+    """
 
-    def density(center: float, n: int) -> float:
-        z = (TARGET.logprob.astype(float) - center) / (0.5 * math.sqrt(1 + 1 / n))
-        first, second = norm.logpdf(z[0]), norm.logpdf((z[1] - 0.6 * z[0]) / 0.8) - math.log(0.8)
-        return float(first + second - 2 * math.log(0.5 * math.sqrt(1 + 1 / n)))
+    def density(center: float) -> float:
+        z = (TARGET.logprob.astype(float) - center) / (0.5 * math.sqrt(1.2))
+        return float(norm.logpdf(z[0]) + norm.logpdf((z[1] - 0.6 * z[0]) / 0.8))
 
-    assert score("lira_sequence", TARGET, FOUND) == pytest.approx(density(-1.1, 2) - density(-2.2, 3), abs=1e-5)
+    assert score("lira_sequence", TARGET, FOUND) == pytest.approx(density(-2.104 + 0.86) - density(-2.104), abs=1e-5)
 
 
 @pytest.mark.parametrize("name", EVERY)

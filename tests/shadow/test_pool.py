@@ -38,15 +38,30 @@ def test_tokens_scatter_by_how_likely_they_are_and_with_their_neighbours() -> No
     inside = halves(300, MODELS, 0, dice)
     texts = []
     for flags in inside.T:
-        usual = dice.choice([-5.0, -0.5], TOKENS)
+        usual = dice.uniform(-8, 0, TOKENS)
         chain = np.zeros((MODELS, TOKENS))
         chain[:, 0] = dice.normal(size=MODELS)
         for place in range(1, TOKENS):
             chain[:, place] = 0.5 * chain[:, place - 1] + np.sqrt(0.75) * dice.normal(size=MODELS)
-        texts.append(usual + flags[:, None] * 0.2 + np.where(usual < -1, 0.9, 0.3) * chain)
+        texts.append(usual + flags[:, None] * 0.2 + np.where(usual < -4, 0.9, 0.3) * chain)
     found = pool(np.array([text.mean(1) for text in texts]).T, inside, texts)
-    spread = found.token_sd[np.searchsorted(found.edges, [-5.0, -0.5])]
+    spread = found.token_sd[np.searchsorted(found.edges, [-6.0, -2.0])]
     assert spread == pytest.approx([0.9, 0.3], rel=0.1) and found.correlation == pytest.approx(0.5, abs=0.03)
+    assert found.shift == pytest.approx(0.2, abs=0.1) and found.pull.min() > 20  # all tokens shift alike
+
+
+def test_tokens_that_shift_unlike_pull_less() -> None:
+    """Differences of standard deviation .4 between tokens, .5 over models: as much as (.5 / .4)^2 models show."""
+    dice = np.random.default_rng(3)
+    inside = halves(400, MODELS, 0, dice)
+    texts = [
+        dice.normal(-4, 2, TOKENS) + flags[:, None] * dice.normal(0.3, 0.4, TOKENS)
+        + 0.5 * dice.normal(size=(MODELS, TOKENS)) for flags in inside.T
+    ]  # fmt: skip
+    found = pool(np.array([text.mean(1) for text in texts]).T, inside, texts)
+    assert np.median(found.pull) == pytest.approx(25 / 16, rel=0.2) and np.median(found.shift) == pytest.approx(
+        0.3, abs=0.05
+    )
 
 
 def test_two_models_are_too_few() -> None:
