@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo serve test test-system test-vllm lint types bench bench-accuracy bench-scans docs clean
+.PHONY: install demo serve test test-system test-vllm lint types bench bench-accuracy bench-scans bench-shadows docs clean
 
 install: $(STAMP)
 
@@ -63,6 +63,9 @@ bench-accuracy: install
 bench-scans: install
 	$(MAKE) test-system KILLS=20 ROWS=10000
 	$(BIN)/python -m benchmarks.scans
+
+bench-shadows: install
+	$(BIN)/python -m benchmarks.shadows
 
 docs: install
 	$(BIN)/python -m docs.generate

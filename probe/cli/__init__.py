@@ -11,6 +11,7 @@ from pydantic_settings import SettingsError
 from probe.cli import (  # noqa: F401 - each adds its command
     adapt,
     ask,
+    audit,
     bundle,
     calibrate,
     calibrations,

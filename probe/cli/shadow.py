@@ -36,7 +36,7 @@ def train(
     with waiting():
         from probe.shadow.examine import examine
         from probe.shadow.fleet import train_fleet
-    with _fleet() as advance:
+    with fleet_bar() as advance:
         found = train_fleet(plan, out, advance, side_by_side, every)
     with waiting() as status:
         done = examine(plan, found, out, lambda what: status.update(f"{what.capitalize()} ..."))
@@ -73,7 +73,7 @@ def target(
 
 
 @contextmanager
-def _fleet() -> Iterator[Callable[[int, int, float], None]]:
+def fleet_bar() -> Iterator[Callable[[int, int, float], None]]:
     """Shows a bar with the models done and the remaining time on stderr; yields what advances it."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
-from multiprocessing.managers import SyncManager
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -111,15 +110,14 @@ def _train(orders: Sequence[Order], side_by_side: int, progress: Progress, every
     if not missing:
         return
     context = get_context("spawn")
-    with SyncManager(ctx=context) as manager:
-        shares = manager.Queue()
-        with ProcessPoolExecutor(side_by_side, context, torch.set_num_threads, (1,)) as pool:
-            running = {pool.submit(_make, order, every, shares, os.getpid()) for order in missing}
-            try:
-                _watch(running, shares, len(orders), len(orders) - len(missing), progress)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+    shares = context.Queue()  # not a manager's: its process would outlive this one, should it be killed
+    with ProcessPoolExecutor(side_by_side, context, _begin, (shares, os.getpid())) as pool:
+        running = {pool.submit(_make, order, every) for order in missing}
+        try:
+            _watch(running, shares, len(orders), len(orders) - len(missing), progress)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _watch(running: set[Future[None]], shares: Any, total: int, before: int, progress: Progress) -> None:
@@ -139,15 +137,23 @@ def _watch(running: set[Future[None]], shares: Any, total: int, before: int, pro
         progress(before + len(running) - len(pending), total, (before + sum(done.values())) / total)
 
 
-def _make(order: Order, every: float, shares: Any, parent: int) -> None:
+_beginner: dict[str, Any] = {}  # of a process that trains: where to say how far it is, and who began it
+
+
+def _begin(shares: Any, parent: int) -> None:
+    torch.set_num_threads(1)
+    _beginner.update(shares=shares, parent=parent)
+
+
+def _make(order: Order, every: float) -> None:
     said = 0.0
 
     def tell(label: str, share: float, loss: float) -> None:
         nonlocal said
-        if os.getppid() != parent:  # it was killed: who goes on must not find another at the same checkpoint
+        if os.getppid() != _beginner["parent"]:  # it was killed: who goes on must not find another at the checkpoint
             os._exit(1)
         if share - said >= 0.01 or share == 1:
             said = share
-            shares.put((order.out, share))
+            _beginner["shares"].put((order.out, share))
 
     make(order.base, order.texts, order.recipe, order.out, device=order.device, progress=tell, every=every)

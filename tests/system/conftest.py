@@ -78,7 +78,7 @@ def memprobe(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subproce
 
     def run(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "probe", *arguments], capture_output=True, text=True, timeout=120, input=stdin,
+            [sys.executable, "-m", "probe", *arguments], capture_output=True, text=True, timeout=300, input=stdin,
             env={**os.environ, "MEMPROBE_HOME": str(home), "COLUMNS": "200", **environment}, check=False,
         )  # fmt: skip
 

@@ -21,13 +21,13 @@ from tests.shadow.test_universe import DISTINCT
 from tests.tiny import ASSETS
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
-FEW = "shadows = 4\n\n[training]\nepochs = 3\nrate = 0.001\ntokens = 1024\n"
+FEW = "shadows = 4\n\n[training]\nepochs = 4\nrate = 0.001\ntokens = 256\n"
 
 
 def recipe(folder: Path) -> Path:
     """The guide's own, with fewer and shorter trainings."""
     (found,) = re.findall(r"```toml\n(base = .*?)```", GUIDE.read_text(), flags=re.DOTALL)
-    for name, texts in (("trained", DISTINCT[:60]), ("others", DISTINCT[60:260]), ("in-question", DISTINCT[260:300])):
+    for name, texts in (("trained", DISTINCT[:50]), ("others", DISTINCT[50:150]), ("in-question", DISTINCT[150:170])):
         rows = [json.dumps({"id": f"{name} {n}", "text": text}) + "\n" for n, text in enumerate(texts)]
         (folder / f"{name}.jsonl").write_text("".join(rows))
     (folder / "models").mkdir()
@@ -48,38 +48,52 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_from_the_guides_recipe_to_verdicts(memprobe: Callable[..., CompletedProcess[str]], folder: Path) -> None:
     path = str(recipe(folder))
     done = memprobe("shadow", "train", path, "--out", str(folder / "fleet"))
-    assert done.returncode == 0 and "holds 4 models; each saw half of 200 texts, 100 were" in done.stdout, done.stderr
+    assert done.returncode == 0 and "holds 4 models; each saw half of 120 texts, 50 were" in done.stdout, done.stderr
     done = memprobe("shadow", "target", path, "--out", str(folder / "target"))
-    assert done.returncode == 0 and "was trained on 60 texts" in done.stdout, done.stderr
+    assert done.returncode == 0 and "was trained on 50 texts" in done.stdout, done.stderr
     models = ("--target", str(folder / "target"), "--reference", str(ASSETS / "reference"))
     shadows = ("--shadows", str(folder / "fleet"))
     known = ("--members", str(folder / "trained.jsonl"), "--nonmembers", str(folder / "others.jsonl"))
     done = memprobe("evaluate", *known, *models, *shadows, "--scores", "loss,lira", "--json")
     assert done.returncode == 0, done.stderr
     areas = {name: row["auc"]["value"] for name, row in json.loads(done.stdout)["scores"].items()}
-    assert areas["lira"] > 0.9 > areas["loss"] - 0.05
+    assert areas["lira"] > max(0.85, areas["loss"]), areas
     done = memprobe("calibrate", "kind", *known, *models, *shadows)
     assert done.returncode == 0 and "score lira" in " ".join(done.stdout.split()), done.stdout + done.stderr
     asked = (str(folder / "in-question.jsonl"), "--calibration", "kind", "--alpha", "0.05", "--json")
     done = memprobe("probe", *asked, *models, *shadows)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(answers) == 40 and all(row["score"]["name"] == "lira" for row in answers)
-    assert sum(row["verdict"] == "member" for row in answers) <= 6
+    assert len(answers) == 20 and all(row["score"]["name"] == "lira" for row in answers)
+    assert sum(row["verdict"] == "member" for row in answers) <= 4
     done = memprobe("probe", *asked, *models)
     assert done.returncode == 2 and "shadow" in done.stderr  # the calibration is for scores that these models lack
+
+
+def test_an_audit_is_one_command(memprobe: Callable[..., CompletedProcess[str]], folder: Path) -> None:
+    path, fleet = folder / "audit.toml", ("--fleet", str(folder / "fleet"))
+    path.write_text('target = "target"\n' + (folder / "recipe.toml").read_text())
+    done = memprobe("audit", "attacks", str(path), "--out", str(folder / "report"), *fleet, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["members"], found["nonmembers"]) == (50, 50)
+    areas = {name: row["auc"]["value"] for name, row in found["scores"].items() if row["auc"].get("value") is not None}
+    assert {"loss", "ref", "lira", "rmia", "feature_attack"} <= areas.keys() and areas["lira"] > areas["loss"]
+    assert {"report.html", "evaluation.json", "scores.csv"} <= {one.name for one in (folder / "report").iterdir()}
+    done = memprobe("audit", "attacks", str(folder / "recipe.toml"), "--out", str(folder / "other"), *fleet)
+    assert done.returncode == 2 and "An audit takes a recipe with target" in done.stderr
 
 
 def test_a_fleet_that_is_killed_goes_on_to_the_same_weights(folder: Path) -> None:
     dice, again = random.Random(0), folder / "again"
     command = [sys.executable, "-m", "probe", "shadow", "train", str(folder / "recipe.toml"), "--out", str(again)]
     own = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for _ in range(3):
+    for _ in range(2):
         process = subprocess.Popen(
             [*command, "--every", "0.5"], env=own, start_new_session=True, stderr=subprocess.PIPE
         )
-        time.sleep(dice.uniform(6, 14))
+        time.sleep(dice.uniform(6, 12))
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.communicate(timeout=60)  # its trainings end with it, and let go of the pipe
     done = subprocess.run(command, env=own, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert weights(again) == weights(folder / "fleet")
