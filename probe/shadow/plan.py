@@ -28,6 +28,7 @@ from probe.types import Text
 
 KEPT = "memprobe-recipe.json"  # beside the weights of a model that was trained by a recipe
 FEWEST = 4  # shadows
+_POPULATION, _POPULATION_SHARE = 1000, 4  # non-members that are set aside: so many, at most one in so many
 _GROUPS = ("members", "nonmembers", "texts")
 _TYPES: dict[str, Any] = {
     "base": str, "target": str, "reference": str, **dict.fromkeys(_GROUPS, list), "shadows": int, "singles": int,

@@ -25,9 +25,14 @@ def test_paths_are_seen_from_the_file_and_what_is_not_named_has_a_default(tmp_pa
     (tmp_path / "base").mkdir()
     training = "[training]\nepochs = 2\nrate = 1\nmuon = false\n"
     plan = read_plan(recipe(tmp_path, f'base = "base"\ntexts = ["known.jsonl"]\nshadows = 8\nseed = 3\n{training}'))
-    assert plan.base == str(tmp_path / "base") and (plan.shadows, plan.seed, plan.population) == (8, 3, 1000)
+    assert plan.base == str(tmp_path / "base") and (plan.shadows, plan.seed, plan.population) == (8, 3, 0)
     assert plan.recipe == Recipe(epochs=2, rate=1, tokens=2048, muon=False)
     assert [text.id for text in plan.groups["texts"]] == ["r0", "r1", "r2"] and not plan.groups["members"]
+
+
+def test_a_quarter_of_the_nonmembers_is_set_aside(tmp_path: Path) -> None:
+    assert read_plan(recipe(tmp_path, 'base = "b"\nnonmembers = ["known.jsonl", "known.jsonl"]')).population == 1
+    assert read_plan(recipe(tmp_path, 'base = "b"\nnonmembers = ["known.jsonl"]\npopulation = 3')).population == 3
 
 
 def test_the_targets_own_recipe_is_the_default(tmp_path: Path) -> None:

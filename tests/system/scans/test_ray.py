@@ -108,7 +108,7 @@ def test_an_actor_that_is_killed_is_started_again_and_the_scan_completes(
     texts: Path, undisturbed: list[Line], kills: int, folder: Path
 ) -> None:
     dice, watch = random.Random(5), Watch.of_file(folder / "scans.sqlite")
-    for _ in range(kills):
+    for _ in range((kills + 1) // 2):
         batch = queue(folder, texts)
         with driver(folder) as process:
             after = dice.uniform(1, 0.9 * len(undisturbed))
@@ -127,7 +127,7 @@ def test_a_driver_that_is_killed_takes_its_actors_along_and_the_next_one_goes_on
     texts: Path, undisturbed: list[Line], kills: int, folder: Path
 ) -> None:
     dice, watch = random.Random(6), Watch.of_file(folder / "scans.sqlite")
-    for _ in range(kills):
+    for _ in range(kills // 2):
         batch = queue(folder, texts)
         with driver(folder) as process:
             after = dice.uniform(1, 0.5 * len(undisturbed))  # an actor goes on for a second or two
