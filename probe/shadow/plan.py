@@ -70,9 +70,9 @@ def read_plan(path: Path) -> Plan:
     groups = {name: _texts(place, found, name) for name in _GROUPS}
     if not any(groups.values()):
         raise InputError(f"{path}: name files of texts: members, nonmembers or texts.", "texts")
-    chosen: dict[str, Any] = {
-        name: found[name] for name in ("shadows", "singles", "population", "seed") if name in found
-    }
+    found.setdefault("population", min(_POPULATION, len(groups["nonmembers"]) // _POPULATION_SHARE))
+    figures = ("shadows", "singles", "population", "seed")
+    chosen: dict[str, Any] = {name: found[name] for name in figures if name in found}
     chosen |= {name: _seen_from(place, found[name]) for name in ("reference", "target") if name in found}
     plan = Plan(_seen_from(place, base) if "base" in found else base, groups, recipe, **chosen)
     if plan.shadows < FEWEST or plan.shadows % 2 or plan.singles < 0 or plan.population < 0:
