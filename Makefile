@@ -22,9 +22,9 @@ demo: install
 serve: install
 	$(BIN)/memprobe serve --port $(PORT)
 
-# in two processes, a file's tests in one of them; scans that are killed have their own target
+# in two processes of one thread, a file's tests in one of them; scans that are killed have their own target
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # batch scans with real clients, servers, databases and kills: KILLS=20 ROWS=10000 for more of them
 test-system: install
