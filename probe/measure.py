@@ -16,7 +16,7 @@ from probe.scores.samia import SAMPLES
 from probe.scores.shadowed import Shadowed
 from probe.scores.view import NOT_ASKED
 from probe.setup import Setup
-from probe.types import Evidence, Tokens, TokenStats, Unscored
+from probe.types import NO_SHADOWS, Evidence, Tokens, TokenStats, Unscored
 
 CHUNK = 256  # texts measured at once: enough to sort by length, few enough for progress
 Place = tuple[Prepared, int]  # a request, and the number of a text in it
@@ -54,7 +54,7 @@ def _evidence(setup: Setup, places: Sequence[Place]) -> list[Evidence]:
             {name: [next(stats) for _ in group[row]] for name, group in request.copies.items()}, behind[place],
             setup.alike, _rarity(setup.frequencies, request.target[row]),
             {name: [next(reference_stats) for _ in group[row]] for name, group in request.reference_copies.items()},
-            written[place], *([shadows[place]] if setup.shadows else []),
+            written[place], shadows[place],
         )
         for place, (request, row) in enumerate(places)
     ]  # fmt: skip
@@ -62,7 +62,7 @@ def _evidence(setup: Setup, places: Sequence[Place]) -> list[Evidence]:
 
 def _shadows(setup: Setup, places: Sequence[Place]) -> list[Shadowed | Unscored]:
     if setup.shadows is None:
-        return []
+        return [NO_SHADOWS] * len(places)
     texts = [request.texts[row].text for request, row in places]
     return setup.shadows.measure(setup.target, texts, [request.target[row] for request, row in places])
 

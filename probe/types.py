@@ -83,6 +83,9 @@ class Unscored:
     reason: str
 
 
+NO_SHADOWS = Unscored("no shadow models are named (--shadows, MEMPROBE_SHADOWS)")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
     """All that the scores of one text may look at.
@@ -102,7 +105,7 @@ class Evidence:
     rarity: npt.NDArray[np.float64] | None = None
     reference_copies: Mapping[str, Sequence[TokenStats | Unscored]] = field(default_factory=dict)
     continuations: Sequence[str] | Unscored = Unscored("not requested")
-    shadows: Shadowed | Unscored = Unscored("no shadow models are named (--shadows, MEMPROBE_SHADOWS)")
+    shadows: Shadowed | Unscored = NO_SHADOWS
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,10 +112,7 @@ def _deck(folder: Path, shop: Workshop, paragraphs: list[str]) -> list[Text]:
     """Windows of the books, cut once: counting tokens sentence by sentence takes half a minute."""
     path = folder / f"windows-{shop.base.name}.pickle"
     if not path.is_file():
-        seen = Seen()
-        for paragraph in paragraphs:
-            seen.add(paragraph)
-        path.write_bytes(pickle.dumps(windows(DATA, shop.length, seen)))
+        path.write_bytes(pickle.dumps(windows(DATA, shop.length, Seen(paragraphs))))
     found: list[Text] = pickle.loads(path.read_bytes())
     return found
 

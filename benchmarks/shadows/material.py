@@ -42,10 +42,7 @@ def _passages() -> list[str]:
 def sibling(out: Path, made: Plan, found: Universe) -> Path:
     """Returns a model that was trained by the same recipe on as many other passages, of which the fleet knows none."""
     size = int(found.inside[0].sum())
-    taken = {text.text for text in (*found.texts, *found.population)}
-    seen = Seen()
-    for text in taken:
-        seen.add(text)
+    seen = Seen(text.text for text in (*found.texts, *found.population))
     spare = [text for text in sorted(set(_passages())) if not seen.shares(text)]
     if len(spare) < size:
         raise SystemExit(f"{len(spare)} passages are left for the sibling; {size} are needed")

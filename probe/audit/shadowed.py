@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from probe.audit.evaluate import Evaluation, evaluate
@@ -16,20 +15,16 @@ from probe.scores import TABLE, choose
 from probe.shadow.plan import Plan
 from probe.shadow.universe import Universe
 
-Say = Callable[[str], None]
-
 
 def check(plan: Plan) -> str:
     """Returns the target. Raises InputError where the recipe does not say what an audit takes."""
-    lacking = [name for name in ("members", "nonmembers") if not plan.groups[name]]
-    if plan.target is None:
-        lacking.insert(0, "target")
-    if lacking or plan.target is None:
+    there = {"target": plan.target, **{name: plan.groups[name] for name in ("members", "nonmembers")}}
+    if lacking := [name for name, given in there.items() if not given]:
         raise InputError(
             f"An audit takes a recipe with {', '.join(lacking)}: the model's folder, the texts that it was trained on, "
             "and texts of the same kind that it was not.", lacking[0],
         )  # fmt: skip
-    return plan.target
+    return str(plan.target)
 
 
 def attack(

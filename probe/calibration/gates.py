@@ -1,10 +1,9 @@
 """Gates: conditions without which a score above the threshold does not mean membership.
 
 pass / fail / untestable. Text level: support (enough non-members of its length, reference loss and variety within the
-calibration's) and overlap
-(no run of words shared with the known texts). Set level: size, decided here; blind, placebo and split, decided when the
-calibration was made (examine.py), and untestable where it does not say. For a hundred texts or more the blind gate is
-decided for them too.
+calibration's) and overlap (no run of words shared with the known texts). Set level: size, decided here; blind, placebo
+and split, decided when the calibration was made (examine.py), and untestable where it does not say. For a hundred texts
+or more the blind gate is decided for them too.
 """
 
 from __future__ import annotations
@@ -80,10 +79,8 @@ def _support(calibration: Calibration, place: Place) -> str:
     if not shortest <= place.tokens <= longest:
         remedy = "send a longer passage" if place.tokens < shortest else "send a passage of it"
         return f"it has {place.tokens} tokens and the calibration covers {shortest} to {longest}; {remedy}"
-    near, enough = (
-        calibration.of_like_length(place.tokens),
-        min(ALIKE, math.ceil(ALIKE_SHARE * len(calibration.tokens))),
-    )
+    near = calibration.of_like_length(place.tokens)
+    enough = min(ALIKE, math.ceil(ALIKE_SHARE * len(calibration.tokens)))
     if near < enough:
         return (
             f"it has {place.tokens} tokens, and {near} of the calibration's {len(calibration.tokens):,} known "

@@ -11,7 +11,7 @@ import typer
 from probe.cli.app import app
 from probe.cli.files import writable_folder
 from probe.cli.options import waiting
-from probe.cli.shadow import RecipeFile, fleet_bar
+from probe.cli.shadow import RecipeFile, build
 
 audit = typer.Typer(no_args_is_help=True, help="Audits of a model before its release.")
 app.add_typer(audit, name="audit")
@@ -35,15 +35,11 @@ def attacks(
     plan = read_plan(recipe)
     with waiting():
         from probe.audit.shadowed import attack, check
-        from probe.shadow.examine import examine
-        from probe.shadow.fleet import train_fleet
     check(plan)
     models = fleet or out / "fleet"
-    with fleet_bar() as advance:
-        universe = train_fleet(plan, models, advance)
-    with waiting() as status:
-        if examine(plan, universe, models, lambda what: status.update(f"{what.capitalize()} ...")) is None:
-            return
+    universe, study = build(plan, models)
+    if study is None:  # another process of accelerate's goes on
+        return
     with progress("Attacking") as advance:
         found = attack(plan, universe, models, Settings(), advance)
     written = write(found, out)

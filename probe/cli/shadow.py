@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,11 @@ from probe.cli.app import app
 from probe.cli.files import writable_folder
 from probe.cli.options import waiting
 from probe.errors import InputError
+
+if TYPE_CHECKING:
+    from probe.shadow.plan import Plan
+    from probe.shadow.study import Study
+    from probe.shadow.universe import Universe
 
 shadow = typer.Typer(no_args_is_help=True, help="Shadow models: train a fleet or a target by a recipe.")
 app.add_typer(shadow, name="shadow")
@@ -33,13 +38,7 @@ def train(
 
     writable_folder(out)
     plan = read_plan(recipe)
-    with waiting():
-        from probe.shadow.examine import examine
-        from probe.shadow.fleet import train_fleet
-    with fleet_bar() as advance:
-        found = train_fleet(plan, out, advance, side_by_side, every)
-    with waiting() as status:
-        done = examine(plan, found, out, lambda what: status.update(f"{what.capitalize()} ..."))
+    found, done = build(plan, out, side_by_side=side_by_side, every=every)
     if done is None:  # another process of accelerate's does that
         return
     models, texts = found.inside.shape
@@ -72,8 +71,19 @@ def target(
     typer.echo(f"{out} was trained on {len(plan.groups['members']):,} texts.")
 
 
+def build(plan: Plan, out: Path, **options: Any) -> tuple[Universe, Study | None]:
+    """Trains and studies a fleet while the user looks on; options as of probe.shadow.fleet.train_fleet."""
+    with waiting():
+        from probe.shadow.examine import examine
+        from probe.shadow.fleet import train_fleet
+    with _bar() as advance:
+        found = train_fleet(plan, out, advance, **options)
+    with waiting() as status:
+        return found, examine(plan, found, out, lambda what: status.update(f"{what.capitalize()} ..."))
+
+
 @contextmanager
-def fleet_bar() -> Iterator[Callable[[int, int, float], None]]:
+def _bar() -> Iterator[Callable[[int, int, float], None]]:
     """Shows a bar with the models done and the remaining time on stderr; yields what advances it."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn

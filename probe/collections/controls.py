@@ -66,9 +66,7 @@ def match(suspect: Sequence[Candidate], pool: Sequence[Candidate]) -> Match:
     """Returns the pairs and the balance of all suspect documents with the pool, and of the pairs. Raises InputError."""
     if not suspect or not pool:
         raise InputError("Matching takes suspect documents and a pool; one of the files gives no text.")
-    seen = Seen()
-    for document in suspect:
-        seen.add(document.text)
+    seen = Seen(document.text for document in suspect)
     free = [place for place, document in enumerate(pool) if not seen.shares(document.text)]
     if not free:
         raise InputError("Every pool document shares a run of words with a suspect one; bring another pool.")

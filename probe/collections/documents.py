@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from probe.data.overlap import Seen
+from probe.data.overlap import Seen, without_copies
 from probe.errors import InputError
 from probe.models.base import Engine
 from probe.types import Text, Tokens
@@ -58,7 +58,7 @@ def sort_out(suspect: Sequence[Text], controls: Sequence[Text]) -> Sets:
     """Groups texts into documents; leaves out repeats, and texts that share a run of words with the other side."""
     mine, theirs = _unique(suspect), _unique(controls)
     free = [_free(mine, theirs), _free(theirs, mine)]
-    kept = [_distinct(side) for side in free]
+    kept = [without_copies(side, lambda text: text.text) for side in free]
     notes = [
         f"{count:,} {what}"
         for count, what in (
@@ -92,19 +92,8 @@ def check_named(path: Path, texts: Sequence[Text], column: str, asked: bool) -> 
 
 
 def _free(texts: Sequence[Text], others: Sequence[Text]) -> list[Text]:
-    seen = Seen()
-    for text in others:
-        seen.add(text.text)
+    seen = Seen(text.text for text in others)
     return [text for text in texts if not seen.shares(text.text)]
-
-
-def _distinct(texts: Sequence[Text]) -> list[Text]:
-    seen, kept = Seen(), list[Text]()
-    for text in texts:
-        if not seen.copies(text.text):
-            kept.append(text)
-        seen.add(text.text)
-    return kept
 
 
 def _unique(texts: Sequence[Text]) -> list[Text]:

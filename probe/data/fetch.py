@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import http.client
 import io
+import shutil
 import tempfile
 import urllib.request
+from contextlib import ExitStack
 from typing import Any
 from urllib.error import HTTPError, URLError
 
@@ -39,10 +41,11 @@ def fetched(url: str, *, whole: bool = False) -> io.BufferedReader[Any]:
     stream = io.BufferedReader(_Answer(answer))
     if not whole:
         return stream
-    kept: Any = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    while piece := stream.read(1 << 20):
-        kept.write(piece)
-    kept.seek(0)
+    with stream, ExitStack() as stack:  # nothing stays open where it breaks off
+        kept: Any = stack.enter_context(tempfile.TemporaryFile())
+        shutil.copyfileobj(stream, kept)
+        kept.seek(0)
+        stack.pop_all()
     return io.BufferedReader(kept)
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+T = TypeVar("T")
 SHARED_WORDS, SHORT_SHARE = 13, 0.8
 SHINGLE = 5  # words; the documentation's stock phrases rarely agree in more
 _UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
@@ -78,8 +80,10 @@ def _enough(text: str) -> int:
 class Seen:
     """Texts that were met so far, for groups that grow text by text."""
 
-    def __init__(self) -> None:
+    def __init__(self, texts: Iterable[str] = ()) -> None:
         self._shingles: set[int] = set()
+        for text in texts:
+            self.add(text)
 
     def shares(self, text: str) -> bool:
         """True where a text shares a run of words with those that were added, by the rule of `overlap`."""
@@ -95,6 +99,16 @@ class Seen:
 
     def add(self, text: str) -> None:
         self._shingles.update(shingles(text))
+
+
+def without_copies(items: Iterable[T], text_of: Callable[[T], str]) -> list[T]:
+    """Returns the items whose texts are no near-copies (`Seen.copies`) of earlier ones'."""
+    seen, kept = Seen(), list[T]()
+    for item in items:
+        if not seen.copies(text_of(item)):
+            kept.append(item)
+        seen.add(text_of(item))
+    return kept
 
 
 def clusters(texts: Sequence[str], shares: Mapping[int, float]) -> list[int]:

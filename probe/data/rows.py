@@ -79,7 +79,8 @@ def _jsonl(stream: Stream) -> Iterator[Raw | Unreadable]:
         try:
             while line := file.readline(MOST + 1):
                 number += 1
-                if len(line) > MOST and _skip(file, line):
+                if len(line) > MOST:
+                    _skip(file, line)
                     yield Unreadable(number, _LONG)
                 elif line.strip():
                     yield _json_row(number, line)
@@ -87,11 +88,10 @@ def _jsonl(stream: Stream) -> Iterator[Raw | Unreadable]:
             yield _damaged(number + 1, error)
 
 
-def _skip(file: io.BufferedReader[Any] | GzipFile, line: bytes) -> bool:
+def _skip(file: io.BufferedReader[Any] | GzipFile, line: bytes) -> None:
     """Reads on to the end of a line that is too long."""
     while line and not line.endswith(b"\n"):
         line = file.readline(1 << 20)
-    return True
 
 
 def _json(stream: Stream) -> Iterator[Raw | Unreadable]:
@@ -151,9 +151,8 @@ def _csv_rows(stream: Stream, delimiter: str) -> Iterator[Raw | Unreadable]:
             try:
                 values = next(csv.reader(lines, delimiter=delimiter, strict=True))
                 if values:
-                    yield Raw(
-                        number, {name: _decoded(value) for name, value in zip_longest(columns, values[: len(columns)])}
-                    )
+                    named = zip_longest(columns, values[: len(columns)])
+                    yield Raw(number, {name: _decoded(value) for name, value in named})
                 else:
                     number -= 1
             except StopIteration:

@@ -16,14 +16,14 @@ _SCORES: tuple[Method, ...] = (
     loss.SCORE, zlib.SCORE, zlib.RATE, mink.SCORE, minkpp.SCORE, surp.SCORE, ref.SCORE, ref.BYTES, wbc.SCORE, ez.SCORE,
     minkpp_diff.SCORE, tokenwise.SCORE,
 )  # fmt: skip
-_CURVE = ("log_tokens", "entropy", "mean_log_rank", "argmax_share", "spread", "fall", "below_mean", "below_past")
-_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+CURVE = ("log_tokens", "entropy", "mean_log_rank", "argmax_share", "spread", "fall", "below_mean", "below_past")
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _DIFFERENCE = (
     "reference_loss", "gain_t", "gain_share", "gain_hard", "gain_easy", "gain_spread",
-    *(f"gain_q{round(100 * share):02}" for share in _QUANTILES),
+    *(f"gain_q{round(100 * share):02}" for share in QUANTILES),
 )  # fmt: skip
 HARD = 0.4  # share of the tokens that the reference finds hardest
-NAMES = (*(score.id for score in _SCORES), "tokenwise_root", *_CURVE, *_DIFFERENCE)
+NAMES = (*(score.id for score in _SCORES), "tokenwise_root", *CURVE, *_DIFFERENCE)
 _FLAT = 1e-6
 
 
@@ -33,10 +33,11 @@ def row(view: View) -> Vector:
     rest = _differences(view) if view.unlike is None else [np.nan] * len(_DIFFERENCE)
     found = [np.nan if value is None else value for value in values]
     evidence = found[_SCORES.index(tokenwise.SCORE)] * np.sqrt(len(view.l))  # grows with length as its scatter does
-    return np.array([*found, evidence, *_curve(view), *rest])
+    return np.array([*found, evidence, *curve_of(view), *rest])
 
 
-def _curve(view: View) -> list[float]:
+def curve_of(view: View) -> list[float]:
+    """Returns the features of CURVE: what the target alone says of the tokens, and how their losses run."""
     target, values = view.target, -view.l
     entropy = np.nan if target.mu is None else -float(target.mu.mean(dtype=np.float64))
     return [
@@ -53,5 +54,5 @@ def _differences(view: View) -> list[float]:
     spread = float(d.std())
     return [
         -float(r.mean()), float(d.mean()) / max(spread, _FLAT) * float(np.sqrt(len(d))), float((d > 0).mean()),
-        float(d[hard].mean()), float(easy.mean()), spread, *np.quantile(d, _QUANTILES).tolist(),
+        float(d[hard].mean()), float(easy.mean()), spread, *np.quantile(d, QUANTILES).tolist(),
     ]  # fmt: skip

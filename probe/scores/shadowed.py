@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +60,7 @@ class Attacks:
     tokens: TokenModel | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Shadowed:
     """stats: by model; inside: [models]; known: False for a text outside their universe, which no model saw.
 
@@ -74,7 +75,7 @@ class Shadowed:
     background: Vector
     attacks: Attacks | None = None
 
-    @property
+    @cached_property
     def phi(self) -> Vector:
         return np.array([-one.loss for one in self.stats])
 

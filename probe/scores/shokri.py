@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from probe.scores import curve, loss, mink, minkpp, surp, zlib
+from probe.scores import loss, mink, minkpp, surp, zlib
 from probe.scores.base import Method
+from probe.scores.features import CURVE, QUANTILES, curve_of
 from probe.scores.shadowed import Vector
 from probe.scores.view import View
 from probe.types import Unscored
 
 _SCORES: tuple[Method, ...] = (loss.SCORE, zlib.SCORE, zlib.RATE, mink.SCORE, minkpp.SCORE, surp.SCORE)
-_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 NAMES = (
-    *(score.id for score in _SCORES), "log_tokens", "entropy", "mean_log_rank", "argmax_share", "spread", "fall",
-    "below_mean", "below_past", *(f"loss_q{round(100 * share):02}" for share in _QUANTILES), "confidence",
+    *(score.id for score in _SCORES), *CURVE, *(f"loss_q{round(100 * share):02}" for share in QUANTILES), "confidence",
     "top_probability", "top_five", "margin",
 )  # fmt: skip
 UNLEARNED = Unscored("the shadow fleet has learned no attack: train it again (memprobe shadow train)")
@@ -26,14 +25,10 @@ UNLEARNED = Unscored("the shadow fleet has learned no attack: train it again (me
 
 def row(view: View) -> Vector:
     """Returns the features of a text, float64 [NAMES], NaN where this evidence does not give one."""
-    target, values = view.target, -view.l
     scores = [score.of(view).value for score in _SCORES]
-    entropy = np.nan if target.mu is None else -float(target.mu.mean(dtype=np.float64))
     return np.array([
-        *(np.nan if value is None else value for value in scores), float(np.log(len(values))), entropy,
-        float(np.log1p(target.rank).mean()), float((target.rank == 0).mean()), float(values.std()),
-        -curve.slope(values), curve.below_mean(values), curve.below_past(values),
-        *np.quantile(values, _QUANTILES).tolist(), *confidence(view),
+        *(np.nan if value is None else value for value in scores), *curve_of(view),
+        *np.quantile(-view.l, QUANTILES).tolist(), *confidence(view),
     ])  # fmt: skip
 
 

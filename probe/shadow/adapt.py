@@ -16,10 +16,11 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
-from probe.data.overlap import Seen
+from probe.data.overlap import without_copies
 from probe.errors import InputError, ModelError
-from probe.models.load import Source, find, load
+from probe.models.load import Source, find
 from probe.shadow.learned import read_learned, write_learned
+from probe.shadow.make import trainable
 from probe.shadow.recipe import Recipe
 from probe.shadow.rows import readable, rows_of
 from probe.shadow.train import Progress, evaluate, silent, train
@@ -62,10 +63,8 @@ def adapt(
     if "://" in reference:
         raise ModelError(f"{reference} is a server, and what it serves cannot be trained: name the model's folder.")
     source = find(reference, dtype="float32", device_map=device_map, revision=revision)
-    learned, held_out = _parts(_distinct(readable(source, texts)), seed)
-    model = load(source)
-    if getattr(model, "is_quantized", False):
-        raise ModelError(f"{source.name} is quantised and cannot be trained: name the model that it was made of.")
+    learned, held_out = _parts(without_copies(readable(source, texts), str), seed)
+    model = trainable(source)
     rows, rows_out = rows_of(source, learned), rows_of(source, held_out)
     recipe = replace(
         RECIPE, epochs=epochs, rate=rate or usual_rate(model.num_parameters()), seed=seed,
@@ -89,15 +88,6 @@ def adapt(
 def usual_rate(parameters: int) -> float:
     """Returns a learning rate for this size: .0004 for a million parameters, .00004 for a hundred million."""
     return max(1e-5, min(RECIPE.rate, RECIPE.rate * math.sqrt(1e6 / parameters)))
-
-
-def _distinct(texts: Sequence[str]) -> list[str]:
-    seen, kept = Seen(), []
-    for text in texts:
-        if not seen.copies(text):
-            kept.append(text)
-        seen.add(text)
-    return kept
 
 
 def _parts(texts: list[str], seed: int) -> tuple[list[str], list[str]]:

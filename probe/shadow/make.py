@@ -38,7 +38,9 @@ def make(
         raise InputError("None of the texts can be read by the base.", "texts")
     part = out.with_name(out.name + ".part")
     part.mkdir(parents=True, exist_ok=True)
-    model = _begin(source, recipe)
+    model = trainable(source)
+    if recipe.lora:
+        model = _adapted(model, recipe)
     trained = _merged(train(model, rows, recipe, progress=progress, checkpoint=part / _CHECKPOINT, every=every))
     trained.to("cpu").save_pretrained(part)
     source.tokenizer.save(part)
@@ -65,11 +67,12 @@ def begun(base: str, out: Path, seed: int) -> str:
     return str(out)
 
 
-def _begin(source: Source, recipe: Recipe) -> Any:
+def trainable(source: Source) -> Any:
+    """Returns the model. Raises ModelError where its weights cannot be trained."""
     model = load(source)
     if getattr(model, "is_quantized", False):
         raise ModelError(f"{source.name} is quantised and cannot be trained: name the model that it was made of.")
-    return _adapted(model, recipe) if recipe.lora else model
+    return model
 
 
 def _adapted(model: Any, recipe: Recipe) -> Any:

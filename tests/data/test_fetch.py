@@ -24,6 +24,7 @@ LINES = "".join(json.dumps({"text": f"text {n}"}) + "\n" for n in range(5000)).e
 class Server(BaseHTTPRequestHandler):
     files: ClassVar[dict[str, bytes]] = {"/x.jsonl": LINES}
     asked: ClassVar[list[str]] = []
+    over: ClassVar[threading.Event] = threading.Event()
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
@@ -41,7 +42,7 @@ class Server(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "10")
             self.end_headers()
             self.wfile.flush()
-            self.server.over.wait(10)  # type: ignore[attr-defined]
+            self.over.wait(10)
         elif self.path in self.files:
             self.send_response(200)
             self.send_header("Content-Length", str(len(self.files[self.path])))
@@ -57,11 +58,10 @@ class Server(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def base() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    server.over = threading.Event()  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.over.set()  # type: ignore[attr-defined]
+    Server.over.set()
     server.shutdown()
     thread.join()
     server.server_close()
