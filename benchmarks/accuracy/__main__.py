@@ -76,7 +76,7 @@ def run(folder: Path, seeds: int, share: float, base_epochs: int) -> None:
 def _cases(shop: Workshop, deals: Sequence[Deal]) -> dict[str, list[Case]]:
     """Returns what is to be judged, by its heading, a case per seed; models that are not there yet are made."""
     siblings = [Order(f"sibling {n}", [t.text for t in d["others"]], SWEEP[TYPICAL]) for n, d in enumerate(deals)]
-    adapted = [Order(f"reference {n}", [t.text for t in d["adapting"]]) for n, d in enumerate(deals)]
+    adapted = [Order(f"reference {n}", [t.text for t in d.set_aside[0]]) for n, d in enumerate(deals)]
     targets = [Order(f"target {label} {n}", d.trained, SWEEP[label]) for label in SWEEP for n, d in enumerate(deals)]
     made = iter(shop.tuned([*siblings, *adapted, *targets]))
     seeds = range(len(deals))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.accuracy.texts import Deal
-from probe import Known, calibrate
+from probe import calibrate
 from probe.demo.evaluate import calibrated, false_positives, values
 from probe.models.base import Engine
 from probe.models.cache import Cache, CachedEngine
@@ -67,11 +67,8 @@ def judge(case: Case, cache: Path) -> Judged:
     engines = [_open(place, kept) for place in (case.target, case.reference)]
     probe = Probe.of(Setup(engines[0], engines[1], learned=read_learned(case.reference)))
     dealt = case.dealt
-    known = Known(
-        dealt["known"], dealt["known_members"], dealt["tuning"], dealt["tuning_members"], basis="split", distinct=True
-    )
     placebo = _open(case.placebo, kept) if case.placebo else None
-    calibration = calibrate(probe, known, "bench", case.seed, placebo=placebo)
+    calibration = calibrate(probe, dealt.set_aside[1], "bench", case.seed, placebo=placebo)
     tried = Probe.of(probe.setup, calibration)
     members, nonmembers = tried(dealt["members"]), tried(dealt["nonmembers"])
     names = [DEFAULT, *members[0].scores]

@@ -7,8 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from probe.calibration.aside import set_aside
+from probe.calibration.known import Known
 from probe.data.overlap import Seen
 from probe.demo.passages import sentences
 from probe.types import Text
@@ -16,8 +19,8 @@ from probe.types import Text
 SHORTEST, LONGEST = 64, 128  # tokens of a window
 REPEATED = 3  # a paragraph that a book holds so often is a form, not a text
 SIZES = {
-    "tuning_members": 500, "known_members": 500, "members": 3000, "tuning": 500, "adapting": 2000, "known": 3000,
-    "nonmembers": 3000, "others": 2000,
+    "tuning_members": 500, "known_members": 500, "members": 3000, "tuning": 500, "known": 5000, "nonmembers": 3000,
+    "others": 2000,
 }  # fmt: skip
 MEMBERS = ("tuning_members", "known_members", "members")
 Length = Callable[[str], int]
@@ -25,8 +28,9 @@ Length = Callable[[str], int]
 
 @dataclass(frozen=True)
 class Deal:
-    """Windows by role; a window's source is its book. others train the sibling; adapting are known
-    non-members that the reference reads, known those that calibrate."""
+    """Windows by role; a window's source is its book. known: non-members, of which some adapt the reference and the
+    others calibrate. others: train the sibling.
+    """
 
     roles: dict[str, list[Text]]
 
@@ -36,6 +40,12 @@ class Deal:
     @property
     def trained(self) -> list[str]:
         return [text.text for role in MEMBERS for text in self.roles[role]]
+
+    @cached_property
+    def set_aside(self) -> tuple[list[Text], Known]:
+        """What the reference is adapted to and what calibrates, parted as `memprobe calibrate --adapt` does."""
+        groups = (self.roles[role] for role in ("known", "known_members", "tuning", "tuning_members"))
+        return set_aside(Known(*groups, basis="split", distinct=True))
 
 
 def base_paragraphs(folder: Path) -> list[str]:
