@@ -7,7 +7,8 @@ is 2 (balanced accuracy - 1/2) (Yeom et al. 2018).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +50,7 @@ def measure(values: Vector, member: Flags, tuning: Flags, fprs: Sequence[float],
     return Figures(
         m, n,
         auc(positive, negative, confidence) if min(m, n) >= FEWEST else few,
-        {fpr: _tpr(positive, negative, fpr, confidence) for fpr in fprs},
+        {fpr: tpr(positive, negative, fpr, confidence) for fpr in fprs},
         balanced, advantage(balanced), threshold,
     )  # fmt: skip
 
@@ -65,6 +66,13 @@ def short(figure: Measured) -> str:
     return f"{figure.value:.3f}" if isinstance(figure, Figure) else "not measured"
 
 
+def as_json(figure: Measured) -> dict[str, Any]:
+    """Returns a figure with its interval as plain JSON values, or the reason why there is none."""
+    if isinstance(figure, Figure):
+        return asdict(figure)
+    return {"value": None, "low": None, "high": None, "reason": figure.reason}
+
+
 def halves(member: Flags, seed: int) -> Flags:
     """Returns which texts tune: [texts], a random half of each kind."""
     dice = np.random.default_rng(seed)
@@ -75,7 +83,8 @@ def halves(member: Flags, seed: int) -> Flags:
     return tuning
 
 
-def _tpr(members: Vector, nonmembers: Vector, fpr: float, confidence: float) -> Measured:
+def tpr(members: Vector, nonmembers: Vector, fpr: float, confidence: float) -> Measured:
+    """Returns the TPR at this FPR, or why there are too few texts for it."""
     try:
         return tpr_at_fpr(members, nonmembers, fpr, confidence)
     except InputError as error:

@@ -4,35 +4,40 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from probe.audit.evaluate import BLIND, Evaluation, reasons
-from probe.audit.figures import Figures, Measured
+from probe.audit.figures import Figures, as_json
 from probe.audit.gate import Outcome
-from probe.audit.metrics import Figure
-from probe.audit.plots import plots, png, svg
+from probe.audit.plots import Plot, plots, png, svg
 from probe.audit.report import html
 from probe.audit.summary import caution, sentences
 
 
 def write(found: Evaluation, folder: Path, outcomes: Sequence[Outcome] = ()) -> list[Path]:
     """Writes all files into a folder, in the place of earlier ones, and returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
     pictures = plots(found)
     texts = {
         "evaluation.json": json.dumps(as_dict(found, outcomes), indent=1) + "\n",
         "report.html": html(found, pictures, outcomes),
     }
-    texts |= {f"{plot.name}.svg": svg(plot) for plot in pictures}
-    for name, text in texts.items():
+    written = write_pages(folder, texts, pictures)
+    write_scores(found, folder / "scores.csv")
+    return sorted([*written, folder / "scores.csv"])
+
+
+def write_pages(folder: Path, texts: Mapping[str, str], pictures: Sequence[Plot]) -> list[Path]:
+    """Writes texts by the name of their file, and pictures as SVG and PNG, and returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    every = {**texts, **{f"{plot.name}.svg": svg(plot) for plot in pictures}}
+    for name, text in every.items():
         (folder / name).write_text(text, encoding="utf-8")
     for plot in pictures:
         (folder / f"{plot.name}.png").write_bytes(png(plot))
-    write_scores(found, folder / "scores.csv")
-    return sorted(folder / name for name in (*texts, *(f"{plot.name}.png" for plot in pictures), "scores.csv"))
+    return [folder / name for name in (*every, *(f"{plot.name}.png" for plot in pictures))]
 
 
 def write_scores(found: Evaluation, path: Path) -> None:
@@ -66,14 +71,8 @@ def as_dict(found: Evaluation, outcomes: Sequence[Outcome] = ()) -> dict[str, An
 
 def _figures(figures: Figures) -> dict[str, Any]:
     return {
-        "members": figures.members, "nonmembers": figures.nonmembers, "auc": _figure(figures.auc),
-        "tpr": [{"fpr": fpr} | _figure(figure) for fpr, figure in figures.tpr.items()],
-        "balanced_accuracy": _figure(figures.balanced_accuracy) | {"threshold": figures.threshold},
-        "advantage": _figure(figures.advantage),
+        "members": figures.members, "nonmembers": figures.nonmembers, "auc": as_json(figures.auc),
+        "tpr": [{"fpr": fpr} | as_json(figure) for fpr, figure in figures.tpr.items()],
+        "balanced_accuracy": as_json(figures.balanced_accuracy) | {"threshold": figures.threshold},
+        "advantage": as_json(figures.advantage),
     }  # fmt: skip
-
-
-def _figure(figure: Measured) -> dict[str, Any]:
-    if isinstance(figure, Figure):
-        return asdict(figure)
-    return {"value": None, "low": None, "high": None, "reason": figure.reason}

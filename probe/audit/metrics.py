@@ -40,7 +40,7 @@ def auc(members: Vector, nonmembers: Vector, confidence: float = 0.95) -> Figure
     Where the groups do not overlap the interval is that of min(m, n) pairs that are all won, or all lost. Raises
     InputError for fewer than two texts of a kind.
     """
-    from scipy.stats import norm, rankdata
+    from scipy.stats import norm
 
     m, n = len(members), len(nonmembers)
     if min(m, n) < 2:
@@ -52,12 +52,21 @@ def auc(members: Vector, nonmembers: Vector, confidence: float = 0.95) -> Figure
         # error at low = ((1 - confidence) / 2) ** (1 / pairs): Clopper and Pearson's end for pairs of pairs.
         pairs = min(m, n)
         return rate(pairs if members.min() > nonmembers.max() else 0, pairs, confidence)
-    ranks = rankdata(np.concatenate([members, nonmembers]))
-    above = (ranks[:m] - rankdata(members)) / n  # per member: share of non-members below it
-    below = 1 - (ranks[m:] - rankdata(nonmembers)) / m
+    above, below = placements(members, nonmembers)
     value = float(above.mean())
     spread = float(np.sqrt(above.var(ddof=1) / m + below.var(ddof=1) / n)) * float(norm.ppf((1 + confidence) / 2))
     return Figure(value, max(0.0, value - spread), min(1.0, value + spread))
+
+
+def placements(members: Vector, nonmembers: Vector) -> tuple[Vector, Vector]:
+    """Returns the share of non-members below each member, [members], and of members above each non-member,
+    [non-members]; ties count half. The mean of either is the AUC.
+    """
+    from scipy.stats import rankdata
+
+    m, n = len(members), len(nonmembers)
+    ranks = rankdata(np.concatenate([members, nonmembers]))
+    return (ranks[:m] - rankdata(members)) / n, 1 - (ranks[m:] - rankdata(nonmembers)) / m
 
 
 def tpr_at_fpr(members: Vector, nonmembers: Vector, fpr: float, confidence: float = 0.95) -> Figure:

@@ -19,18 +19,24 @@ WORDS = "words alone (blind)"
 
 def html(found: Evaluation, pictures: Sequence[Plot], outcomes: Sequence[Outcome] = ()) -> str:
     """Returns the report; outcomes: of the bars that it was held to."""
-    from jinja2 import Environment, StrictUndefined
-
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(
-        (files("probe.audit") / "report.html").read_text(encoding="utf-8")
-    )
-    return page.render(
+    return page(
+        "report.html",
         caution=caution(found), sentences=sentences(found), outcomes=outcomes, confidence=found.confidence,
         columns=list(cells(found.blind)), rows=_rows(found), verdicts=found.verdicts, absent=found.absent,
         calls=sorted({call for counts in found.verdicts.values() for call in counts}),
-        pictures=[_picture(plot) for plot in pictures], unscored=found.unscored, left_out=found.left_out,
+        pictures=[picture(plot) for plot in pictures], unscored=found.unscored, left_out=found.left_out,
         provenance=_provenance(found),
     )  # fmt: skip
+
+
+def page(template: str, **values: Any) -> str:
+    """Returns a page by a template of this folder; most extend layout.html."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    folder = files("probe.audit")
+    loader = FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8"))
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return made.get_template(template).render(**values)
 
 
 def cells(figures: Figures) -> dict[str, Measured]:
@@ -60,7 +66,7 @@ def _rows(found: Evaluation) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _picture(plot: Plot) -> dict[str, str]:
+def picture(plot: Plot) -> dict[str, str]:
     """An image of its own, so that ids of several pictures cannot meet."""
     data = b64encode(svg(plot).encode()).decode()
     return {"data": data, "title": plot.title, "description": plot.description}
