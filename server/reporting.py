@@ -29,7 +29,7 @@ class Reporting:
         self._app, self._groups_only = app, groups_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = _route(scope) if scope["type"] == "http" else None
+        found = None if scope["type"] == "lifespan" else _route(scope)
         if found and self._groups_only and found not in NO_TEXTS | {GROUPS}:
             await envelope(403, _GROUPS_ONLY, "groups_only")(scope, receive, send)
         elif found == GROUPS and not self._groups_only:
@@ -40,7 +40,7 @@ class Reporting:
 
 def _route(scope: Scope) -> str | None:
     """Returns "METHOD /path/{of}/the/route" that will answer, None where none will."""
-    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    method = scope.get("method", "WEBSOCKET").replace("HEAD", "GET")
     for route in scope["app"].routes:
         if route.matches(scope)[0] is Match.FULL:
             return f"{method} {route.path}"

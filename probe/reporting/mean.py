@@ -50,7 +50,9 @@ def aggregate(
     scale, step = STEPS / exact, (high - low) / (STEPS * len(values))
     total = sum(steps(value, clip) for value in values) + discrete_laplace(scale, draw)
     mean, half = low + step * total, step * (radius(scale) + len(values) / 2)  # rounding moves a value by half a step
-    return Noised(mean, step * float(scale), mean - half, mean + half, (low, high), float(exact))
+    return Noised(
+        mean, (high - low) / (len(values) * float(exact)), mean - half, mean + half, (low, high), float(exact)
+    )
 
 
 def steps(value: float, clip: Range) -> int:

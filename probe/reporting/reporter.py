@@ -12,7 +12,7 @@ from uuid import uuid4
 from probe.calibration.gates import SET_LEVEL
 from probe.calibration.store import content_hash
 from probe.errors import InputError, ModelError
-from probe.pipeline import Probe
+from probe.pipeline import Input, Probe
 from probe.prepare import Options, Prepared
 from probe.reporting.cohort import Cohort, gather
 from probe.reporting.ledger import Asked, Ledger
@@ -29,9 +29,9 @@ class Reporter:
     def __init__(self, ledger: Ledger, terms: Terms) -> None:
         self._ledger, self._terms = ledger, terms
 
-    def __call__(self, probe: Probe, texts: Sequence[Text]) -> Report:
+    def __call__(self, probe: Probe, texts: Sequence[Input]) -> Report:
         """Returns the report on some texts. Raises InputError for too few of them, Overlap, Spent, ModelError."""
-        cohort = gather(texts)
+        cohort = gather([Text(text) if isinstance(text, str) else text for text in texts])
         if found := self.earlier(probe, cohort):
             return found
         prepared = probe.prepare(cohort.texts, self.options(probe))

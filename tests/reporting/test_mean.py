@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import random
 import secrets
 from fractions import Fraction
@@ -55,6 +56,15 @@ def test_the_interval_holds_the_mean_of_the_clipped_values_in_95_of_100() -> Non
     assert 0.935 < sum(one.low <= true <= one.high for one in found) / len(found) < 0.965
     assert sum(one.value for one in found) / len(found) == pytest.approx(true, abs=0.04)
     assert found[0].scale == pytest.approx(10 / (60 * 0.5)) and found[0].epsilon == 0.5
+
+
+def test_the_best_attack_finds_what_epsilon_allows_and_no_more() -> None:
+    """Whoever knows all other values calls a text a member above a threshold; at FPR 1% e of 100 members are found."""
+    count, others, dice = 5000, [0.0] * 30 + [1.0] * 19, random.Random(11)
+    found = {own: [aggregate([*others, own], (0, 1), 1, dice.randrange) for _ in range(count)] for own in (0.0, 1.0)}
+    threshold = 19 / 50 + found[0.0][0].scale * math.log(50)  # noise exceeds it once in a hundred
+    rates = [sum(one.value > threshold for one in found[own]) / count for own in (0.0, 1.0)]
+    assert rates == [pytest.approx(0.01, abs=0.005), pytest.approx(0.01 * math.e, abs=0.008)]
 
 
 def test_epsilon_is_taken_as_it_is_written() -> None:

@@ -121,6 +121,15 @@ def test_a_model_that_fails_costs_nothing(demo: Probe, many: Many, database: Dat
     assert ask(demo, many(31)).left == 90_000
 
 
+def test_as_the_settings_say(demo: Probe, many: Many, tmp_path: Path) -> None:
+    texts = [text.text for text in many(12)]
+    terms = Settings(home=tmp_path, cohort=12, epsilon="0.25", budget="0.75", clip=(1, 5))  # type: ignore[arg-type]
+    report = open_reporter(terms)(demo, texts)
+    assert (report.epsilon, report.left, report.statistics["loss"].clip) == (0.25, 0.5, (1, 5))
+    assert report.statistics["loss"].scale == pytest.approx(4 / (12 * 0.125))
+    assert open_reporter(terms)(demo, texts) == report
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from fastapi import FastAPI
-from starlette.testclient import TestClient
+from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from probe.config import Settings
 from probe.pipeline import Probe
@@ -119,9 +120,13 @@ def test_what_tells_of_texts_is_refused(client: TestClient, route: str) -> None:
 def test_a_route_that_is_added_later_is_refused_until_it_is_listed(app: FastAPI) -> None:
     app.get("/v1/later")(lambda: "a score")
     app.mount("/mounted", FastAPI())
+    app.websocket("/v1/live")(lambda socket: socket.accept())
     with TestClient(app) as client:
         assert client.get("/v1/later").status_code == client.get("/mounted/x").status_code == 403
         assert client.head("/v1/later").status_code == 405
+        with pytest.raises(WebSocketDenialResponse) as denial, client.websocket_connect("/v1/live"):
+            pass
+        assert denial.value.status_code == 403
 
 
 def test_what_tells_of_no_text_is_answered(client: TestClient) -> None:
@@ -167,3 +172,18 @@ def test_clients_at_once_do_not_overspend(app: FastAPI) -> None:
         found = list(pool.map(lambda i: post(address, passages(12, seed=i % 6)), range(12)))
     told = {name for status, name in found if status == 200}
     assert len(told) == 2 and {one for one in found if one[0] != 200} == {(403, "budget_spent")}
+
+
+def test_the_guide_shows_such_an_answer(client: TestClient) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text()
+    (block,) = (one for one in re.findall(r"```json\n(.*?)```", guide, re.DOTALL) if '"aggregate"' in one)
+    shown, answer = json.loads(block), client.post("/v1/aggregates", json={"model": "demo", "input": passages(12)})
+    found = answer.json()
+    assert shapes(shown) == shapes(found)
+    for one in shown["statistics"].values():
+        assert one["scale"] == pytest.approx((one["clip"][1] - one["clip"][0]) / (shown["texts"]["counted"] * 0.5))
+        assert one["interval"][1] - one["value"] == pytest.approx(3 * one["scale"], rel=0.02)  # ln 20 = 3.00
+
+
+def shapes(value: object) -> object:
+    return {name: shapes(one) for name, one in value.items()} if isinstance(value, dict) else type(value)
