@@ -1,6 +1,6 @@
 """What was reported on, and what that cost: checked, spent and stored in one transaction, whoever else is asking.
 
-budget >= sum of the prices of all reports on a target            (sequential composition; no copy need be recognised)
+budget >= sum of the prices of all reports on a target, in case a copy in another cohort went unnoticed (sequential)
 budget >= sum of the prices of all reports on a cohort, whatever the target and calibration
 A text is in one cohort at most, so that reports on others cost it nothing (parallel composition, McSherry 2009).
 """
