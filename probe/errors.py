@@ -3,7 +3,9 @@
 MemprobeError
 +-- InputError              the caller's text or file
 |   +-- UnknownName         a model, score or calibration that does not exist
-|   `-- OverBudget          what is asked of a paid server may cost more than was allowed
+|   +-- OverBudget          what is asked of a paid server may cost more than was allowed
+|   +-- Overlap             a group that shares texts with one that was reported on before
+|   `-- Spent               a report for which no privacy budget is left
 +-- ModelError              a model that cannot be loaded or run
 |   `-- UnsafeWeights       weights that are not safetensors
 +-- CalibrationError        known texts that cannot calibrate
@@ -34,6 +36,14 @@ class UnknownName(InputError):
 
 class OverBudget(InputError):
     """What is asked for may cost more than the budget allows."""
+
+
+class Overlap(InputError):
+    """Some text of the group, or a near-copy of it, was reported on in another group; nobody is told which."""
+
+
+class Spent(InputError):
+    """A further report would exceed the privacy budget."""
 
 
 class ModelError(MemprobeError):
