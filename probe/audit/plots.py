@@ -49,11 +49,14 @@ class Plot:
 
 def plots(found: Evaluation) -> list[Plot]:
     """Returns the pictures that this evaluation has the texts for."""
-    drawn = [plot for plot in (_roc(found), _histogram(found), _correlation(found)) if plot]
-    for plot in drawn:
-        plot.canvas.draw_without_rendering()
-        plot.canvas.set_layout_engine("none")  # laid out once, so that every file of it is the same
-    return drawn
+    return [settled(plot) for plot in (_roc(found), _histogram(found), _correlation(found)) if plot]
+
+
+def settled(plot: Plot) -> Plot:
+    """Lays a picture out once, so that every file of it is the same."""
+    plot.canvas.draw_without_rendering()
+    plot.canvas.set_layout_engine("none")
+    return plot
 
 
 def svg(plot: Plot) -> str:
@@ -76,8 +79,8 @@ def png(plot: Plot) -> bytes:
     return file.getvalue()
 
 
-def _axes(width: float, height: float) -> tuple[Canvas, Axes]:
-    """width, height: inches."""
+def sheet(width: float, height: float) -> tuple[Canvas, Axes]:
+    """Returns an empty picture and its axes; width, height: inches."""
     from matplotlib.figure import Figure as Canvas
 
     canvas = Canvas(figsize=(width, height), layout="constrained")
@@ -95,7 +98,7 @@ def _roc(found: Evaluation) -> Plot | None:
     curves = {name: sides for name, sides in curves.items() if all(map(len, sides))}
     if not curves:
         return None
-    canvas, axes = _axes(8, 5)
+    canvas, axes = sheet(8, 5)
     sides = _split(found, found.words)
     corner = [0.5 / len(side) for side in (sides[1], sides[0])]  # stands for 0, which has no place on a log axis
     said = {name: found.figures[name].auc for name in curves} | {BLIND: found.blind.auc}
@@ -139,7 +142,7 @@ def _histogram(found: Evaluation) -> Plot | None:
     if found.default not in found.compared:
         return None
     members, nonmembers = _split(found, as_values(found.scores[found.default]))
-    canvas, axes = _axes(8, 4)
+    canvas, axes = sheet(8, 4)
     edges = np.histogram_bin_edges(np.concatenate([members, nonmembers]), bins=40)
     looks: tuple[dict[str, Any], ...] = (
         {"histtype": "stepfilled", "color": COLOURS[1], "alpha": 0.6},
@@ -164,7 +167,7 @@ def _correlation(found: Evaluation) -> Plot | None:
     names, size = found.compared, len(found.compared)
     if size < 2:
         return None
-    canvas, axes = _axes(2.4 + 0.5 * size, 1.8 + 0.42 * size)
+    canvas, axes = sheet(2.4 + 0.5 * size, 1.8 + 0.42 * size)
     values = np.array([[np.nan if value is None else value for value in row] for row in found.correlation])
     axes.pcolormesh(np.ma.masked_invalid(values), cmap="RdBu_r", vmin=-1, vmax=1)
     for (row, column), value in np.ndenumerate(values):

@@ -13,24 +13,31 @@ from probe.audit.gate import Outcome
 from probe.audit.metrics import Figure
 from probe.audit.plots import Plot, svg
 from probe.audit.summary import caution, sentences
+from probe.calibration.fingerprint import Fingerprint
 
 WORDS = "words alone (blind)"
 
 
 def html(found: Evaluation, pictures: Sequence[Plot], outcomes: Sequence[Outcome] = ()) -> str:
     """Returns the report; outcomes: of the bars that it was held to."""
-    from jinja2 import Environment, StrictUndefined
-
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(
-        (files("probe.audit") / "report.html").read_text(encoding="utf-8")
-    )
-    return page.render(
-        caution=caution(found), sentences=sentences(found), outcomes=outcomes, confidence=found.confidence,
+    return page(
+        "probe.audit", caution=caution(found), sentences=sentences(found), outcomes=outcomes,
+        confidence=found.confidence,
         columns=list(cells(found.blind)), rows=_rows(found), verdicts=found.verdicts, absent=found.absent,
         calls=sorted({call for counts in found.verdicts.values() for call in counts}),
-        pictures=[_picture(plot) for plot in pictures], unscored=found.unscored, left_out=found.left_out,
+        pictures=[picture(plot) for plot in pictures], unscored=found.unscored, left_out=found.left_out,
         provenance=_provenance(found),
     )  # fmt: skip
+
+
+def page(package: str, **values: Any) -> str:
+    """Returns the report.html of a package with these values in it, in the style that all reports share."""
+    from jinja2 import Environment, StrictUndefined
+
+    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(
+        (files(package) / "report.html").read_text(encoding="utf-8")
+    )
+    return template.render(style=(files("probe.audit") / "report.css").read_text(encoding="utf-8"), **values)
 
 
 def cells(figures: Figures) -> dict[str, Measured]:
@@ -60,17 +67,21 @@ def _rows(found: Evaluation) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _picture(plot: Plot) -> dict[str, str]:
+def picture(plot: Plot) -> dict[str, str]:
     """An image of its own, so that ids of several pictures cannot meet."""
     data = b64encode(svg(plot).encode()).decode()
     return {"data": data, "title": plot.title, "description": plot.description}
 
 
 def _provenance(found: Evaluation) -> dict[str, str]:
-    stamp = found.fingerprint
-    named = {
+    named = {"calibration": found.calibration or "none", "texts and labels": found.data, "seed": str(found.seed)}
+    return stamped(found.fingerprint, **named)
+
+
+def stamped(stamp: Fingerprint, **named: str) -> dict[str, str]:
+    """Returns models and versions by name, with what else is named between them."""
+    models = {
         "target": stamp.target, "reference": stamp.reference or "none", "tokenizer": stamp.tokenizer,
-        "dtype": stamp.dtype, "engine": f"{stamp.engine}, {stamp.device}", "calibration": found.calibration or "none",
-        "texts and labels": found.data, "seed": str(found.seed),
+        "dtype": stamp.dtype, "engine": f"{stamp.engine}, {stamp.device}",
     }  # fmt: skip
-    return named | {name: str(version) for name, version in stamp.versions.items()}
+    return {**models, **named, **{name: str(version) for name, version in stamp.versions.items()}}
