@@ -11,7 +11,7 @@ MemprobeError
 +-- CalibrationError        known texts that cannot calibrate
 |   `-- FingerprintMismatch calibrated for other models, dtype or formulas
 +-- StoreError              a store or database that cannot be read or written
-+-- Tampered                a bundle of evidence that is not as its maker wrote it
++-- Tampered                a bundle of evidence, or a secret, that is not as its maker wrote it
 `-- Busy                    the queue is full; try again
 """
 
@@ -67,7 +67,7 @@ class StoreError(MemprobeError):
 
 
 class Tampered(MemprobeError):
-    """A bundle of evidence is not as its maker wrote it."""
+    """A bundle of evidence, or the secret of canaries, is not as its maker wrote it."""
 
 
 class Busy(MemprobeError):

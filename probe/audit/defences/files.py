@@ -30,7 +30,7 @@ def html(found: Sequence[Outcome], plan: Plan, pictures: Sequence[Plot]) -> str:
     rows = [row(one) for one in found]
     facts = {"base": plan.base, "shadows": plan.shadows, "seed": plan.seed} | asdict(plan.recipe)
     return page(
-        "defences/report.html",
+        "probe.audit.defences",
         sentences=sentences(found), columns=list(rows[0]), rows=[list(one.values()) for one in rows],
         notes=[f"{one.arm}: {one.note}." for one in found if one.note],
         attacks=[name for name in found[0].figures if name != ATTACK],
