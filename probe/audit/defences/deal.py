@@ -69,7 +69,7 @@ def deal(plan: Plan, secrets: Sequence[Canary]) -> Plan:
         )
     marked = [Text(one.planted, one.id) for one in secrets]
     # one half of what is given as non-members becomes the population, the other joins those that are attacked
-    groups = {"nonmembers": deck[: 2 * size], "texts": [*deck[2 * size :], *marked], "spare": spare}
+    groups = {"members": [], "nonmembers": deck[: 2 * size], "texts": [*deck[2 * size :], *marked], "spare": spare}
     return replace(plan, groups=groups, singles=1, population=size, target=None)
 
 
