@@ -18,6 +18,7 @@ from probe.cli import (  # noqa: F401 - each adds its command
     collection,
     controls,
     corpus,
+    deletion,
     demo,
     evaluate,
     frequencies,
