@@ -32,6 +32,11 @@ def cautions(found: Deletion) -> list[str]:
             "The model before is not shown to have known the texts better than retrained ones: there is nothing whose "
             "deletion could be shown. Were they in its training data?"
         )
+    if len(found.phi.retrained) > 1 and found.found.inflation > _STRAYS:
+        said.append(
+            f"On unseen texts, too, models after stray {found.found.inflation:.1f} times as far from retrained ones "
+            "as retraining explains: they were damaged, or trained otherwise. Traces of single texts may hide in that."
+        )
     if found.separates_blindly is None:
         said.append(f"With fewer than {FEWEST} texts of each group nobody can tell whether they differ in kind.")
     return said
@@ -53,8 +58,6 @@ def notes(found: Deletion) -> list[str]:
             f"Unseen texts stray {deviations.inflation:.2f} times as far as retraining explains: U-LiRA's test, which "
             f"does not allow for that, would flag {plain} of them."
         )
-        if deviations.inflation > _STRAYS:
-            said.append("The models after differ from retrained ones on texts that were not to be deleted, too.")
     shift = float(found.phi.change[~found.deleted].mean())
     said.append(
         f"The models after find unseen texts {abs(shift):.4f} {UNIT} {'likelier' if shift > 0 else 'less likely'} than "
@@ -62,8 +65,8 @@ def notes(found: Deletion) -> list[str]:
     )
     if (alone := math.ceil(len(found.calls) / alpha) - 1) > n:
         said.append(
-            f"A single text among {len(found.calls):,} is called by its q-value only with {alone:,} unseen texts; there "
-            f"are {n:,}. Else it must stand out: stray further than each of them, and far."
+            f"A single text among {len(found.calls):,} is called by its q-value only with {alone:,} unseen texts, and "
+            f"there are {n:,}. Else it must stand out: stray further than all of them, and far."
         )
     if isinstance(found.blind, Figure) and found.separates_blindly is False:
         said.append(f"The words alone give AUC {found.blind:.3f} of deleted against unseen texts.")

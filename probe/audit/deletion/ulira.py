@@ -30,7 +30,8 @@ _FEW = Unscored("takes two or more models after the deletion and as many retrain
 @dataclass(frozen=True, slots=True, eq=False)
 class Attack:
     """llr: of each deleted text, nats, the mean over models after, [deleted]. deleted, unseen: share of pairs that the
-    attacker tells apart; unseen: what he wins where there is nothing to find. p: two-sided, of their difference.
+    attacker tells apart; unseen: what he wins where there is nothing to find. p, and the width of deleted's interval:
+    of their difference.
     """
 
     llr: Vector
