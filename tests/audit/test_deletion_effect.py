@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -124,6 +125,9 @@ def test_a_retrained_model_in_the_place_of_the_one_after_shows_where_the_groups_
     phi.retrained[2, :40] += 0.5
     moved = together(phi, deleted, units, Margin(), 0.05)
     assert isinstance(moved, Together) and moved.placebo_fails(0.05)
+    one = Contrast(2.2, 1.0, 1e6)  # p = .028, and three of them were looked at
+    assert not replace(calm, placebos=(one,) * 3).placebo_fails(0.05)
+    assert replace(calm, placebos=(one,)).placebo_fails(0.05)
     for models, placebos in ((1, 0), (2, 1)):
         some = together(drawn(0, retrained=models), deleted, units, Margin(), 0.05)
         assert isinstance(some, Together) and len(some.placebos) == placebos
@@ -157,6 +161,8 @@ def test_u_lira_by_hand() -> None:
         for k, r in pairs
     ])  # fmt: skip
     assert llr[0] == pytest.approx(by_hand) and wins[0] == 1 and 0 <= wins[1] <= 1
+    _, same = ratios(after, after)  # two pairs are ties; of the others each model is nearer to the other side
+    assert same == pytest.approx([0.25, 0.25])
 
 
 @pytest.mark.parametrize("left", [1.0, -1.0])

@@ -86,6 +86,8 @@ def test_p_by_t_is_the_predictive_one_widened_by_unseen_texts() -> None:
     z = (change[7] - centre) / (scale[7] ** 2 + noise / 40) ** 0.5 / max(1, found.inflation)
     assert found.z[7] == pytest.approx(z) and z > 0
     assert found.p_t[7] == pytest.approx(2 * t.sf(abs(z), min(freedom[7], 39)))
+    strays = np.abs((change - np.r_[change[40:], change[7]].mean()) / scale)
+    assert found.p[7] == pytest.approx((1 + (strays[40:] >= strays[7]).sum()) / 41)
     calm = deviations(replace(phi, after=phi.retrained.mean(0, keepdims=True)), deleted)
     assert calm.inflation < 1e-6 and np.abs(calm.z).max() < 1e-6  # never below 1: too calm a model is no finding
 
@@ -161,11 +163,20 @@ def test_one_whole_text_among_many_stands_out_and_one_that_is_forgotten_too_well
     assert q.min() > 0.05  # with 60 unseen texts no q-value could say so
     said = calls(found, q, 0.05)
     assert (said[4], said[9], said.count(Outcome.UNSHOWN)) == (Outcome.TRACES, Outcome.OVER, 98)
-    phi.after[:, -1] += 9.0  # an unseen text that strays further: then nothing stands out
-    assert outstanding(deviations(phi, deleted), 0.05) == ((), ())
+
+
+def test_no_text_stands_out_that_an_unseen_one_outdoes() -> None:
+    phi, deleted = drawn(1, deleted=3, unseen=100), flags(3, 100)
+    phi.after[:, 1] += 5.0
+    assert outstanding(deviations(phi, deleted), 0.05) == ((1,), ())
+    phi.after[:, -1] += 5.5
+    found = deviations(phi, deleted)
+    assert 3 * two_sided(found.z, np.full(3, 4.0))[1] < 0.05 and outstanding(found, 0.05) == ((), ())
 
 
 def test_traces_of_most_texts_are_called() -> None:
     found = deviations(drawn(2, left=2.0), flags(40, 40))
     q = np.array(q_values(found.p.tolist()))
     assert calls(found, q, 0.05).count(Outcome.TRACES) >= 38 and q.min() == pytest.approx(1 / 41, rel=0.06)
+    none = replace(found, alone=np.ones(40))
+    assert calls(none, q, 0.05).count(Outcome.TRACES) >= 38 and calls(none, q, 0.02).count(Outcome.TRACES) == 0

@@ -71,6 +71,6 @@ def _means(rows: Sequence[Vector] | Vector, deleted: Flags) -> tuple[float, Vect
 
 
 def _variance(influence: Vector, units: Units) -> float:
-    """Returns the variance of a mean over texts of which those of one unit go together."""
-    sums = np.bincount(np.unique(units, return_inverse=True)[1], influence - influence.mean())
+    """Returns the variance of a mean over texts of which those of one unit go together; influence has the mean 0."""
+    sums = np.bincount(np.unique(units, return_inverse=True)[1], influence)
     return float((sums**2).sum()) / len(influence) ** 2 * len(sums) / max(1, len(sums) - 1)
