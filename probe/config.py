@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,6 +66,19 @@ class Settings(BaseSettings):
     max_texts: int = Field(default=256, gt=0)
     max_tokens: int = Field(default=16_384, gt=1, description="tokens per text")
     max_request_tokens: int = Field(default=65_536, gt=1, description="tokens of all texts of a request")
+    reporting: Literal["texts", "aggregate"] = Field(
+        default="texts",
+        description="aggregate: the service tells noised figures of groups, and nothing of single texts",
+    )
+    cohort: int = Field(default=50, ge=2, description="texts that a group must hold at least")
+    epsilon: Decimal = Field(default=Decimal(1), gt=0, decimal_places=6, description="what a report costs")
+    budget: Decimal = Field(
+        default=Decimal(8), gt=0, decimal_places=6,
+        description="epsilon of all reports on a target together, and of all on the same group",
+    )  # fmt: skip
+    clip: tuple[float, float] = Field(
+        default=(0.0, 10.0), description="JSON: nats per token to which a group's losses are clipped"
+    )
     queue_depth: int = Field(default=64, gt=0, description="requests that may wait")
 
     @property

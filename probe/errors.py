@@ -3,13 +3,15 @@
 MemprobeError
 +-- InputError              the caller's text or file
 |   +-- UnknownName         a model, score or calibration that does not exist
-|   `-- OverBudget          what is asked of a paid server may cost more than was allowed
+|   +-- OverBudget          what is asked of a paid server may cost more than was allowed
+|   +-- Overlap             a group that shares texts with one that was reported on before
+|   `-- Spent               a report for which no privacy budget is left
 +-- ModelError              a model that cannot be loaded or run
 |   `-- UnsafeWeights       weights that are not safetensors
 +-- CalibrationError        known texts that cannot calibrate
 |   `-- FingerprintMismatch calibrated for other models, dtype or formulas
 +-- StoreError              a store or database that cannot be read or written
-+-- Tampered                a bundle of evidence that is not as its maker wrote it
++-- Tampered                a bundle of evidence, or a secret, that is not as its maker wrote it
 `-- Busy                    the queue is full; try again
 """
 
@@ -36,6 +38,14 @@ class OverBudget(InputError):
     """What is asked for may cost more than the budget allows."""
 
 
+class Overlap(InputError):
+    """Some text of the group, or a near-copy of it, was reported on in another group; nobody is told which."""
+
+
+class Spent(InputError):
+    """A further report would exceed the privacy budget."""
+
+
 class ModelError(MemprobeError):
     """A model cannot be loaded or run."""
 
@@ -57,7 +67,7 @@ class StoreError(MemprobeError):
 
 
 class Tampered(MemprobeError):
-    """A bundle of evidence is not as its maker wrote it."""
+    """A bundle of evidence, or the secret of canaries, is not as its maker wrote it."""
 
 
 class Busy(MemprobeError):

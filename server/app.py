@@ -11,12 +11,14 @@ from fastapi import FastAPI
 from probe.config import Settings
 from probe.opening import open_placebo
 from probe.pipeline import Probe
+from probe.reporting.opening import open_reporter
 from probe.scans.opening import open_desk
 from probe.versions import versions
 from server import errors
 from server.batcher import Batcher
 from server.limits import BodyLimit
-from server.routes import batches, calibrations, evaluations, files, health, models, probe
+from server.reporting import Reporting
+from server.routes import aggregates, batches, calibrations, evaluations, files, health, models, probe
 from server.scanning import Scanning
 from server.service import Service
 
@@ -35,6 +37,8 @@ def open_models(settings: Settings) -> dict[str, Probe]:
 def create_app(settings: Settings | None = None, opener: Opener = open_models) -> FastAPI:
     """Returns the service; its models are opened by `opener` at start-up."""
     settings = settings or Settings()
+    groups_only = settings.reporting == "aggregate"
+    reporter = open_reporter(settings) if groups_only else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -44,7 +48,7 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
         service.placebo = await service.batcher.on("forward", lambda: open_placebo(settings, first.target))
         service.batcher.start()
         service.desk = await asyncio.to_thread(open_desk, settings)
-        service.scanning = scanning = Scanning(service) if settings.scan_workers else None
+        service.scanning = scanning = Scanning(service) if settings.scan_workers and not groups_only else None
         yield
         if scanning:
             await asyncio.to_thread(scanning.stop)
@@ -55,9 +59,11 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
         title="memprobe", version=versions().get("memprobe", "0"), lifespan=lifespan,
         description="Was this text in that language model's training data, how sure is that, and what in it shows it?",
     )  # fmt: skip
-    app.state.service = Service(settings, Batcher(settings.queue_depth, settings.max_request_tokens))
+    batcher = Batcher(settings.queue_depth, settings.max_request_tokens)
+    app.state.service = Service(settings, batcher, reporter=reporter)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, uploads=settings.max_upload_bytes)
+    app.add_middleware(Reporting, groups_only=groups_only)  # outermost: what is refused is not read
     errors.install(app)
-    for route in (probe, files, batches, calibrations, evaluations, models, health):
+    for route in (probe, aggregates, files, batches, calibrations, evaluations, models, health):
         app.include_router(route.router)
     return app

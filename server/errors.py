@@ -10,12 +10,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from probe.errors import Busy, FingerprintMismatch, InputError, MemprobeError, UnknownName
+from probe.errors import Busy, FingerprintMismatch, InputError, MemprobeError, Overlap, Spent, UnknownName
 
 _INPUT = 'must be a text, a list of texts, or a list of {"id", "text"}'
 _FIELD = re.compile("[a-z_]+")
 _STATUS: tuple[tuple[type[MemprobeError], int, str], ...] = (
     (UnknownName, 404, "not_found"),
+    (Overlap, 409, "cohort_overlap"),
+    (Spent, 403, "budget_spent"),
     (InputError, 422, "invalid_value"),
     (FingerprintMismatch, 409, "fingerprint_mismatch"),
     (Busy, 429, "queue_full"),

@@ -13,6 +13,7 @@ from probe.config import Settings
 from probe.errors import UnknownName
 from probe.models.base import Engine
 from probe.pipeline import Probe
+from probe.reporting.reporter import Reporter
 from probe.scans.desk import Desk
 from probe.setup import Setup
 from server.batcher import Batcher
@@ -36,6 +37,7 @@ class Service:
     desk: Desk | None = None
     placebo: Engine | None = None
     scanning: Scanning | None = None
+    reporter: Reporter | None = None
 
     def model(self, name: str) -> Probe:
         """Returns a loaded model. Raises UnknownName."""

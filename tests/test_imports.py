@@ -61,7 +61,10 @@ OWNERS = {  # the files that may name a heavy library
     "fsspec": {"data/streams.py", "scans/store.py"},
     "pyarrow": {"data/parquet.py", "scans/parts.py"},
     "ray": {"scans/ray.py"},
-    "sqlalchemy": {f"scans/{name}.py" for name in ("database", "desk", "leases", "ledger", "statements", "tables")},
+    "sqlalchemy": {
+        "reporting/ledger.py",
+        *(f"scans/{name}.py" for name in ("database", "desk", "leases", "ledger", "statements", "tables")),
+    },
     "zstandard": {"data/streams.py"},
     "vllm": {"models/vllm.py", "models/vllm_plugin.py"},
 }

@@ -14,11 +14,8 @@ from probe.models.local import LocalEngine
 from probe.pipeline import Probe
 from probe.prepare import Options
 from probe.scores.shadowed import Flags
-from probe.setup import Setup
-from probe.shadow.folder import place_of
-from probe.shadow.shadows import Shadows
-from probe.shadow.study import study
-from probe.shadow.universe import Membership, Universe
+from probe.shadow.duel import duel
+from probe.shadow.universe import Universe
 
 SCORES = (
     "loss", "zlib", "mink", "minkpp", "surp", "ref", "wbc", "ez", "minkpp_diff", "lira", "lira_offline",
@@ -41,15 +38,13 @@ class Case:
 
 def judge(case: Case, cache: Path) -> Scores:
     found, kept = case.found, Cache(cache, 1 << 34)
-    others = [number for number in range(len(found.inside)) if number != case.number]
-    engines = [_open(place_of(case.folder, number), kept) for number in others]
-    target = _open(case.sibling or place_of(case.folder, case.number), kept)
-    reference = _open(case.base, kept)
-    inside = found.inside[others]
-    learned = study(engines, reference, found.texts, inside, found.population, case.number)
-    shadows = Shadows(engines, Membership.of_texts(found.texts, inside), found.population, learned, "bench")
-    probe = Probe.of(Setup(target, reference, shadows=shadows))
-    return _scores(probe, found, found.inside[case.number])
+
+    def opened(place: str) -> Engine:
+        return CachedEngine(LocalEngine.open(place), kept)
+
+    sibling = opened(str(case.sibling)) if case.sibling else None
+    setup = duel(case.folder, found, case.number, opened(str(case.base)), opened, target=sibling)
+    return _scores(Probe.of(setup), found, found.inside[case.number])
 
 
 def _scores(probe: Probe, found: Universe, member: Flags) -> Scores:
@@ -59,7 +54,3 @@ def _scores(probe: Probe, found: Universe, member: Flags) -> Scores:
         for name in SCORES
     }
     return {name: (row[member & ~np.isnan(row)], row[~member & ~np.isnan(row)]) for name, row in values.items()}
-
-
-def _open(place: Path, cache: Cache) -> Engine:
-    return CachedEngine(LocalEngine.open(str(place)), cache)

@@ -13,6 +13,7 @@ from probe.audit.gate import Outcome
 from probe.audit.metrics import Figure
 from probe.audit.plots import Plot, svg
 from probe.audit.summary import caution, sentences
+from probe.calibration.fingerprint import Fingerprint
 
 WORDS = "words alone (blind)"
 
@@ -20,7 +21,7 @@ WORDS = "words alone (blind)"
 def html(found: Evaluation, pictures: Sequence[Plot], outcomes: Sequence[Outcome] = ()) -> str:
     """Returns the report; outcomes: of the bars that it was held to."""
     return page(
-        "report.html",
+        "probe.audit",
         caution=caution(found), sentences=sentences(found), outcomes=outcomes, confidence=found.confidence,
         columns=list(cells(found.blind)), rows=_rows(found), verdicts=found.verdicts, absent=found.absent,
         calls=sorted({call for counts in found.verdicts.values() for call in counts}),
@@ -29,14 +30,16 @@ def html(found: Evaluation, pictures: Sequence[Plot], outcomes: Sequence[Outcome
     )  # fmt: skip
 
 
-def page(template: str, **values: Any) -> str:
-    """Returns a page by a template of this folder; most extend layout.html."""
+def page(package: str, **values: Any) -> str:
+    """Returns the report.html of a package with these values in it, in the layout that all reports share."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    folder = files("probe.audit")
-    loader = FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8"))
+    def source(name: str) -> str:
+        return (files("probe.audit" if name == "layout.html" else package) / name).read_text(encoding="utf-8")
+
+    loader = FunctionLoader(source)
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    return made.get_template(template).render(**values)
+    return made.get_template("report.html").render(**values)
 
 
 def cells(figures: Figures) -> dict[str, Measured]:
@@ -73,10 +76,14 @@ def picture(plot: Plot) -> dict[str, str]:
 
 
 def _provenance(found: Evaluation) -> dict[str, str]:
-    stamp = found.fingerprint
-    named = {
+    named = {"calibration": found.calibration or "none", "texts and labels": found.data, "seed": str(found.seed)}
+    return stamped(found.fingerprint, **named)
+
+
+def stamped(stamp: Fingerprint, **named: str) -> dict[str, str]:
+    """Returns models and versions by name, with what else is named between them."""
+    models = {
         "target": stamp.target, "reference": stamp.reference or "none", "tokenizer": stamp.tokenizer,
-        "dtype": stamp.dtype, "engine": f"{stamp.engine}, {stamp.device}", "calibration": found.calibration or "none",
-        "texts and labels": found.data, "seed": str(found.seed),
+        "dtype": stamp.dtype, "engine": f"{stamp.engine}, {stamp.device}",
     }  # fmt: skip
-    return named | {name: str(version) for name, version in stamp.versions.items()}
+    return {**models, **named, **{name: str(version) for name, version in stamp.versions.items()}}

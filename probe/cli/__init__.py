@@ -15,6 +15,7 @@ from probe.cli import (  # noqa: F401 - each adds its command
     bundle,
     calibrate,
     calibrations,
+    canaries,
     collection,
     controls,
     corpus,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 from probe.cli.app import app
 from probe.cli.files import writable_folder
 from probe.cli.options import waiting
-from probe.cli.shadow import RecipeFile, build
+from probe.cli.shadow import RecipeFile, build, training_bar
 
 audit = typer.Typer(no_args_is_help=True, help="Audits of a model before its release.")
 app.add_typer(audit, name="audit")
@@ -47,4 +48,34 @@ def attacks(
         typer.echo(json.dumps(as_dict(found), ensure_ascii=True))
     else:
         figures(found)
+    typer.echo(f"Wrote {', '.join(path.name for path in written)} to {out}.", err=True)
+
+
+@audit.command()
+def defences(
+    recipe: RecipeFile,
+    out: Annotated[Path, typer.Option(help="the folder of the report; the models are kept beside it, OUT/fleets")],
+    only: Annotated[list[str] | None, typer.Option(help="a defence to train; the recipe's or the usual ones")] = None,
+    side_by_side: Annotated[
+        int | None, typer.Option(min=1, help="trainings at once; else as many as there is room for")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print defences.json instead of the table")] = False,
+) -> None:  # fmt: skip
+    """Trains with each defence and without, attacks each with shadows that know it, and reports cost and gain."""
+    from probe.shadow.plan import read_plan
+
+    writable_folder(out, "name another folder for --out")
+    plan = read_plan(recipe)
+    with waiting():
+        from probe.audit.defences.files import write
+        from probe.audit.defences.run import compare
+        from probe.audit.defences.show import table
+        from probe.audit.defences.table import as_dict
+    say = partial(typer.echo, err=True)
+    found = list(compare(plan, out / "fleets", training_bar, only or (), side_by_side, say))
+    written = write(found, plan, out)
+    if as_json:
+        typer.echo(json.dumps(as_dict(found, plan), ensure_ascii=True))
+    else:
+        table(found)
     typer.echo(f"Wrote {', '.join(path.name for path in written)} to {out}.", err=True)

@@ -18,6 +18,9 @@ def serve(
     target: Target = None, reference: Reference = None, calibration: CalibrationName = None, dtype: Dtype = None,
     device_map: DeviceMap = None, shadows: Shadows = None,
     name: Annotated[str | None, typer.Option(help="id under which it is offered")] = None,
+    reporting: Annotated[
+        str | None, typer.Option(help="texts, or aggregate: noised figures of groups, and nothing of single texts")
+    ] = None,
     host: str | None = None, port: int | None = None, log_level: Annotated[str, typer.Option()] = "info",
 ) -> None:  # fmt: skip
     """Starts the HTTP service."""
@@ -25,7 +28,7 @@ def serve(
 
     settings = settings_of(
         target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map, name=name,
-        host=host, port=port, shadows=shadows,
+        host=host, port=port, shadows=shadows, reporting=reporting,
     )  # fmt: skip
     check_port(settings.host, settings.port, "--port 8001")
     with waiting():

@@ -76,21 +76,21 @@ def build(plan: Plan, out: Path, **options: Any) -> tuple[Universe, Study | None
     with waiting():
         from probe.shadow.examine import examine
         from probe.shadow.fleet import train_fleet
-    with _bar() as advance:
+    with training_bar() as advance:
         found = train_fleet(plan, out, advance, **options)
     with waiting() as status:
         return found, examine(plan, found, out, lambda what: status.update(f"{what.capitalize()} ..."))
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[int, int, float], None]]:
+def training_bar(what: str = "shadow models") -> Iterator[Callable[[int, int, float], None]]:
     """Shows a bar with the models done and the remaining time on stderr; yields what advances it."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Training shadow models", total=1.0)
+        task = bar.add_task(f"Training {what}", total=1.0)
         yield lambda done, total, share: bar.update(
-            task, completed=share, description=f"Training shadow models, {done} of {total} done"
+            task, completed=share, description=f"Training {what}, {done} of {total} done"
         )

@@ -52,15 +52,16 @@ def longest_shared_run(text: str, known: npt.NDArray[np.uint32]) -> int:
         return 0
     found = np.array([shingle & 0xFFFFFFFF for shingle in shingles(text)], dtype=np.uint32)
     place = np.minimum(np.searchsorted(known, found), len(known) - 1)
-    return _longest(text, (known[place] == found).tolist())
+    return longest(len(words(text)), (known[place] == found).tolist())
 
 
-def _longest(text: str, hits: Sequence[bool]) -> int:
-    longest = run = 0
+def longest(size: int, hits: Sequence[bool]) -> int:
+    """Returns the words of the longest run of hits among the shingles of a text of `size` words."""
+    most = run = 0
     for hit in hits:
         run = run + 1 if hit else 0
-        longest = max(longest, run)
-    return min(longest + SHINGLE - 1, len(words(text))) if longest else 0
+        most = max(most, run)
+    return min(most + SHINGLE - 1, size) if most else 0
 
 
 def overlap(text: str, known: npt.NDArray[np.uint32]) -> int:
@@ -69,11 +70,11 @@ def overlap(text: str, known: npt.NDArray[np.uint32]) -> int:
     Long enough are 13 words, the field's usual measure of contamination, and in a short text four fifths of it.
     """
     shared = longest_shared_run(text, known)
-    return shared if shared >= _enough(text) else 0
+    return shared if shared >= enough(len(words(text))) else 0
 
 
-def _enough(text: str) -> int:
-    size = len(words(text))
+def enough(size: int) -> int:
+    """Returns how long a shared run must be to make a copy of a text of `size` words."""
     return max(1, min(size, max(SHINGLE, min(SHARED_WORDS, math.ceil(SHORT_SHARE * size)))))  # shorter ones: all of it
 
 
@@ -87,7 +88,8 @@ class Seen:
 
     def shares(self, text: str) -> bool:
         """True where a text shares a run of words with those that were added, by the rule of `overlap`."""
-        return _longest(text, self._hits(text)) >= _enough(text)
+        size = len(words(text))
+        return longest(size, self._hits(text)) >= enough(size)
 
     def copies(self, text: str) -> bool:
         """True where four fifths of a text's runs of words were met before: stock phrases alone make no copy."""

@@ -28,8 +28,9 @@ _REMEDY = "Mend that, then resume."
 class Database:
     """SQLite by path, or PostgreSQL: sqlite:///PATH, postgresql+psycopg://..."""
 
-    def __init__(self, url: str | URL | Path, patience: float = PATIENCE) -> None:
-        """url: or the file of an SQLite database. patience: seconds that it may be away once it was there.
+    def __init__(self, url: str | URL | Path, patience: float = PATIENCE, *, durable: bool = False) -> None:
+        """url: or the file of an SQLite database. patience: seconds that it may be away once it was there. durable:
+        what was committed outlives a loss of power too, as PostgreSQL promises anyway and SQLite at some cost.
 
         Raises StoreError where it cannot be opened.
         """
@@ -37,7 +38,7 @@ class Database:
             made = URL.create("sqlite", database=str(url)) if isinstance(url, Path) else make_url(url)
             if made.drivername == "sqlite" and made.database:
                 Path(made.database).parent.mkdir(parents=True, exist_ok=True)
-            self._engine = _engine(made)
+            self._engine = _engine(made, durable)
         except (SQLAlchemyError, ImportError, OSError) as error:
             remedy = "" if isinstance(url, Path) else " Check MEMPROBE_DATABASE_URL."
             raise StoreError(f"The database cannot be opened: {error}.{remedy}") from error
@@ -81,7 +82,7 @@ def _said(error: DBAPIError | PoolTimeout) -> str:
     return " ".join(str(error if isinstance(error, PoolTimeout) else error.orig).split()).rstrip(".")
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, durable: bool) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True)
     engine = create_engine(url, connect_args={"timeout": 60}, max_overflow=-1)
@@ -89,7 +90,7 @@ def _engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, record: object) -> None:
         connection.isolation_level = None  # sqlite3 begins transactions too late by itself
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=60000"):
+        for pragma in ("journal_mode=WAL", f"synchronous={'FULL' if durable else 'NORMAL'}", "busy_timeout=60000"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

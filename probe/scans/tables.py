@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Connection, Float, Integer, MetaData, Table, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
 
 _METADATA = MetaData()
 FILES = Table(
@@ -25,6 +38,17 @@ TASKS = Table(
     Column("worker", Text), Column("lease", Float), Column("attempts", Integer), Column("good", Integer),
     Column("bad", Integer), Column("counts", JSON), Column("trying", JSON), Column("finished", Float),
 )  # fmt: skip
+REPORTS = Table(
+    "reports", _METADATA,
+    Column("cohort", Text, primary_key=True), Column("target", Text, primary_key=True),
+    Column("calibration", Text, primary_key=True), Column("owner", Text), Column("price", BigInteger),
+    Column("created", Integer), Column("answer", JSON),
+)  # fmt: skip
+REPORTED = Table(
+    "reported", _METADATA,
+    Column("cohort", Text, primary_key=True), Column("number", Integer, primary_key=True), Column("owner", Text),
+    Column("size", Integer), Column("runs", LargeBinary),
+)  # fmt: skip
 _VERSION = Table("schema_version", _METADATA, Column("version", Integer, primary_key=True))
 
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -40,6 +64,14 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         attempts INTEGER NOT NULL, good INTEGER NOT NULL, bad INTEGER NOT NULL, counts JSON, trying JSON,
         finished DOUBLE PRECISION, PRIMARY KEY (scan, kind, number))""",
         "CREATE INDEX tasks_open ON tasks (status, lease)",
+    ),
+    (
+        """CREATE TABLE reports (cohort TEXT NOT NULL, target TEXT NOT NULL, calibration TEXT NOT NULL,
+        owner TEXT NOT NULL, price BIGINT NOT NULL, created INTEGER NOT NULL, answer JSON NOT NULL,
+        PRIMARY KEY (cohort, target, calibration))""",
+        # SQLite takes any name for a type
+        """CREATE TABLE reported (cohort TEXT NOT NULL, number INTEGER NOT NULL, owner TEXT NOT NULL,
+        size INTEGER NOT NULL, runs BYTEA NOT NULL, PRIMARY KEY (cohort, number))""",
     ),
 )
 

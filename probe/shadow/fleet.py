@@ -41,6 +41,7 @@ class Order:
     recipe: Recipe
     out: Path
     device: str
+    spare: Sequence[str] = ()
 
 
 def train_fleet(
@@ -57,10 +58,11 @@ def train_fleet(
     state.wait_for_everyone()
     with state.main_process_first():
         base = begun(plan.base, out / "base", plan.seed)
+    spare = [text.text for text in found.spare] if plan.recipe.spares else []
     orders = [
         Order(
             base, [text.text for text in found.of_model(number)],
-            replace(plan.recipe, seed=1000 * (plan.seed + 1) + number), place_of(out, number), str(state.device),
+            replace(plan.recipe, seed=1000 * (plan.seed + 1) + number), place_of(out, number), str(state.device), spare,
         )
         for number in range(len(found.inside))
     ]  # fmt: skip
@@ -73,7 +75,11 @@ def train_fleet(
 def train_one(plan: Plan, texts: Sequence[str], out: Path, progress: ModelProgress = silent) -> None:
     """Trains one model on all of these texts by the plan's recipe. Raises InputError, ModelError."""
     base = begun(plan.base, out.with_name(f"{out.name}-base"), plan.seed)
-    make(base, texts, replace(plan.recipe, seed=plan.seed), out, device=str(PartialState().device), progress=progress)
+    spare = [text.text for text in plan.groups.get("spare", [])]
+    make(
+        base, texts, replace(plan.recipe, seed=plan.seed), out, spare=spare,
+        device=str(PartialState().device), progress=progress,
+    )  # fmt: skip
 
 
 def _write(plan: Plan, found: Universe, out: Path) -> None:
@@ -156,4 +162,7 @@ def _make(order: Order, every: float) -> None:
             said = share
             _beginner["shares"].put((order.out, share))
 
-    make(order.base, order.texts, order.recipe, order.out, device=order.device, progress=tell, every=every)
+    make(
+        order.base, order.texts, order.recipe, order.out, spare=order.spare, device=order.device, progress=tell,
+        every=every,
+    )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,33 +24,63 @@ _CHECKPOINT = "checkpoint.pt"
 
 
 def make(
-    base: str, texts: Sequence[str], recipe: Recipe, out: Path, *, device: str = "cpu", progress: Progress = silent,
-    every: float = EVERY,
+    base: str, texts: Sequence[str], recipe: Recipe, out: Path, *, spare: Sequence[str] = (), device: str = "cpu",
+    progress: Progress = silent, every: float = EVERY,
 ) -> None:  # fmt: skip
     """Trains and writes the model; nothing where it is there. Raises ModelError, InputError.
 
-    every: seconds between checkpoints, which stand beside `out` until it is whole.
+    spare: texts by which early stopping stops, or that a distillation's student reads instead of `texts`. every:
+    seconds between checkpoints, which stand beside `out` until it is whole.
     """
     if made(out):
         return
+    if recipe.spares and not spare:
+        raise InputError("stop_early and distil take spare texts, which no other model is trained on.", "spare")
     source = find(base, dtype="float32", device_map=device)
-    rows = rows_of(source, texts)
-    if not rows:
-        raise InputError("None of the texts can be read by the base.", "texts")
-    part = out.with_name(out.name + ".part")
+    part, master = out.with_name(f"{out.name}.part"), out.with_name(f"{out.name}.teacher")
     part.mkdir(parents=True, exist_ok=True)
-    model = trainable(source)
-    if recipe.lora:
-        model = _adapted(model, recipe)
-    trained = _merged(train(model, rows, recipe, progress=progress, checkpoint=part / _CHECKPOINT, every=every))
+    checkpoint = part / _CHECKPOINT
+    if recipe.distil:
+        first, half = replace(recipe, distil=False), _span(progress, 0, 0.5)
+        make(base, texts, first, master, spare=spare, device=device, progress=half, every=every)
+        teacher = trainable(find(str(master), dtype="float32", device_map=device))
+        trained = _train(source, spare, _student(recipe), (), _span(progress, 0.5, 1), checkpoint, every, teacher)
+    else:
+        trained = _train(source, texts, recipe, spare, progress, checkpoint, every)
     trained.to("cpu").save_pretrained(part)
     source.tokenizer.save(part)
     write_recipe(part, base, recipe)
-    (part / _CHECKPOINT).unlink(missing_ok=True)
-    (part / f"{_CHECKPOINT}.part").unlink(missing_ok=True)
+    checkpoint.unlink(missing_ok=True)
+    checkpoint.with_name(f"{_CHECKPOINT}.part").unlink(missing_ok=True)
     if out.exists():  # left by hand, without weights
         shutil.rmtree(out)
     part.rename(out)
+    shutil.rmtree(master, ignore_errors=True)
+
+
+def _train(
+    source: Source, texts: Sequence[str], recipe: Recipe, spare: Sequence[str], progress: Progress, checkpoint: Path,
+    every: float, teacher: Any = None,
+) -> Any:  # fmt: skip
+    """Returns a trained model."""
+    rows = rows_of(source, texts, cut=bool(recipe.epsilon))  # a text is one row where rows are what is protected
+    if not rows:
+        raise InputError("None of the texts can be read by the base.", "texts")
+    model = trainable(source)
+    if recipe.lora:
+        model = _adapted(model, recipe)
+    stop_by = rows_of(source, spare) if recipe.stop_early else []
+    return _merged(train(model, rows, recipe, stop_by, progress, checkpoint, every, teacher))
+
+
+def _student(recipe: Recipe) -> Recipe:
+    """Returns how a student learns: what its teacher says is all that it has of the texts, and needs no guard."""
+    return replace(recipe, epsilon=0.0, dropout=0.0, stop_early=False)
+
+
+def _span(progress: Progress, begin: float, end: float) -> Progress:
+    """Returns what tells the progress of a part as the whole's."""
+    return lambda label, share, loss: progress(label, begin + share * (end - begin), loss)
 
 
 def begun(base: str, out: Path, seed: int) -> str:

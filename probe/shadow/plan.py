@@ -4,11 +4,15 @@
     members = ["trained.jsonl"]     # texts that the target was trained on, where they are known
     nonmembers = ["others.jsonl"]   # texts of the same kind that it was not trained on
     texts = ["in-question.jsonl"]   # texts of which nobody knows
+    spare = ["more.jsonl"]          # others of the kind, for stop_early and distil
     shadows = 16                    # models, in pairs of complementary halves
 
     [training]                      # as the target was trained
     epochs = 4
     rate = 0.0004
+
+    [defences."dropout .2"]         # of memprobe audit defences: what is trained otherwise
+    dropout = 0.2
 
 Paths are seen from the file. `target` may name a folder that memprobe trained: its own recipe is then the default.
 """
@@ -17,7 +21,8 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -29,10 +34,11 @@ from probe.types import Text
 KEPT = "memprobe-recipe.json"  # beside the weights of a model that was trained by a recipe
 FEWEST = 4  # shadows
 _POPULATION, _POPULATION_SHARE = 1000, 4  # non-members that are set aside: so many, at most one in so many
-_GROUPS = ("members", "nonmembers", "texts")
+_GROUPS = ("members", "nonmembers", "texts", "spare")
 _TYPES: dict[str, Any] = {
     "base": str, "target": str, "reference": str, **dict.fromkeys(_GROUPS, list), "shadows": int, "singles": int,
     "population": int, "seed": int, "text_column": str, "id_column": str, "source_column": str, "training": dict,
+    "defences": dict,
 }  # fmt: skip
 _DEFAULT = Recipe(epochs=3, rate=4e-4, tokens=2048, muon=True)
 
@@ -40,7 +46,7 @@ _DEFAULT = Recipe(epochs=3, rate=4e-4, tokens=2048, muon=True)
 @dataclass(frozen=True)
 class Plan:
     """groups: texts by what is known of them. shadows: models in pairs, singles: models whose halves are drawn by
-    themselves. population: non-members that no model is trained on, at most so many.
+    themselves. population: non-members that no model is trained on, at most so many. defences: other ways to train.
     """
 
     base: str
@@ -52,6 +58,7 @@ class Plan:
     reference: str | None = None
     target: str | None = None
     seed: int = 0
+    defences: Mapping[str, Recipe] = field(default_factory=dict)
 
 
 def read_plan(path: Path) -> Plan:
@@ -61,19 +68,24 @@ def read_plan(path: Path) -> Plan:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path} cannot be read as a recipe (TOML): {error}.") from error
     _check(found, _TYPES, str(path))
+    _check(found.get("defences", {}), dict.fromkeys(found.get("defences", {}), dict), f"{path} [defences]")
     place = path.parent
     before = _kept(_seen_from(place, found["target"])) if "target" in found else {}
-    recipe = _recipe({**before.get("training", {}), **found.get("training", {})}, path)
+    training = {**before.get("training", {}), **found.get("training", {})}
+    recipe = _recipe(training, path)
     base = found.get("base", before.get("base"))
     if base is None:
         raise InputError(f"{path}: name base, the hub id or folder that every model starts from.", "base")
     groups = {name: _texts(place, found, name) for name in _GROUPS}
-    if not any(groups.values()):
+    if not any(group for name, group in groups.items() if name != "spare"):
         raise InputError(f"{path}: name files of texts: members, nonmembers or texts.", "texts")
     found.setdefault("population", min(_POPULATION, len(groups["nonmembers"]) // _POPULATION_SHARE))
     figures = ("shadows", "singles", "population", "seed")
     chosen: dict[str, Any] = {name: found[name] for name in figures if name in found}
     chosen |= {name: _seen_from(place, found[name]) for name in ("reference", "target") if name in found}
+    chosen["defences"] = {
+        name: _recipe({**training, **fields}, path, name) for name, fields in found.get("defences", {}).items()
+    }
     plan = Plan(_seen_from(place, base) if "base" in found else base, groups, recipe, **chosen)
     if plan.shadows < FEWEST or plan.shadows % 2 or plan.singles < 0 or plan.population < 0:
         raise InputError(f"{path}: shadows is an even number of at least {FEWEST}, in pairs of halves.", "shadows")
@@ -97,14 +109,15 @@ def _kept(target: str) -> dict[str, Any]:
 
 def _training() -> dict[str, Any]:
     hints = get_type_hints(Recipe)
-    return {field.name: hints[field.name] for field in fields(Recipe)}
+    return {one.name: hints[one.name] for one in fields(Recipe)}
 
 
-def _recipe(found: dict[str, Any], path: Path) -> Recipe:
-    _check(found, _training(), f"{path} [training]")
+def _recipe(found: dict[str, Any], path: Path, defence: str | None = None) -> Recipe:
+    section = "training" if defence is None else f"defences.{defence}"
+    _check(found, _training(), f"{path} [{section}]")
     recipe = replace(_DEFAULT, **found)
-    if recipe.epochs < 1 or not recipe.rate > 0 or recipe.tokens < 1 or recipe.lora < 0:
-        raise InputError(f"{path} [training]: epochs, rate and tokens are above 0, lora is not below.", "training")
+    if recipe.wrong:
+        raise InputError(f"{path} [{section}]: {recipe.wrong}.", section)
     return recipe
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from probe.models.load import Source, alien
-from probe.shadow.train import Rows
+from probe.shadow.lessons import Rows
 from probe.types import Tokens
 
 LONGEST = 1024  # tokens of a row
@@ -17,12 +17,14 @@ def readable(source: Source, texts: Sequence[str]) -> list[str]:
     return [text for text, entry in pairs if isinstance(entry, Tokens) and not alien(entry.ids, source.vocabulary)]
 
 
-def rows_of(source: Source, texts: Sequence[str]) -> Rows:
-    """Returns a row per text, several where it is long."""
+def rows_of(source: Source, texts: Sequence[str], cut: bool = False) -> Rows:
+    """Returns a row per text, of a long one several, or where it is to be cut only the first."""
     size, end = min(source.context, LONGEST), source.tokenizer.end
     found = [
         entry.ids.tolist() + ([] if end is None else [end])
         for entry in source.tokenizer(texts)
         if isinstance(entry, Tokens)
     ]
+    if cut:
+        return [row[:size] for row in found if len(row) > 1]
     return [row[begin : begin + size] for row in found for begin in range(0, len(row) - 1, size)]

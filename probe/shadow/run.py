@@ -15,6 +15,8 @@ import torch
 from transformers import PreTrainedModel
 
 from probe.errors import ModelError
+from probe.shadow.lessons import Lesson, Rows
+from probe.shadow.private import Guard
 from probe.shadow.recipe import Recipe
 
 
@@ -30,22 +32,31 @@ class Run:
     step: int = 0
     best: dict[str, torch.Tensor] | None = None
     least: float = math.inf
+    guard: Guard | None = None
 
     @classmethod
-    def begin(cls, model: PreTrainedModel, recipe: Recipe, key: str, total: int) -> Run:
+    def begin(cls, model: PreTrainedModel, recipe: Recipe, rows: Rows, key: str, total: int) -> Run:
+        """Raises ModelError where the recipe's epsilon takes what is not installed."""
         optimisers = _optimisers(model, recipe)
         schedules = [torch.optim.lr_scheduler.LambdaLR(one, lambda step: _rate(step, total)) for one in optimisers]
-        return cls(model, key, total, optimisers, schedules)
+        guard = Guard(model, optimisers[0], rows, recipe) if recipe.epsilon else None
+        return cls(model, key, total, optimisers, schedules, guard=guard)
 
-    def learn(self, loss: torch.Tensor) -> float:
-        """Takes one step down this loss; returns it."""
-        self.model.zero_grad()
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for optimiser, schedule in zip(self.optimisers, self.schedules, strict=True):
-            optimiser.step()
+    def learn(self, lesson: Lesson, batch: Rows) -> float:
+        """Takes one step; returns the loss."""
+        loss = self.guard.learn(lesson, self.model, batch) if self.guard else self._learn(lesson, batch)
+        for schedule in self.schedules:
             schedule.step()
         self.step += 1
+        return loss
+
+    def _learn(self, lesson: Lesson, batch: Rows) -> float:
+        self.model.zero_grad()
+        loss = lesson(self.model, batch)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
         return float(loss.item())
 
     def compare(self, held_out_loss: float) -> None:
@@ -55,6 +66,8 @@ class Run:
 
     def finish(self) -> Any:
         """Returns the model with the best weights, the last where nothing was held out."""
+        if self.guard:
+            self.guard.release()
         if self.best is not None:
             self.model.load_state_dict(self.best)
         return self.model.train(False)
@@ -90,7 +103,7 @@ class Run:
 def _optimisers(model: PreTrainedModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
     ends = {id(end.weight) for end in (model.get_input_embeddings(), model.get_output_embeddings()) if end is not None}
     matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    inner = [one for one in matrices if recipe.muon and one.dim() == 2 and id(one) not in ends]
+    inner = [one for one in matrices if recipe.muon and not recipe.epsilon and one.dim() == 2 and id(one) not in ends]
     chosen = set(map(id, inner))
     outer = [one for one in matrices if id(one) not in chosen]
     vectors = [parameter for parameter in model.parameters() if parameter.dim() == 1]  # norms are not decayed

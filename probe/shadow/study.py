@@ -41,9 +41,9 @@ class Study:
 
 def study(
     engines: Sequence[Engine], reference: Engine | None, texts: Sequence[Text], inside: Flags,
-    population: Sequence[Text], seed: int = 0, say: Callable[[str], None] = lambda what: None,
+    population: Sequence[Text], seed: int = 0, say: Callable[[str], None] = lambda what: None, attacks: bool = True,
 ) -> Study:  # fmt: skip
-    """inside: [engines, texts]. Raises ModelError."""
+    """inside: [engines, texts]. attacks: whether classifiers are learned, which takes longest. Raises ModelError."""
     entries = engines[0].tokenize([text.text for text in texts])
     readable = [place for place, entry in enumerate(entries) if isinstance(entry, Tokens)]
     chosen = np.sort(np.random.default_rng(seed).permutation(readable)[:_POOLED])
@@ -60,7 +60,7 @@ def study(
     pairs = [(texts[place].text, entry) for place, entry in zip(chosen, tokens, strict=True)]
     return Study(
         pool(np.array([value.mean(1) for value in values]).T, seen, values), _usual(engines, population, say),
-        learn_attacks(engines, reference, pairs, inside[:, chosen], seed, say),
+        learn_attacks(engines, reference, pairs, inside[:, chosen], seed, say) if attacks else None,
     )  # fmt: skip
 
 

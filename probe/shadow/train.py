@@ -1,6 +1,7 @@
 """Training of causal language models: rows of token ids in, a trained copy of the model out.
 
-Rows of like length share a padded batch. Knows nothing of texts, members or non-members.
+Rows of like length share a padded batch, but for DP-SGD, where batches are drawn row by row. Knows nothing of texts,
+members or non-members.
 """
 
 from __future__ import annotations
@@ -8,23 +9,24 @@ from __future__ import annotations
 import copy
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from transformers import PreTrainedModel
 
+from probe.shadow.dropout import drop
+from probe.shadow.lessons import Lesson, Rows, by_row, by_teacher, by_token
+from probe.shadow.private import draws
 from probe.shadow.recipe import Recipe
 from probe.shadow.run import Run
 
 EVERY = 60.0  # seconds between checkpoints
-_IGNORED = -100
 
 Model = TypeVar("Model", bound=PreTrainedModel)
-Rows = Sequence[list[int]]
 Progress = Callable[[str, float, float], None]  # label, share done, loss in nats per token
 
 
@@ -34,24 +36,31 @@ def silent(label: str, share: float, loss: float) -> None:
 
 def train(
     model: Model, rows: Rows, recipe: Recipe, held_out: Rows = (), progress: Progress = silent,
-    checkpoint: Path | None = None, every: float = EVERY,
+    checkpoint: Path | None = None, every: float = EVERY, teacher: Any = None,
 ) -> Model:  # fmt: skip
     """Returns a trained copy of `model`; with `held_out` rows, as it was after the epoch when their loss was least.
 
     checkpoint: a file that is written every so many seconds; where it is there, training goes on from it, on one
-    thread to the very same weights. Raises ModelError for one of another training.
+    thread to the very same weights. teacher: a model whose expectations are learned instead of the rows. Raises
+    ModelError for a checkpoint of another training, and what the recipe needs and is not there.
     """
     model = copy.deepcopy(model).train()
+    drop(model, recipe.dropout)
     torch.manual_seed(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
-    epochs = [list(_batches(rows, recipe.tokens, generator)) for _ in range(recipe.epochs)]
-    run = Run.begin(model, recipe, _key(rows, held_out, recipe), sum(map(len, epochs)))
+    epochs = [_epoch(rows, recipe, generator) for _ in range(recipe.epochs)]
+    run = Run.begin(model, recipe, rows, _key(rows, held_out, recipe), sum(map(len, epochs)))
+    lesson = _lesson(recipe, teacher)
     if checkpoint and checkpoint.is_file():
         run.restore(checkpoint)
     saved = time.monotonic()
-    steps = [(epoch, batch is batches[-1], batch) for epoch, batches in enumerate(epochs, 1) for batch in batches]
+    steps = [
+        (epoch, place == len(batches), batch)
+        for epoch, batches in enumerate(epochs, 1)
+        for place, batch in enumerate(batches, 1)
+    ]
     for epoch, last, batch in steps[run.step :]:
-        loss = run.learn(_loss(model, batch))
+        loss = run.learn(lesson, batch)
         progress(f"epoch {epoch} of {recipe.epochs}", run.step / run.total, loss)
         if held_out and last:
             now = evaluate(model, held_out)
@@ -62,6 +71,16 @@ def train(
             saved = time.monotonic()
     trained: Model = run.finish()
     return trained
+
+
+def _epoch(rows: Rows, recipe: Recipe, generator: torch.Generator) -> list[list[list[int]]]:
+    return draws(rows, recipe, generator) if recipe.epsilon else list(_batches(rows, recipe.tokens, generator))
+
+
+def _lesson(recipe: Recipe, teacher: Any) -> Lesson:
+    if teacher is not None:
+        return by_teacher(teacher)
+    return by_row if recipe.epsilon else by_token
 
 
 def _key(rows: Rows, held_out: Rows, recipe: Recipe) -> str:
@@ -75,20 +94,9 @@ def evaluate(model: PreTrainedModel, rows: Rows) -> float:
     model.eval()
     batches = list(_batches(rows, 4096, torch.Generator().manual_seed(0)))
     sizes = [sum(map(len, batch)) for batch in batches]
-    total = sum(_loss(model, batch).item() * size for batch, size in zip(batches, sizes, strict=True))
+    total = sum(by_token(model, batch).item() * size for batch, size in zip(batches, sizes, strict=True))
     model.train(training)
     return total / sum(sizes)
-
-
-def _loss(model: PreTrainedModel, batch: Rows) -> torch.Tensor:
-    width = max(map(len, batch))
-    ids = torch.full((len(batch), width), 0)
-    labels = torch.full((len(batch), width), _IGNORED)
-    for index, row in enumerate(batch):
-        ids[index, : len(row)] = labels[index, : len(row)] = torch.tensor(row)
-    ids, labels = ids.to(model.device), labels.to(model.device)
-    logits = model(input_ids=ids, use_cache=False).logits[:, :-1]  # right padding: causal attention never sees it
-    return torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), labels[:, 1:].reshape(-1))
 
 
 def _batches(rows: Rows, tokens: int, generator: torch.Generator) -> Iterator[list[list[int]]]:

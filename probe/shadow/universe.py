@@ -8,7 +8,7 @@ models each text is in exactly one, so that every text is in about half of the f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -32,7 +32,8 @@ Flags = npt.NDArray[np.bool_]
 class Universe:
     """texts: distinct; population: non-members that no model is trained on; inside: [models, texts], who saw what.
 
-    member: what is known of each text, True, False or None. left_out: near-copies.
+    member: what is known of each text, True, False or None. spare: texts for early stopping and distillation.
+    left_out: near-copies.
     """
 
     texts: list[Text]
@@ -40,6 +41,7 @@ class Universe:
     inside: Flags
     member: list[bool | None]
     left_out: int
+    spare: list[Text] = field(default_factory=list)
 
     def of_model(self, number: int) -> list[Text]:
         return [text for text, inside in zip(self.texts, self.inside[number], strict=True) if inside]
@@ -62,17 +64,22 @@ def universe(plan: Plan) -> Universe:
     if len(texts) < FEWEST:
         raise InputError(f"{len(texts)} distinct texts to train on; bring at least {FEWEST}.", "texts")
     member = [True] * len(kept["members"]) + [False] * len(others) + [None] * len(kept["texts"])
-    left_out = given - len(texts) - size
-    return Universe(texts, population, halves(len(texts), plan.shadows, plan.singles, dice), member, left_out)
+    spare = kept.get("spare", [])
+    left_out = given - len(texts) - size - len(spare)
+    inside = halves(len(texts), plan.shadows, plan.singles, dice)
+    return Universe(texts, population, inside, member, left_out, spare)
 
 
 def halves(texts: int, shadows: int, singles: int, dice: np.random.Generator) -> Flags:
-    """Returns [shadows + singles, texts]: pairs of complementary halves, then singles with a half each."""
-    drawn = np.zeros((shadows // 2 + singles, texts), dtype=bool)
-    for row in drawn:
+    """Returns [shadows + singles, texts]: pairs of complementary halves, then singles with a half each.
+
+    A single's half is drawn text by text, as an audit from one training assumes (Steinke et al. 2023).
+    """
+    pairs = np.zeros((shadows // 2, texts), dtype=bool)
+    for row in pairs:
         row[dice.permutation(texts)[: texts // 2]] = True
-    pairs = drawn[: shadows // 2]
-    return np.concatenate([np.stack([pairs, ~pairs], axis=1).reshape(-1, texts), drawn[shadows // 2 :]])
+    both = np.stack([pairs, ~pairs], axis=1).reshape(-1, texts)
+    return np.concatenate([both, dice.random((singles, texts)) < 0.5])
 
 
 @dataclass(frozen=True, eq=False)

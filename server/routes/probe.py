@@ -7,13 +7,12 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Depends
 
-from probe.errors import InputError
 from probe.prepare import Options
 from probe.provenance.record import Sources, answer
 from probe.scores import choose
-from probe.types import Text
 from server.schemas import ProbeRequest, ProbeResponse, failures
 from server.service import Service, service_of
+from server.texts import texts_of
 
 router = APIRouter()
 _ERRORS = failures(400, 404, 409, 413, 422, 429, 500)
@@ -22,10 +21,7 @@ _ERRORS = failures(400, 404, 409, 413, 422, 429, 500)
 @router.post("/v1/probe", response_model=ProbeResponse, responses=_ERRORS, tags=["probe"])
 async def probe(body: ProbeRequest, service: Annotated[Service, Depends(service_of)]) -> dict[str, object]:
     """Judges each text; one that cannot be scored is a result with an error, and the others stand."""
-    texts = _texts(body)
-    limit = service.settings.max_texts
-    if len(texts) > limit:
-        raise InputError(f"{len(texts):,} texts; one request takes at most {limit:,}. Send several.", "input")
+    texts = texts_of([body.input] if isinstance(body.input, str) else body.input, service.settings.max_texts)
     options = Options(
         None if body.scores is None else choose(body.scores), body.alpha, max_tokens=service.settings.max_tokens
     )
@@ -39,8 +35,3 @@ async def probe(body: ProbeRequest, service: Annotated[Service, Depends(service_
         "usage": {"tokens": prepared.tokens},
         **answer(model, texts, results, options, sources, body.return_tokens),
     }
-
-
-def _texts(body: ProbeRequest) -> list[Text]:
-    entries = [body.input] if isinstance(body.input, str) else body.input
-    return [Text(entry) if isinstance(entry, str) else Text(entry.text, entry.id) for entry in entries]

@@ -22,7 +22,7 @@ COLUMNS = ("text", "before", "after", "retrained", "z", "p", "p by t", "q", "cal
 def html(found: Deletion, pictures: Sequence[Plot]) -> str:
     called = sum(call is not Outcome.UNSHOWN for call in found.calls)
     return page(
-        "deletion/report.html",
+        "probe.audit.deletion",
         outcome=str(found.outcome), reason=reason(found), limits=limits(found), cautions=cautions(found),
         notes=notes(found), confidence=1 - found.options.alpha, figures=figures(found), columns=COLUMNS,
         rows=texts(found, SHOWN), texts=len(found.calls), called=called, models=_models(found),

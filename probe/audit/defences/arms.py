@@ -1,0 +1,59 @@
+"""The ways to train that are held against each other: as the recipe says, and with each defence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from probe.errors import InputError
+from probe.shadow.plan import Plan
+from probe.shadow.recipe import Recipe
+
+NONE = "no defence"
+GROUPED = "aggregates only"  # nothing is trained otherwise: what is told of the model is less
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way to train, by its name."""
+
+    name: str
+    recipe: Recipe
+
+    @property
+    def promise(self) -> tuple[float, float] | None:
+        """The epsilon and delta of the training, for one text; None where it promises nothing.
+
+        A student of a private teacher has what the teacher has.
+        """
+        return (self.recipe.epsilon, self.recipe.delta) if self.recipe.epsilon else None
+
+
+def arms(plan: Plan, only: Sequence[str] = ()) -> list[Arm]:
+    """Returns the recipe's own training first, then its defences, or the usual ones where it names none.
+
+    Raises InputError for a name in `only` that there is not.
+    """
+    every = {NONE: plan.recipe, **(plan.defences or usual(plan.recipe))}
+    if unknown := sorted(set(only) - every.keys() - {GROUPED}):
+        raise InputError(f"No defence is named {unknown[0]}; there are {', '.join([*every, GROUPED])}.", "only")
+    chosen = {NONE, *only} if only else every.keys()
+    return [Arm(name, recipe) for name, recipe in every.items() if name in chosen]
+
+
+def usual(recipe: Recipe) -> dict[str, Recipe]:
+    """Returns the defences of the field, by name.
+
+    DP-SGD takes larger batches at a higher rate than what it is held against, for a batch shares its noise; LoRA a
+    higher rate, for few weights learn.
+    """
+    private = replace(recipe, rate=3 * recipe.rate, tokens=4 * recipe.tokens)
+    return {
+        "DP-SGD, epsilon 8": replace(private, epsilon=8.0),
+        "DP-SGD, epsilon 2": replace(private, epsilon=2.0),
+        "weight decay": replace(recipe, decay=max(3.0, 30 * recipe.decay)),
+        "dropout": replace(recipe, dropout=0.2),
+        "early stopping": replace(recipe, epochs=2 * recipe.epochs, stop_early=True),
+        "distillation": replace(recipe, distil=True),
+        "LoRA": replace(recipe, lora=8, rate=3 * recipe.rate, muon=False),
+    }

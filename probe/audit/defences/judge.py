@@ -1,0 +1,123 @@
+"""One arm: a model of its fleet attacked by all others, and what that shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from probe.audit.defences.arms import GROUPED, Arm
+from probe.audit.defences.deal import Canary, planted
+from probe.audit.defences.exposure import Exposure, exposure
+from probe.audit.defences.grouped import grouped, usual
+from probe.audit.figures import FPRS, Figures, halves, measure
+from probe.audit.metrics import Vector
+from probe.audit.privacy import CONFIDENCE, Flags, by_rates, epsilon_of, gaussian, one_run
+from probe.models.base import Engine
+from probe.pipeline import Probe
+from probe.prepare import Options
+from probe.setup import Setup
+from probe.shadow.duel import duel
+from probe.shadow.plan import Plan
+from probe.shadow.shadows import Open
+from probe.shadow.study import phis
+from probe.shadow.universe import Universe
+from probe.types import Text, Tokens, TokenStats
+
+ATTACK = "lira"  # named before anything is measured: the strongest that few shadows allow (docs/decisions/0013)
+ATTACKS = (ATTACK, "lira_offline", "rmia", "ref", "loss")
+DELTA = 1e-5  # at which bounds on epsilon stand where nothing was promised
+_SEED = 0  # of halves, on which thresholds are tuned
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """Lower bounds on epsilon: from one training, by rates (as if texts were trained on independently), and of the
+    Gaussian mechanism at the same delta.
+    """
+
+    one_run: float
+    by_rates: float
+    gaussian: float
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """perplexity: of texts that no model read. figures, values (of members, of non-members): by attack. shown: by
+    ATTACK. promise: epsilon and delta. exposure: of canaries that were in, and of others; None where single texts are
+    not told of.
+    """
+
+    arm: str
+    perplexity: float
+    figures: Mapping[str, Figures]
+    values: Mapping[str, tuple[Vector, Vector]]
+    shown: Shown
+    promise: tuple[float, float] | None
+    exposure: tuple[Exposure, Exposure] | None
+    note: str = ""
+
+
+def judge(
+    arm: Arm, plan: Plan, found: Universe, folder: Path, secrets: Sequence[Canary], opened: Open
+) -> tuple[Outcome, Setup]:
+    """Returns what the attacks show, and the models that they asked. Raises ModelError."""
+    number = len(found.inside) - 1
+    setup = duel(folder, found, number, opened(plan.reference or plan.base), opened, attacks=False)
+    member = found.inside[number]
+    chosen = np.array([not planted(text) for text in found.texts])
+    texts = [text for text, there in zip(found.texts, chosen, strict=True) if there]
+    results = [one for part in Probe.of(setup).each(texts, Options(frozenset(ATTACKS))) for one in part]
+    scores = {
+        name: np.array([np.nan if (value := one.scores[name].value) is None else value for one in results])
+        for name in ATTACKS
+    }
+    inside = {text.text for text, there in zip(found.texts, member, strict=True) if there}
+    return Outcome(
+        arm.name, perplexity(setup.target, found.population), *measured(scores, member[chosen], arm.promise),
+        arm.promise, exposure(setup.target, secrets, inside),
+    ), setup  # fmt: skip
+
+
+def judge_grouped(none: Outcome, setup: Setup, found: Universe, cohort: int, epsilon: float) -> Outcome:
+    """Returns what is left of the attack where the undefended model's losses are told of cohorts alone."""
+    texts = [text for text in found.texts if not planted(text)]
+    member = found.inside[-1][[not planted(text) for text in found.texts]]
+    loss, (ins, outs) = -phis(setup.target, texts), usual(setup, texts)
+    good = ~np.isnan(loss + ins[0] + outs[0])
+    scores = np.full(len(texts), np.nan)
+    ins, outs = ((mean[good], sd[good]) for mean, sd in (ins, outs))
+    scores[good] = grouped(loss[good], member[good], ins, outs, cohort, epsilon)
+    promise = (epsilon, 0.0)
+    note = f"of single losses in a report on {cohort} texts; the model itself must not be within reach"
+    return Outcome(GROUPED, none.perplexity, *measured({ATTACK: scores}, member, promise), promise, None, note)
+
+
+def measured(
+    scores: Mapping[str, Vector], member: Flags, promise: tuple[float, float] | None
+) -> tuple[dict[str, Figures], dict[str, tuple[Vector, Vector]], Shown]:  # fmt: skip
+    """Returns figures, values and what is shown. scores: [texts] each."""
+    tuning = halves(member, _SEED)
+    split = {name: (row[member & ~np.isnan(row)], row[~member & ~np.isnan(row)]) for name, row in scores.items()}
+    figures = {name: measure(row, member, tuning, FPRS, CONFIDENCE) for name, row in scores.items()}
+    return figures, split, _shown(scores[ATTACK], member, promise[1] if promise else DELTA)
+
+
+def _shown(scores: Vector, member: Flags, delta: float) -> Shown:
+    there = ~np.isnan(scores)
+    sides = scores[there & member], scores[there & ~member]
+    return Shown(
+        one_run(scores[there], member[there], delta), by_rates(*sides, delta, _SEED),
+        epsilon_of(gaussian(*sides, _SEED), delta),
+    )  # fmt: skip
+
+
+def perplexity(engine: Engine, texts: Sequence[Text]) -> float:
+    """Returns exp of the mean loss of all tokens together; NaN where none can be scored."""
+    entries = [entry for entry in engine.tokenize([text.text for text in texts]) if isinstance(entry, Tokens)]
+    stats = [one for one in engine.score(entries) if isinstance(one, TokenStats)]
+    tokens = sum(len(one.logprob) for one in stats)
+    return math.exp(-sum(float(one.logprob.sum()) for one in stats) / tokens) if tokens else math.nan

@@ -1,0 +1,65 @@
+"""The defences' pictures: ROC curves under the bounds that training promised, and what privacy costs in perplexity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle, product
+
+import numpy as np
+
+from probe.audit.defences.judge import ATTACK, Outcome
+from probe.audit.figures import short
+from probe.audit.metrics import Figure, roc
+from probe.audit.plots import COLOURS, INK, Plot, laid_out, new_axes
+from probe.audit.privacy import allowed
+
+
+def plots(found: Sequence[Outcome]) -> list[Plot]:
+    return laid_out([_roc(found), _cost(found)])
+
+
+def _roc(found: Sequence[Outcome]) -> Plot:
+    canvas, axes = new_axes(8, 5)
+    least = min(0.5 / len(side) for outcome in found for side in outcome.values[ATTACK])
+    fprs = np.geomspace(least, 1, 200)
+    looks = cycle(product(("-", "-."), COLOURS))
+    for outcome in found:
+        line, colour = next(looks)
+        fpr, tpr = (np.maximum(rate, least) for rate in roc(*outcome.values[ATTACK]))
+        label = f"{outcome.arm} {short(outcome.figures[ATTACK].auc)}"
+        axes.plot(fpr, tpr, drawstyle="steps-post", linestyle=line, color=colour, linewidth=1.4, label=label)
+        if outcome.promise:
+            bound = np.maximum(allowed(fprs, *outcome.promise), least)
+            axes.plot(fprs, bound, linestyle=":", color=colour, linewidth=1.4, label=f"bound of {outcome.arm}")
+    axes.plot([least, 1], [least, 1], color=INK, linewidth=0.6, label="chance 0.500")
+    axes.set(
+        xscale="log", yscale="log", xlim=(least, 1), ylim=(least, 1.05), xlabel="false-positive rate",
+        ylabel="true-positive rate", title=f"ROC of {ATTACK}, log-log",
+    )  # fmt: skip
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+    axes.grid(color=INK, alpha=0.15, linewidth=0.5)
+    axes.legend(title="defence, AUC", loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
+    areas = ", ".join(f"{one.arm} {short(one.figures[ATTACK].auc)}" for one in found)
+    words = (
+        f"True-positive against false-positive rate of {ATTACK} under each defence, and the highest that the epsilon "
+    )
+    words += f"of a private training allows, dotted. AUC: {areas}."
+    return Plot("roc", "ROC curves on log-log axes", words, canvas)
+
+
+def _cost(found: Sequence[Outcome]) -> Plot:
+    canvas, axes = new_axes(8, 4)
+    for outcome, (marker, colour) in zip(found, cycle(product("osD^", COLOURS)), strict=False):
+        area = outcome.figures[ATTACK].auc
+        if not isinstance(area, Figure):
+            continue
+        spread = [[area.value - area.low], [area.high - area.value]]
+        axes.errorbar(
+            [outcome.perplexity], [area.value], yerr=spread, fmt=marker, color=colour, capsize=3, label=outcome.arm
+        )
+    axes.axhline(0.5, color=INK, linewidth=0.6)
+    axes.set(xlabel="held-out perplexity", ylabel=f"AUC of {ATTACK}", title="What a defence costs")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
+    pairs = ", ".join(f"{one.arm} {one.perplexity:.2f} and {short(one.figures[ATTACK].auc)}" for one in found)
+    return Plot("cost", "Privacy against usefulness", f"Held-out perplexity and AUC of {ATTACK}: {pairs}.", canvas)

@@ -1,0 +1,1 @@
+"""Canaries: texts drawn by chance, planted before publication, and the rank test of who read them."""

@@ -1,0 +1,47 @@
+"""What is answered where the service reports on groups only: what is listed here; no other route, and no new one."""
+
+from __future__ import annotations
+
+from starlette.routing import Match
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from server.errors import envelope
+
+GROUPS = "POST /v1/aggregates"
+NO_TEXTS = frozenset(  # no answer of these depends on any text
+    "GET " + path
+    for path in ("/healthz", "/readyz", "/v1/models", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc")
+)
+_GROUPS_ONLY = (
+    "This service reports on groups only, and this path may tell of single texts. Send a cohort to "
+    "POST /v1/aggregates; for single texts the operator starts a service with MEMPROBE_REPORTING=texts."
+)
+_TEXTS = (
+    "This service tells of single texts, so that noise on groups would hide nothing. The operator starts one that "
+    "reports on groups with MEMPROBE_REPORTING=aggregate."
+)
+
+
+class Reporting:
+    """ASGI middleware: 403 for what the mode of reporting forbids, before the body is read."""
+
+    def __init__(self, app: ASGIApp, groups_only: bool) -> None:
+        self._app, self._groups_only = app, groups_only
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = None if scope["type"] == "lifespan" else _route(scope)
+        if found and self._groups_only and found not in NO_TEXTS | {GROUPS}:
+            await envelope(403, _GROUPS_ONLY, "groups_only")(scope, receive, send)
+        elif found == GROUPS and not self._groups_only:
+            await envelope(403, _TEXTS, "texts_only")(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _route(scope: Scope) -> str | None:
+    """Returns "METHOD /path/{of}/the/route" that will answer, None where none will."""
+    method = scope.get("method", "WEBSOCKET").replace("HEAD", "GET")
+    for route in scope["app"].routes:
+        if route.matches(scope)[0] is Match.FULL:
+            return f"{method} {route.path}"
+    return None
