@@ -119,6 +119,12 @@ def open_placebo(settings: Settings, beside: Engine, named: str | None = None) -
     return None if source is None else _beside(source, beside, settings)
 
 
+def open_model(source: str, settings: Settings) -> Engine:
+    """Opens one model as the settings say. Raises ModelError."""
+    options = {"dtype": settings.dtype, "device_map": settings.device_map, "batch_tokens": settings.batch_tokens}
+    return _cached([open_engine(source, settings, **options)], settings)[0]
+
+
 def _beside(source: str, target: Engine, settings: Settings) -> Engine:
     """Opens another model in the dtype of the target. Raises ModelError."""
     opened = open_engine(source, settings, dtype=target.identity.dtype, device_map=settings.device_map)

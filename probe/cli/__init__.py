@@ -19,6 +19,7 @@ from probe.cli import (  # noqa: F401 - each adds its command
     collection,
     controls,
     corpus,
+    deletion,
     demo,
     evaluate,
     frequencies,

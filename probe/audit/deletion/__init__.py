@@ -1,0 +1,1 @@
+"""Deletion: what should have been deleted from a model, is it gone?"""
