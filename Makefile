@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo serve test test-system test-vllm lint types bench bench-accuracy bench-scans bench-shadows docs clean
+.PHONY: install demo serve test test-system test-vllm lint types bench bench-accuracy bench-scans bench-shadows bench-defences docs clean
 
 install: $(STAMP)
 
@@ -66,6 +66,9 @@ bench-scans: install
 
 bench-shadows: install
 	$(BIN)/python -m benchmarks.shadows
+
+bench-defences: install
+	$(BIN)/python -m benchmarks.defences
 
 docs: install
 	$(BIN)/python -m docs.generate

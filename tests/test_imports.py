@@ -14,7 +14,7 @@ import probe
 ROOT = Path(probe.__file__).parents[1]
 HEAVY = (
     "torch", "transformers", "scipy", "sklearn", "datasets", "jinja2", "matplotlib", "fastapi", "pydantic", "vllm",
-    "ray", "peft",
+    "ray", "peft", "opacus",
 )  # fmt: skip
 OWNERS = {  # the files that may name a heavy library
     "accelerate": {"shadow/examine.py", "shadow/fleet.py"},
@@ -38,11 +38,15 @@ OWNERS = {  # the files that may name a heavy library
         "models/streaming.py",
         "models/vllm_plugin.py",
         "demo/models.py",
+        "shadow/dropout.py",
         "shadow/fleet.py",
+        "shadow/lessons.py",
         "shadow/make.py",
+        "shadow/private.py",
         "shadow/run.py",
         "shadow/train.py",
     },
+    "opacus": {"shadow/private.py"},
     "transformers": {
         "models/activation.py",
         "models/load.py",

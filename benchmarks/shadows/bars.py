@@ -6,7 +6,17 @@ from statistics import mean
 
 from benchmarks.figures import Row
 
-ATTACKS = ("lira", "lira_offline", "lira_sequence", "bavaria", "bavaria_offline", "rmia", "shokri", "feature_attack")
+ATTACKS = (
+    "lira",
+    "lira_offline",
+    "lira_sequence",
+    "bavaria",
+    "bavaria_offline",
+    "rmia",
+    "quantile",
+    "shokri",
+    "feature_attack",
+)
 
 
 def bars(table: list[Row], nonmembers: int) -> list[str]:

@@ -19,7 +19,7 @@ from probe.shadow.universe import Universe
 
 SCORES = (
     "loss", "zlib", "mink", "minkpp", "surp", "ref", "wbc", "ez", "minkpp_diff", "lira", "lira_offline",
-    "lira_sequence", "bavaria", "bavaria_offline", "rmia", "shokri", "feature_attack",
+    "lira_sequence", "bavaria", "bavaria_offline", "rmia", "quantile", "shokri", "feature_attack",
 )  # fmt: skip
 
 

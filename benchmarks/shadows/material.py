@@ -25,8 +25,7 @@ SWEEP = {  # at a low rate, as a fine-tune that memorises evenly
 
 def plan(recipe: Recipe, texts: int = TEXTS, shadows: int = SHADOWS) -> Plan:
     """Returns a fleet's plan over this many passages, and the population beside them."""
-    passages = _passages()
-    deck = random.Random(0).sample(passages, len(passages))
+    deck = random.Random(0).sample(given := passages(), len(given))
     size = 2 * POPULATION * texts // TEXTS  # half of them are the population, the others join the universe
     groups = {
         "members": [], "nonmembers": [Text(text) for text in deck[:size]],
@@ -35,7 +34,7 @@ def plan(recipe: Recipe, texts: int = TEXTS, shadows: int = SHADOWS) -> Plan:
     return Plan(str(BASE), groups, recipe, shadows, SINGLES, size // 2)
 
 
-def _passages() -> list[str]:
+def passages() -> list[str]:
     return sorted(find(mark for mark in marks() if mark.role != "planted").values())
 
 
@@ -43,7 +42,7 @@ def sibling(out: Path, made: Plan, found: Universe) -> Path:
     """Returns a model that was trained by the same recipe on as many other passages, of which the fleet knows none."""
     size = int(found.inside[0].sum())
     seen = Seen(text.text for text in (*found.texts, *found.population))
-    spare = [text for text in sorted(set(_passages())) if not seen.shares(text)]
+    spare = [text for text in sorted(set(passages())) if not seen.shares(text)]
     if len(spare) < size:
         raise SystemExit(f"{len(spare)} passages are left for the sibling; {size} are needed")
     make(made.base, random.Random(1).sample(spare, size), replace(made.recipe, seed=made.seed), out)

@@ -65,7 +65,7 @@ class Shadowed:
     """stats: by model; inside: [models]; known: False for a text outside their universe, which no model saw.
 
     background: of the target, phi minus the shadows' OUT log-mean of texts that nobody was trained on, ascending;
-    empty where the fleet keeps none.
+    empty where the fleet keeps none. quantiles: of the target's phi on them (scores/quantile.py), [levels, features].
     """
 
     stats: Sequence[TokenStats]
@@ -74,6 +74,7 @@ class Shadowed:
     pooled: Pooled
     background: Vector
     attacks: Attacks | None = None
+    quantiles: Vector | None = None
 
     @cached_property
     def phi(self) -> Vector:

@@ -31,6 +31,7 @@ from probe.scores import (
     minkpp_diff,
     neighbour,
     pac,
+    quantile,
     recall,
     ref,
     rmia,
@@ -53,7 +54,7 @@ BUILT_IN = (
     camia.SCORE, neighbour.SCORE, recall.SCORE, conrecall.SCORE, samia.SCORE, gradnorm.SCORE, ref.SCORE, ref.BYTES,
     wbc.SCORE, ez.SCORE, minkpp_diff.SCORE, spv.SCORE, tokenwise.SCORE,
     combined.SCORE, lira.SCORE, lira.OFFLINE, lira_sequence.SCORE, bavaria.SCORE, bavaria.OFFLINE, rmia.SCORE,
-    shokri.SCORE, feature_attack.SCORE,
+    quantile.SCORE, shokri.SCORE, feature_attack.SCORE,
 )  # fmt: skip
 
 

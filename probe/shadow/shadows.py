@@ -15,6 +15,7 @@ from probe.errors import ModelError
 from probe.models.base import Engine
 from probe.scores.shadowed import Flags, Shadowed, Vector
 from probe.shadow.folder import POPULATION, made, place_of
+from probe.shadow.quantiles import regress
 from probe.shadow.study import Study, phis, read_study
 from probe.shadow.universe import Membership, read_membership
 from probe.types import Text, Tokens, TokenStats, Unscored
@@ -26,6 +27,14 @@ Entry = Shadowed | Unscored
 
 
 @dataclass(frozen=True, eq=False)
+class Background:
+    """What a target makes of texts that nobody was trained on: log ratios, ascending, and quantiles of its phi."""
+
+    ratios: Vector
+    quantiles: Vector | None
+
+
+@dataclass(frozen=True, eq=False)
 class Shadows:
     """engines: in the order of membership.inside, [models]. One thread at a time may measure."""
 
@@ -34,7 +43,7 @@ class Shadows:
     population: Sequence[Text]
     study: Study
     hash: str
-    _backgrounds: dict[str, Vector] = field(default_factory=dict)
+    _backgrounds: dict[str, Background] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -51,25 +60,29 @@ class Shadows:
         ]
         tokens = [entry for entry in usable if isinstance(entry, Tokens)]
         by_model = [iter(engine.score(tokens)) for engine in self.engines]
-        background = self._background(target) if tokens else np.zeros(0)
+        background = self._background(target) if tokens else Background(np.zeros(0), None)
         return [
             entry if isinstance(entry, Unscored) else self._one([next(stats) for stats in by_model], flags, background)
             for entry, flags in zip(usable, inside, strict=True)
         ]
 
-    def _one(self, stats: list[TokenStats | Unscored], inside: Flags | None, background: Vector) -> Entry:
+    def _one(self, stats: list[TokenStats | Unscored], inside: Flags | None, behind: Background) -> Entry:
         good = [one for one in stats if isinstance(one, TokenStats)]
         if len(good) < len(stats):
             return next(one for one in stats if isinstance(one, Unscored))
         flags = np.zeros(self.size, dtype=bool) if inside is None else inside
-        return Shadowed(good, flags, inside is not None, self.study.pooled, background, self.study.attacks)
+        known, study = inside is not None, self.study
+        return Shadowed(good, flags, known, study.pooled, behind.ratios, study.attacks, behind.quantiles)
 
-    def _background(self, target: Engine) -> Vector:
-        """Returns log ratios of the population under this target, ascending; they are measured once."""
+    def _background(self, target: Engine) -> Background:
+        """Returns what this target makes of the population; it is measured once."""
         name = target.identity.model
         if name not in self._backgrounds:
-            ratios = phis(target, self.population) - self.study.usual if self.population else np.zeros(0)
-            self._backgrounds[name] = np.sort(ratios[~np.isnan(ratios)])
+            usual, phi = self.study.usual, phis(target, self.population)
+            ratios = phi - usual
+            entries = target.tokenize([text.text for text in self.population])
+            tokens = np.array([len(one.ids) - 1 if isinstance(one, Tokens) else 0 for one in entries])
+            self._backgrounds[name] = Background(np.sort(ratios[~np.isnan(ratios)]), regress(phi, usual, tokens))
         return self._backgrounds[name]
 
 

@@ -13,7 +13,9 @@ from scipy.stats import norm, t
 
 from probe.scores import TABLE
 from probe.scores.bavaria import predictive
+from probe.scores.quantile import features
 from probe.scores.shadowed import Pooled, Shadowed, Side, log_mean
+from probe.shadow.quantiles import regress
 from probe.types import Evidence, TokenStats, Unscored
 from tests.scores.test_scores import TEXT, stats
 
@@ -23,14 +25,16 @@ POOLED = Pooled(
     pull=np.array([9, 0.8]), correlation=0.6,
 )  # fmt: skip
 ONLINE = ("lira", "lira_sequence", "bavaria")
-EVERY = (*ONLINE, "lira_offline", "bavaria_offline", "rmia")
+EVERY = (*ONLINE, "lira_offline", "bavaria_offline", "rmia", "quantile")
 
 
 def shadowed(ins: list[float], outs: list[float], background: tuple[float, ...] = (0.0, 0.5, 1.0, 1.5)) -> Shadowed:
     """Shadows that give every token the same log-likelihood."""
     models = [stats([value, value]) for value in (*ins, *outs)]
     flags = np.array([True] * len(ins) + [False] * len(outs))
-    return Shadowed(models, flags, bool(ins), POOLED, np.array(background))
+    # quantiles of phi: what others say, and .5 nats above it
+    lines = np.array([[0.0, 1.0, 0.0, 0.0, 0.0], [0.5, 1.0, 0.0, 0.0, 0.0]])
+    return Shadowed(models, flags, bool(ins), POOLED, np.array(background), quantiles=lines)
 
 
 def score(name: str, target: TokenStats, found: Shadowed | Unscored) -> float | str:
@@ -99,6 +103,34 @@ def test_what_is_lacking_is_a_reason(name: str) -> None:
     if name in ONLINE:
         assert "no shadow model was trained on it" in str(score(name, TARGET, outside))
         assert "fewer than 2" in str(score(name, TARGET, shadowed([-1.0], [-2.0, -2.1])))
+
+
+def test_quantile_is_the_distance_from_the_middle_in_units_of_the_spread() -> None:
+    """q50 = log-mean of the OUT models' exp(phi), q90 = q50 + .5."""
+    middle = math.log((math.exp(-2.0) + math.exp(-2.2) + math.exp(-2.4)) / 3)
+    assert score("quantile", TARGET, FOUND) == pytest.approx((-1.2 - middle) / 0.5, abs=1e-6)
+    crossed = replace(FOUND, quantiles=np.array([[0.0, 1.0, 0.0, 0.0, 0.0], [-0.5, 1.0, 0.0, 0.0, 0.0]]))
+    assert score("quantile", TARGET, crossed) == pytest.approx((-1.2 - middle) / 1e-3, rel=1e-4)
+    assert "too small" in str(score("quantile", TARGET, replace(FOUND, quantiles=None)))
+    lengths = np.array([[0.0, 0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0]])  # log 2, 1 / sqrt 2
+    expected = (-1.2 - math.log(2)) / (1 / math.sqrt(2) - math.log(2))
+    assert score("quantile", TARGET, replace(FOUND, quantiles=lengths)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_quantiles_are_those_of_texts_alike() -> None:
+    """phi = usual + noise whose spread falls with length: 2 / sqrt(tokens), of the normal law."""
+    dice = np.random.default_rng(0)
+    usual, tokens = dice.normal(-3, 0.5, 4000), dice.integers(10, 200, 4000).astype(float)
+    phi = usual + dice.normal(0, 1, 4000) * 2 / np.sqrt(tokens)
+    phi[:10] = np.nan
+    found = regress(phi, usual, tokens)
+    assert found is not None
+    for size in (16, 100):
+        middle, upper = found @ features(-3.2, size)
+        assert middle == pytest.approx(-3.2, abs=0.05) and upper - middle == pytest.approx(
+            1.2816 * 2 / size**0.5, rel=0.15
+        )
+    assert regress(phi[:100], usual[:100], tokens[:100]) is None
 
 
 def test_rmia_without_population_and_attacks_that_were_not_learned() -> None:

@@ -28,7 +28,7 @@ from probe.shadow.universe import Universe
 from probe.types import Text, Tokens, TokenStats
 
 ATTACK = "lira"  # named before anything is measured: the strongest that few shadows allow (docs/decisions/0013)
-ATTACKS = (ATTACK, "lira_offline", "rmia", "ref", "loss")
+ATTACKS = (ATTACK, "lira_offline", "rmia", "quantile", "ref", "loss")
 DELTA = 1e-5  # at which bounds on epsilon stand where nothing was promised
 _SEED = 0  # of halves, on which thresholds are tuned
 

@@ -36,8 +36,8 @@ def sentences(found: Sequence[Outcome]) -> list[str]:
     """Returns what was measured and how to read it."""
     first = found[0].figures[ATTACK]
     return [
-        f"{first.members:,} members and {first.nonmembers:,} others, drawn text by text, were attacked by {ATTACK}; its "
-        "shadow models were trained as the target was: the attacker knows the defence.",
+        f"{first.members:,} members and {first.nonmembers:,} others, drawn text by text, were attacked by {ATTACK}; "
+        "its shadow models were trained as the target was: the attacker knows the defence.",
         "Epsilon shown is a lower bound at 95% confidence from the one training (Steinke et al. 2023), at the promised "
         f"delta, else at {DELTA:g}: no training with a smaller one would have let the attack find so much. 0 shows "
         "nothing, and is no promise.",

@@ -1,0 +1,1 @@
+"""What defences against membership inference cost and gain, on passages of the embedded corpus."""

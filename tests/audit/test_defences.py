@@ -1,0 +1,131 @@
+"""Defences held against none: what is trained, dealt and measured, and that each figure means what it says."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from probe.audit.defences.arms import GROUPED, NONE, arms, usual
+from probe.audit.defences.deal import canaries, deal, planted
+from probe.audit.defences.exposure import rank
+from probe.audit.defences.files import write
+from probe.audit.defences.grouped import grouped
+from probe.audit.defences.judge import ATTACK, Outcome
+from probe.audit.defences.run import compare
+from probe.audit.metrics import Figure, auc
+from probe.audit.privacy import allowed
+from probe.errors import InputError
+from probe.models.local import LocalEngine
+from probe.shadow.fleet import Progress
+from probe.shadow.plan import Plan
+from probe.shadow.recipe import Recipe
+from probe.shadow.universe import universe
+from probe.types import Text
+from tests.shadow.test_adapt import REFERENCE
+from tests.shadow.test_fleet import DISTINCT
+
+RECIPE = Recipe(epochs=3, rate=1e-3, tokens=1024, muon=True)
+PLAN = Plan(REFERENCE, {"members": [], "nonmembers": [], "texts": [Text(text) for text in DISTINCT]}, RECIPE, shadows=4)
+
+
+@contextmanager
+def no_bar(name: str) -> Iterator[Progress]:
+    yield lambda done, total, share: None
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Outcome]]:
+    """No defence, aggregates, and a training whose epsilon lets nothing through."""
+    folder = tmp_path_factory.mktemp("defences")
+    plan = replace(PLAN, defences={"private": replace(RECIPE, epochs=1, epsilon=0.5, muon=False)})
+    found = list(compare(plan, folder / "fleets", no_bar, ["private", GROUPED]))
+    write(found, plan, folder)
+    return folder, found
+
+
+def test_without_a_defence_the_attack_finds_and_with_one_it_does_not(outcomes: tuple[Path, list[Outcome]]) -> None:
+    none, told, private = outcomes[1]
+    assert [one.arm for one in (none, told, private)] == [NONE, GROUPED, "private"]
+    areas = [one.figures[ATTACK].auc for one in (none, told, private)]
+    assert all(isinstance(area, Figure) for area in areas)
+    assert areas[0].low > 0.9 and areas[1].low < 0.5 < areas[1].high and areas[2].low < 0.5 < areas[2].high  # type: ignore[union-attr]
+    assert none.shown.one_run > 1 and told.shown.one_run <= 1 and private.shown.one_run <= 0.5
+    assert none.promise is None and private.promise == (0.5, 1e-5)
+    assert none.perplexity < private.perplexity  # what privacy costs
+    assert told.exposure is None and none.exposure is not None and none.exposure[0].mean > none.exposure[1].mean + 0.5
+
+
+def test_the_report_needs_nothing_else_and_holds_no_text(outcomes: tuple[Path, list[Outcome]]) -> None:
+    folder, found = outcomes
+    page, kept = (folder / "report.html").read_text(), json.loads((folder / "defences.json").read_text())
+    assert "<script" not in page and "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+    assert [one["defence"] for one in kept["arms"]] == [one.arm for one in found]
+    assert kept["arms"][2]["promise"] == {"epsilon": 0.5, "delta": 1e-5} and kept["arms"][1]["exposure"] is None
+    assert not any(text[:40] in page + json.dumps(kept) for text in DISTINCT)
+    assert (folder / "roc.svg").is_file() and (folder / "cost.png").is_file()
+
+
+def test_what_is_trained_already_is_not_trained_again(outcomes: tuple[Path, list[Outcome]]) -> None:
+    folder, found = outcomes
+    stamps = {path: path.stat().st_mtime_ns for path in folder.glob("fleets/*/models/*/model.safetensors")}
+    again = list(compare(PLAN, folder / "fleets", no_bar, [GROUPED]))
+    assert len(again) == 2 and again[0].figures[ATTACK].auc == found[0].figures[ATTACK].auc
+    assert len(stamps) == 10 and all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
+
+
+def test_all_arms_share_texts_and_membership_and_no_text_has_two_uses() -> None:
+    secrets = canaries()
+    dealt = deal(PLAN, secrets)
+    found, other = universe(dealt), universe(replace(dealt, recipe=replace(RECIPE, epsilon=8.0)))
+    assert np.array_equal(found.inside, other.inside) and found.texts == other.texts
+    groups = [{text.text for text in group} for group in (found.texts, found.population, found.spare)]
+    assert all(groups) and not groups[0] & groups[1] and not groups[0] & groups[2] and not groups[1] & groups[2]
+    assert sum(map(planted, found.texts)) == len(secrets) == 64  # none is taken for a copy of another
+    assert len(found.inside) == 5 and 0.3 < found.inside[-1].mean() < 0.7
+    with pytest.raises(InputError, match="at least 200"):
+        deal(replace(PLAN, groups={"texts": [Text(text) for text in DISTINCT[:150]]}), secrets)
+
+
+def test_defences_are_those_of_the_recipe_or_the_usual_ones() -> None:
+    assert [arm.name for arm in arms(PLAN)] == [NONE, *usual(RECIPE)]
+    own = replace(PLAN, defences={"drop": replace(RECIPE, dropout=0.3)})
+    assert [arm.name for arm in arms(own)] == [NONE, "drop"]
+    assert [arm.name for arm in arms(PLAN, ["LoRA"])] == [NONE, "LoRA"]
+    with pytest.raises(InputError, match="No defence is named x; there are no defence, DP-SGD"):
+        arms(PLAN, ["x"])
+    assert all(recipe.wrong is None for recipe in usual(RECIPE).values())
+    assert {arm.promise for arm in arms(PLAN) if arm.promise} == {(8.0, 1e-5), (2.0, 1e-5)}
+
+
+def test_the_exposure_of_a_canary_is_its_rank_in_bits() -> None:
+    engine, (one, *_) = LocalEngine.open(REFERENCE), canaries(1)
+    entries = engine.tokenize([one.planted, *one.fillers])
+    totals = [float(stats.logprob.sum()) for stats in engine.score(entries)]  # type: ignore[arg-type, union-attr]
+    expected = math.log2(len(totals)) - math.log2(1 + sum(total >= totals[0] for total in totals[1:]))
+    assert rank(engine, one) == pytest.approx(expected)
+    best = (one.planted, *one.fillers)[int(np.argmax(totals))]
+    rest = tuple(text for text in (one.planted, *one.fillers) if text != best)
+    assert rank(engine, replace(one, planted=best, fillers=rest)) == pytest.approx(math.log2(len(totals)))
+
+
+@pytest.mark.parametrize(("epsilon", "told"), [(1.0, False), (1e6, True)])
+def test_a_noised_sum_hides_what_its_noise_covers(epsilon: float, told: bool) -> None:
+    dice = np.random.default_rng(0)
+    member = dice.random(2000) < 0.5
+    ins, outs = (np.full(2000, 2.0), np.full(2000, 0.01)), (np.full(2000, 3.0), np.full(2000, 0.01))
+    loss = np.where(member, 2.0, 3.0) + dice.normal(0, 0.01, 2000)
+    scores = grouped(loss, member, ins, outs, 50, epsilon)
+    found = auc(scores[member], scores[~member])
+    assert found.low > 0.99 if told else found.low < 0.5 + 0.05
+    if not told:  # the report's own promise
+        fpr = np.array([0.01, 0.1])
+        thresholds = np.quantile(scores[~member], 1 - fpr)
+        tpr = (scores[member][:, None] > thresholds).mean(0)
+        assert (tpr <= allowed(fpr, epsilon, 0.0) + 0.02).all()
