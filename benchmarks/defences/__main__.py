@@ -42,8 +42,8 @@ def main() -> None:
     torch.set_num_threads(2)
     texts = random.Random(0).sample(passages(), arguments.texts)
     plan = Plan(str(BASE), {"texts": [Text(text) for text in texts]}, SWEEP["typical"], SHADOWS)
-    found = []
-    for outcome in compare(plan, arguments.models, bar, arguments.only, side_by_side=2):
+    chosen, found = arms(plan, arguments.only), []
+    for outcome in compare(plan, arguments.models, chosen, bar, side_by_side=2, told=True):
         found.append(outcome)
         say(f"{outcome.arm}: AUC {outcome.figures[ATTACK].auc}, perplexity {outcome.perplexity:.3f}")
     write(found, plan, arguments.models)

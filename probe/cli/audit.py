@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from probe.cli.app import app
 from probe.cli.files import writable_folder
 from probe.cli.options import waiting
-from probe.cli.shadow import RecipeFile, build, training_bar
+from probe.cli.shadow import RecipeFile, SideBySide, build, training_bar
+
+if TYPE_CHECKING:
+    from probe.audit.defences.arms import Arm
+    from probe.shadow.plan import Plan
 
 audit = typer.Typer(no_args_is_help=True, help="Audits of a model before its release.")
 app.add_typer(audit, name="audit")
+EPOCHS = [1, 2, 4, 8]
 
 
 @audit.command()
@@ -29,11 +35,9 @@ def attacks(
     from probe.audit.files import as_dict, write
     from probe.audit.show import figures
     from probe.config import Settings
-    from probe.shadow.plan import read_plan
     from probe.show import progress
 
-    writable_folder(out, "name another folder for --out")
-    plan = read_plan(recipe)
+    plan = _plan(recipe, out)
     with waiting():
         from probe.audit.shadowed import attack, check
     check(plan)
@@ -56,26 +60,53 @@ def defences(
     recipe: RecipeFile,
     out: Annotated[Path, typer.Option(help="the folder of the report; the models are kept beside it, OUT/fleets")],
     only: Annotated[list[str] | None, typer.Option(help="a defence to train; the recipe's or the usual ones")] = None,
-    side_by_side: Annotated[
-        int | None, typer.Option(min=1, help="trainings at once; else as many as there is room for")
-    ] = None,
+    side_by_side: SideBySide = None,
     as_json: Annotated[bool, typer.Option("--json", help="print defences.json instead of the table")] = False,
 ) -> None:  # fmt: skip
     """Trains with each defence and without, attacks each with shadows that know it, and reports cost and gain."""
+    from probe.audit.defences.arms import GROUPED, arms
+
+    plan, only = _plan(recipe, out), only or []
+    chosen = arms(plan, only)
+    _compare(plan, out, chosen, "defences", side_by_side, as_json, told=not only or GROUPED in only)
+
+
+@audit.command()
+def overfitting(
+    recipe: RecipeFile,
+    out: Annotated[Path, typer.Option(help="the folder of the report; the models are kept beside it, OUT/fleets")],
+    epochs: Annotated[list[int], typer.Option(min=1, help="how often the texts are read; several to compare")] = EPOCHS,
+    side_by_side: SideBySide = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print overfitting.json instead of the table")] = False,
+) -> None:  # fmt: skip
+    """Trains for ever more epochs, attacks each model with shadows of its own, and draws success by over-fitting."""
+    from probe.audit.defences.arms import by_epochs
+
+    plan = _plan(recipe, out)
+    _compare(plan, out, by_epochs(plan.recipe, epochs), "overfitting", side_by_side, as_json)
+
+
+def _plan(recipe: Path, out: Path) -> Plan:
     from probe.shadow.plan import read_plan
 
     writable_folder(out, "name another folder for --out")
-    plan = read_plan(recipe)
+    return read_plan(recipe)
+
+
+def _compare(
+    plan: Plan, out: Path, chosen: Sequence[Arm], kind: str, side_by_side: int | None, as_json: bool, told: bool = False
+) -> None:
+    """Trains and attacks while the user looks on, then writes and prints what was found."""
     with waiting():
         from probe.audit.defences.files import write
         from probe.audit.defences.run import compare
         from probe.audit.defences.show import table
         from probe.audit.defences.table import as_dict
     say = partial(typer.echo, err=True)
-    found = list(compare(plan, out / "fleets", training_bar, only or (), side_by_side, say))
-    written = write(found, plan, out)
+    found = list(compare(plan, out / "fleets", chosen, training_bar, side_by_side, say, told))
+    written = write(found, plan, out, kind)
     if as_json:
-        typer.echo(json.dumps(as_dict(found, plan), ensure_ascii=True))
+        typer.echo(json.dumps(as_dict(found, plan, kind), ensure_ascii=True))
     else:
         table(found)
     typer.echo(f"Wrote {', '.join(path.name for path in written)} to {out}.", err=True)

@@ -23,14 +23,14 @@ shadow = typer.Typer(no_args_is_help=True, help="Shadow models: train a fleet or
 app.add_typer(shadow, name="shadow")
 RecipeFile = Annotated[Path, typer.Argument(help="a recipe (TOML): base, texts and how to train; see the guide")]
 
+SideBySide = Annotated[int | None, typer.Option(min=1, help="trainings at once; else as many as there is room for")]
+
 
 @shadow.command()
 def train(
     recipe: RecipeFile,
     out: Annotated[Path, typer.Option(help="the fleet's folder; where one is begun, it is gone on with")],
-    side_by_side: Annotated[
-        int | None, typer.Option(min=1, help="trainings at once; else as many as there is room for")
-    ] = None,
+    side_by_side: SideBySide = None,
     every: Annotated[float, typer.Option(min=0, help="seconds between checkpoints, to go on from")] = 60,
 ) -> None:  # fmt: skip
     """Trains shadow models on random halves of the texts, and learns attacks on them."""

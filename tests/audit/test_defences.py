@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from probe.audit.defences.arms import GROUPED, NONE, arms, usual
+from probe.audit.defences.arms import GROUPED, NONE, arms, by_epochs, usual
 from probe.audit.defences.deal import canaries, deal, planted
 from probe.audit.defences.exposure import rank
 from probe.audit.defences.files import write
@@ -32,7 +32,8 @@ from tests.shadow.test_adapt import REFERENCE
 from tests.shadow.test_fleet import DISTINCT
 
 RECIPE = Recipe(epochs=3, rate=1e-3, tokens=1024, muon=True)
-PLAN = Plan(REFERENCE, {"members": [], "nonmembers": [], "texts": [Text(text) for text in DISTINCT]}, RECIPE, shadows=4)
+GIVEN = DISTINCT[:380]
+PLAN = Plan(REFERENCE, {"texts": [Text(text) for text in GIVEN]}, RECIPE, shadows=4)
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Outco
     """No defence, aggregates, and a training whose epsilon lets nothing through."""
     folder = tmp_path_factory.mktemp("defences")
     plan = replace(PLAN, defences={"private": replace(RECIPE, epochs=1, epsilon=0.5, muon=False)})
-    found = list(compare(plan, folder / "fleets", no_bar, ["private", GROUPED]))
+    found = list(compare(plan, folder / "fleets", arms(plan), no_bar, told=True))
     write(found, plan, folder)
     return folder, found
 
@@ -58,8 +59,11 @@ def test_without_a_defence_the_attack_finds_and_with_one_it_does_not(outcomes: t
     assert areas[0].low > 0.9 and areas[1].low < 0.5 < areas[1].high and areas[2].low < 0.5 < areas[2].high  # type: ignore[union-attr]
     assert none.shown.one_run > 1 and told.shown.one_run <= 1 and private.shown.one_run <= 0.5
     assert none.promise is None and private.promise == (0.5, 1e-5)
+    assert none.fitted < none.perplexity and none.fitted < private.fitted
     assert none.perplexity < private.perplexity  # what privacy costs
-    assert told.exposure is None and none.exposure is not None and none.exposure[0].mean > none.exposure[1].mean + 0.5
+    assert told.exposure is None and none.exposure is not None
+    ins, outs = none.exposure
+    assert ins.canaries + outs.canaries == 64 and ins.most == 9 and outs.low < 1.44 + 0.6
 
 
 def test_the_report_needs_nothing_else_and_holds_no_text(outcomes: tuple[Path, list[Outcome]]) -> None:
@@ -68,14 +72,14 @@ def test_the_report_needs_nothing_else_and_holds_no_text(outcomes: tuple[Path, l
     assert "<script" not in page and "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
     assert [one["defence"] for one in kept["arms"]] == [one.arm for one in found]
     assert kept["arms"][2]["promise"] == {"epsilon": 0.5, "delta": 1e-5} and kept["arms"][1]["exposure"] is None
-    assert not any(text[:40] in page + json.dumps(kept) for text in DISTINCT)
+    assert not any(text[:40] in page + json.dumps(kept) for text in GIVEN)
     assert (folder / "roc.svg").is_file() and (folder / "cost.png").is_file()
 
 
 def test_what_is_trained_already_is_not_trained_again(outcomes: tuple[Path, list[Outcome]]) -> None:
     folder, found = outcomes
     stamps = {path: path.stat().st_mtime_ns for path in folder.glob("fleets/*/models/*/model.safetensors")}
-    again = list(compare(PLAN, folder / "fleets", no_bar, [GROUPED]))
+    again = list(compare(PLAN, folder / "fleets", arms(PLAN, [GROUPED]), no_bar, told=True))
     assert len(again) == 2 and again[0].figures[ATTACK].auc == found[0].figures[ATTACK].auc
     assert len(stamps) == 10 and all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
 
@@ -113,6 +117,20 @@ def test_the_exposure_of_a_canary_is_its_rank_in_bits() -> None:
     best = (one.planted, *one.fillers)[int(np.argmax(totals))]
     rest = tuple(text for text in (one.planted, *one.fillers) if text != best)
     assert rank(engine, replace(one, planted=best, fillers=rest)) == pytest.approx(math.log2(len(totals)))
+
+
+def test_success_grows_with_over_fitting(outcomes: tuple[Path, list[Outcome]], tmp_path: Path) -> None:
+    chosen = by_epochs(RECIPE, [3, 1, 3])
+    assert [arm.name for arm in chosen] == ["1 epoch", "3 epochs"] and chosen[1].recipe == RECIPE
+    few, many = found = [*compare(PLAN, tmp_path / "fleets", chosen[:1], no_bar), outcomes[1][0]]
+    assert few.perplexity / few.fitted < many.perplexity / many.fitted
+    assert few.figures["loss"].auc.value < many.figures["loss"].auc.value  # type: ignore[union-attr]
+    names = {path.name for path in write(found, PLAN, tmp_path / "report", "overfitting")}
+    assert {"overfitting.json", "overfitting.svg", "report.html", "roc.png"} <= names
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "over-fitting" in page and page.count("<figure>") == 2
+    with pytest.raises(InputError, match="epochs of 1"):
+        by_epochs(RECIPE, [])
 
 
 @pytest.mark.parametrize(("epsilon", "told"), [(1.0, False), (1e6, True)])

@@ -41,6 +41,14 @@ def arms(plan: Plan, only: Sequence[str] = ()) -> list[Arm]:
     return [Arm(name, recipe) for name, recipe in every.items() if name in chosen]
 
 
+def by_epochs(recipe: Recipe, epochs: Sequence[int]) -> list[Arm]:
+    """Returns the recipe for each number of epochs, its learning rate falling to the end of each."""
+    if not epochs or min(epochs) < 1:
+        raise InputError("Name numbers of epochs of 1 and more.", "epochs")
+    named = ((f"{number} epoch{'s' if number > 1 else ''}", number) for number in sorted(set(epochs)))
+    return [Arm(name, replace(recipe, epochs=number)) for name, number in named]
+
+
 def usual(recipe: Recipe) -> dict[str, Recipe]:
     """Returns the defences of the field, by name.
 

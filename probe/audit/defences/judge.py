@@ -46,13 +46,14 @@ class Shown:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """perplexity: of texts that no model read. figures, values (of members, of non-members): by attack. shown: by
-    ATTACK. promise: epsilon and delta. exposure: of canaries that were in, and of others; None where single texts are
-    not told of.
+    """perplexity: of texts that no model read; fitted: of those that this one was trained on. figures, values (of
+    members, of non-members): by attack. shown: by ATTACK. promise: epsilon and delta. exposure: of canaries that were
+    in, and of others; None where single texts are not told of.
     """
 
     arm: str
     perplexity: float
+    fitted: float
     figures: Mapping[str, Figures]
     values: Mapping[str, tuple[Vector, Vector]]
     shown: Shown
@@ -75,10 +76,12 @@ def judge(
         name: np.array([np.nan if (value := one.scores[name].value) is None else value for one in results])
         for name in ATTACKS
     }
-    inside = {text.text for text, there in zip(found.texts, member, strict=True) if there}
+    inside = [text for text, there in zip(found.texts, member, strict=True) if there]
+    fitted = [text for text in inside if not planted(text)]  # random digits are no measure of what was learned
     return Outcome(
-        arm.name, perplexity(setup.target, found.population), *measured(scores, member[chosen], arm.promise),
-        arm.promise, exposure(setup.target, secrets, inside),
+        arm.name, perplexity(setup.target, found.population), perplexity(setup.target, fitted),
+        *measured(scores, member[chosen], arm.promise), arm.promise,
+        exposure(setup.target, secrets, {text.text for text in inside}),
     ), setup  # fmt: skip
 
 
@@ -93,7 +96,9 @@ def judge_grouped(none: Outcome, setup: Setup, found: Universe, cohort: int, eps
     scores[good] = grouped(loss[good], member[good], ins, outs, cohort, epsilon)
     promise = (epsilon, 0.0)
     note = f"of single losses in a report on {cohort} texts; the model itself must not be within reach"
-    return Outcome(GROUPED, none.perplexity, *measured({ATTACK: scores}, member, promise), promise, None, note)
+    return Outcome(
+        GROUPED, none.perplexity, none.fitted, *measured({ATTACK: scores}, member, promise), promise, None, note
+    )
 
 
 def measured(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from probe.audit.defences.arms import GROUPED, NONE, Arm, arms
+from probe.audit.defences.arms import Arm
 from probe.audit.defences.deal import canaries, deal, of_arm
 from probe.audit.defences.judge import Outcome, judge, judge_grouped
 from probe.models.base import Engine
@@ -22,15 +22,16 @@ Bar = Callable[[str], AbstractContextManager[Progress]]
 
 
 def compare(
-    plan: Plan, folder: Path, bar: Bar, only: Sequence[str] = (), side_by_side: int | None = None,
-    say: Callable[[str], None] = lambda what: None,
+    plan: Plan, folder: Path, chosen: Sequence[Arm], bar: Bar, side_by_side: int | None = None,
+    say: Callable[[str], None] = lambda what: None, told: bool = False,
 ) -> Iterator[Outcome]:  # fmt: skip
     """Yields the outcome of each arm when it is there. folder: of the fleets. bar: shows a training by its arm's name.
+    told: after the first arm comes what is left of its attack where losses are told of groups only.
 
     Raises InputError where texts are too few, ModelError.
     """
     secrets = canaries(seed=plan.seed)
-    dealt, chosen = deal(plan, secrets), arms(plan, only)
+    dealt = deal(plan, secrets)
     folder.mkdir(parents=True, exist_ok=True)
     kept = Cache(folder / "statistics.sqlite", _ROOM)
 
@@ -44,7 +45,7 @@ def compare(
         say(f"Attacking {arm.name}")
         outcome, setup = judge(arm, own, found, place, secrets, opened)
         yield outcome
-        if arm.name == NONE and (not only or GROUPED in only):
+        if told and arm is chosen[0]:
             yield judge_grouped(outcome, setup, found, COHORT, EPSILON)
 
 

@@ -21,9 +21,10 @@ def row(found: Outcome) -> dict[str, str]:
     promise = f"{found.promise[0]:g} (delta {found.promise[1]:g})" if found.promise else "none"
     exposed = [_bits(one) for one in found.exposure] if found.exposure else ["single texts are not told of", ""]
     return {
-        "defence": found.arm, "held-out perplexity": f"{found.perplexity:.3f}", **measured,
+        "defence": found.arm, "held-out perplexity": f"{found.perplexity:.3f}",
+        "of its own texts": f"{found.fitted:.3f}", **measured,
         "epsilon promised": promise, "epsilon shown": f"{found.shown.one_run:.2f}",
-        "exposure of canaries, bits": exposed[0], "of others": exposed[1],
+        "exposure of canaries, bits": exposed[0], "of canaries never seen": exposed[1],
     }  # fmt: skip
 
 
@@ -45,10 +46,10 @@ def sentences(found: Sequence[Outcome]) -> list[str]:
     ]  # fmt: skip
 
 
-def as_dict(found: Sequence[Outcome], plan: Plan) -> dict[str, Any]:
+def as_dict(found: Sequence[Outcome], plan: Plan, kind: str = "defences") -> dict[str, Any]:
     """Returns the outcomes as plain JSON values."""
     return {
-        "object": "defences", "attack": ATTACK, "summary": sentences(found), "confidence": 0.95,
+        "object": kind, "attack": ATTACK, "summary": sentences(found), "confidence": 0.95,
         "base": plan.base, "shadows": plan.shadows, "seed": plan.seed, "recipe": asdict(plan.recipe),
         "arms": [_arm(one) for one in found], "versions": versions(),
     }  # fmt: skip
@@ -58,7 +59,8 @@ def _arm(found: Outcome) -> dict[str, Any]:
     promise = dict(zip(("epsilon", "delta"), found.promise, strict=True)) if found.promise else None
     exposure = dict(zip(("inside", "outside"), map(_plain, found.exposure), strict=True)) if found.exposure else None
     return {
-        "defence": found.arm, "perplexity": _number(found.perplexity), "promise": promise, "note": found.note,
+        "defence": found.arm, "perplexity": _number(found.perplexity),
+        "fitted_perplexity": _number(found.fitted), "promise": promise, "note": found.note,
         "shown": asdict(found.shown), "exposure": exposure,
         "attacks": {name: _figures(figures) for name, figures in found.figures.items()},
     }  # fmt: skip
