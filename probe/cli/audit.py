@@ -87,7 +87,7 @@ def overfitting(
 
 
 def _plan(recipe: Path, out: Path) -> Plan:
-    from probe.shadow.plan import read_plan
+    from probe.shadow.recipe_file import read_plan
 
     writable_folder(out, "name another folder for --out")
     return read_plan(recipe)

@@ -34,7 +34,7 @@ def train(
     every: Annotated[float, typer.Option(min=0, help="seconds between checkpoints, to go on from")] = 60,
 ) -> None:  # fmt: skip
     """Trains shadow models on random halves of the texts, and learns attacks on them."""
-    from probe.shadow.plan import read_plan
+    from probe.shadow.recipe_file import read_plan
 
     writable_folder(out)
     plan = read_plan(recipe)
@@ -58,7 +58,7 @@ def target(
     out: Annotated[Path, typer.Option(help="the model's folder; where training was begun, it is gone on with")],
 ) -> None:
     """Trains one model on the recipe's `members`, as its shadows are trained."""
-    from probe.shadow.plan import read_plan
+    from probe.shadow.recipe_file import read_plan
     from probe.show import training
 
     plan = read_plan(recipe)
@@ -68,6 +68,11 @@ def target(
         from probe.shadow.fleet import train_one
     with training(f"Training {writable_folder(out).name}") as advance:
         train_one(plan, [text.text for text in plan.groups["members"]], out, advance)
+    if plan.recipe.epsilon:
+        typer.echo(
+            f"Its privacy (epsilon {plan.recipe.epsilon:g}, delta {plan.recipe.delta:g}) rests on a seed that nobody "
+            f"knows, and seed = {plan.seed} stands in the recipe, or is its default.", err=True,
+        )  # fmt: skip
     typer.echo(f"{out} was trained on {len(plan.groups['members']):,} texts.")
 
 

@@ -15,8 +15,7 @@ from probe.errors import InputError, ModelError
 from probe.models.load import Source, find, load
 from probe.models.tokens import open_tokenizer
 from probe.shadow.folder import made
-from probe.shadow.plan import write_recipe
-from probe.shadow.recipe import Recipe
+from probe.shadow.recipe import Recipe, write_recipe
 from probe.shadow.rows import rows_of
 from probe.shadow.train import EVERY, Progress, silent, train
 

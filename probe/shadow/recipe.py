@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from probe.errors import InputError
+
+KEPT = "memprobe-recipe.json"  # beside the weights of a model that was trained by a recipe
 
 
 @dataclass(frozen=True)
@@ -46,3 +53,22 @@ class Recipe:
     def spares(self) -> bool:
         """True where the training reads spare texts, too."""
         return self.stop_early or self.distil
+
+
+FIELDS = {one.name: get_type_hints(Recipe)[one.name] for one in fields(Recipe)}  # and the type of each
+
+
+def write_recipe(folder: Path, base: str, recipe: Recipe) -> None:
+    """Keeps beside a model how it was made, so that its shadows may be made likewise."""
+    kept = {"base": base, "training": {name: getattr(recipe, name) for name in FIELDS if name != "seed"}}
+    (folder / KEPT).write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def read_recipe(target: str) -> dict[str, Any]:
+    """Returns what is kept beside a model, nothing where it was trained elsewhere. Raises InputError."""
+    path = Path(target) / KEPT
+    try:
+        found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: delete it and write [training] into the recipe.", "target") from error
+    return found

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from probe.errors import InputError
-from probe.shadow.plan import read_plan, write_recipe
-from probe.shadow.recipe import Recipe
+from probe.shadow.recipe import Recipe, write_recipe
+from probe.shadow.recipe_file import read_plan
 
 
 def recipe(folder: Path, text: str) -> Path:
@@ -42,6 +43,13 @@ def test_the_targets_own_recipe_is_the_default(tmp_path: Path) -> None:
     assert plan.base == "some/base" and plan.recipe == Recipe(epochs=7, rate=1e-4, tokens=256, lora=4)
 
 
+def test_a_defence_is_the_training_with_what_it_changes(tmp_path: Path) -> None:
+    head = 'base = "b"\ntexts = ["known.jsonl"]\nspare = ["known.jsonl"]\n[training]\nepochs = 2\n'
+    plan = read_plan(recipe(tmp_path, f'{head}[defences."a b"]\ndistil = true\n'))
+    assert plan.defences == {"a b": replace(plan.recipe, distil=True)} and plan.recipe.epochs == 2
+    assert len(plan.groups["spare"]) == 3
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -56,6 +64,11 @@ def test_the_targets_own_recipe_is_the_default(tmp_path: Path) -> None:
         ('base = "b"\ntexts = ["known.jsonl"]\nshadows = true', "shadows is to be of type int"),
         ('base = "b"\ntexts = ["known.jsonl"]\n[training]\nepoch = 3', "[training]: unknown epoch"),
         ('base = "b"\ntexts = ["known.jsonl"]\n[training]\nepochs = 0', "epochs, rate and tokens are above 0"),
+        ('base = "b"\ntexts = ["known.jsonl"]\n[training]\ndropout = 1.5', "[training]: dropout is a share"),
+        ('base = "b"\ntexts = ["known.jsonl"]\n[defences.x]\nepsilon = -1', "[defences.x]: epsilon is not below 0"),
+        ('base = "b"\ntexts = ["known.jsonl"]\n[defences]\nx = 1', "[defences]: x is to be of type dict"),
+        ('base = "b"\ntexts = ["known.jsonl"]\n[defences.x]\nepsilom = 1', "[defences.x]: unknown epsilom"),
+        ('base = "b"\nspare = ["known.jsonl"]', "name files of texts"),
         ('base = "b"\ntexts = ["known.jsonl"]\ntext_column = "body"', 'no string under "body"'),
     ],
 )

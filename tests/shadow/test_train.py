@@ -13,8 +13,7 @@ from safetensors.torch import load_file
 from probe.errors import ModelError
 from probe.models.load import find, load
 from probe.shadow.make import begun, make
-from probe.shadow.plan import KEPT
-from probe.shadow.recipe import Recipe
+from probe.shadow.recipe import KEPT, Recipe
 from probe.shadow.rows import rows_of
 from probe.shadow.train import train
 from tests.shadow.test_adapt import CHRONICLES, REFERENCE

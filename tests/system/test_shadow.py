@@ -83,6 +83,26 @@ def test_an_audit_is_one_command(memprobe: Callable[..., CompletedProcess[str]],
     assert done.returncode == 2 and "An audit takes a recipe with target" in done.stderr
 
 
+def test_defences_of_the_guide_are_held_against_none(
+    memprobe: Callable[..., CompletedProcess[str]], tmp_path: Path
+) -> None:
+    (own,) = re.findall(r"```toml\n(\[defences.*?)```", GUIDE.read_text(), flags=re.DOTALL)
+    rows = [json.dumps({"id": f"t {n}", "text": text}) + "\n" for n, text in enumerate(DISTINCT[:400])]
+    (tmp_path / "texts.jsonl").write_text("".join(rows))
+    path = tmp_path / "recipe.toml"
+    head = f'base = "{ASSETS / "reference"}"\ntexts = ["texts.jsonl"]\nshadows = 4\n'
+    path.write_text(f"{head}[training]\nepochs = 1\nrate = 0.001\ntokens = 2048\n{own}")
+    command = ("audit", "defences", str(path), "--out", str(tmp_path / "report"))
+    done = memprobe(*command, "--only", "dropout .3", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [one["defence"] for one in json.loads(done.stdout)["arms"]] == ["no defence", "dropout .3"]
+    assert "Attacking dropout .3" in done.stderr and (tmp_path / "report" / "report.html").is_file()
+    done = memprobe(*command, "--only", "dropout")
+    assert (
+        done.returncode == 2 and "No defence is named dropout; there are no defence, dropout .3, private" in done.stderr
+    )
+
+
 def test_a_fleet_that_is_killed_goes_on_in_two_processes_to_the_same_weights(folder: Path) -> None:
     again, own = folder / "again", {**os.environ, "OMP_NUM_THREADS": "1"}
     train = ["shadow", "train", str(folder / "recipe.toml"), "--out", str(again)]
