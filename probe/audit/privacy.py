@@ -8,17 +8,36 @@ that a private training would not have allowed.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from probe.audit.metrics import Vector, rate
+from probe.audit.one_run import CONFIDENCE, Flags, one_run
 from probe.errors import InputError
 
-CONFIDENCE = 0.95
-Flags = npt.NDArray[np.bool_]
-_GUESSES = 6  # numbers of guesses that are tried: all texts, half of them, a quarter ...
-_MOST = 64.0  # nats; no count of texts shows more
+DELTA = 1e-5  # where none was promised
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Lower bounds on epsilon: from one training, by rates (as if texts were trained on independently), and of a
+    Gaussian mechanism at the same delta.
+    """
+
+    one_run: float
+    by_rates: float
+    gaussian: float
+
+
+def shown(scores: Vector, member: Flags, delta: float, seed: int = 0) -> Shown:
+    """Returns what a score shows of a training. scores: [texts], NaN where there is none; member: by fair coins."""
+    there = ~np.isnan(scores)
+    sides = scores[there & member], scores[there & ~member]
+    return Shown(
+        one_run(scores[there], member[there], delta), by_rates(*sides, delta, seed),
+        epsilon_of(gaussian(*sides, seed), delta),
+    )  # fmt: skip
 
 
 def allowed(fpr: Vector, epsilon: float, delta: float) -> Vector:
@@ -61,46 +80,6 @@ def epsilon_of(mu: float, delta: float) -> float:
     if not mu or excess(0.0) <= 0:
         return 0.0
     return float(brentq(excess, 0.0, mu * mu / 2 + mu * 10 + 1))
-
-
-def one_run(scores: Vector, member: Flags, delta: float, confidence: float = CONFIDENCE) -> float:
-    """Returns a lower bound on epsilon from a single training whose texts were each taken by a fair coin of its own
-    (Steinke et al. 2023, arXiv:2305.08846).
-
-    The highest scores are guessed to be in, as many of the lowest out; several numbers of guesses are tried, at an
-    error that is shared among them. scores, member: [texts]. 0 where nothing is shown.
-    """
-    order = np.argsort(scores)
-    numbers = {len(scores) >> halving for halving in range(_GUESSES)} - {0, 1}
-    error = (1 - confidence) / max(1, len(numbers))
-    found = [0.0]
-    for number in numbers:
-        half = number // 2
-        right = int(member[order[-half:]].sum() + (~member[order[:half]]).sum())
-        found.append(one_run_bound(len(scores), 2 * half, right, delta, error))
-    return max(found)
-
-
-def one_run_bound(texts: int, guesses: int, right: int, delta: float, error: float = 1 - CONFIDENCE) -> float:
-    """Returns the largest epsilon that so many right guesses refute at this error."""
-    low, high = 0.0, _MOST
-    if one_run_p(texts, guesses, right, 0.0, delta) >= error:
-        return 0.0
-    while high - low > 1e-4:
-        middle = (low + high) / 2
-        low, high = (middle, high) if one_run_p(texts, guesses, right, middle, delta) < error else (low, middle)
-    return low
-
-
-def one_run_p(texts: int, guesses: int, right: int, epsilon: float, delta: float) -> float:
-    """Returns the chance of as many right guesses, at most, under an (epsilon, delta)-private training."""
-    from scipy.stats import binom
-
-    law = binom(guesses, 1 / (1 + math.exp(-epsilon)))
-    beta = float(law.sf(right - 1))
-    steps = np.arange(1, right + 1)
-    alpha = float(np.max((law.sf(right - steps - 1) - beta) / steps, initial=0.0))
-    return min(1.0, beta + 2 * texts * delta * alpha)
 
 
 def _counts(members: Vector, nonmembers: Vector, seed: int) -> tuple[int, int, int, int]:

@@ -21,6 +21,7 @@ from probe.cli import (  # noqa: F401 - each adds its command
     corpus,
     deletion,
     demo,
+    epsilon,
     evaluate,
     frequencies,
     models,

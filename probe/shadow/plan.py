@@ -13,7 +13,7 @@ GROUPS = ("members", "nonmembers", "texts", "spare")
 
 @dataclass(frozen=True)
 class Plan:
-    """groups: texts by what is known of them, of GROUPS. shadows: models in pairs, singles: models whose texts are drawn
+    """groups: texts by what is known of them (GROUPS). shadows: models in pairs, singles: models whose texts are drawn
     one by one. population: non-members that no model is trained on, at most so many. defences: other ways to train.
     """
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from probe.audit.metrics import rate
-from probe.audit.privacy import allowed, by_rates, epsilon_of, gaussian, one_run, one_run_bound, one_run_p
+from probe.audit.one_run import one_run, one_run_bound, one_run_p
+from probe.audit.privacy import allowed, by_rates, epsilon_of, gaussian
 from probe.errors import InputError
 
 

@@ -31,7 +31,7 @@ def test_pairs_complement_each_other(texts: int, pairs: int, singles: int, seed:
     found = halves(texts, 2 * pairs, singles, np.random.default_rng(seed))
     assert found.shape == (2 * pairs + singles, texts)
     assert (found[0 : 2 * pairs : 2] ^ found[1 : 2 * pairs : 2]).all()
-    assert set(found.sum(1).tolist()) <= {texts // 2, texts - texts // 2}
+    assert set(found[: 2 * pairs].sum(1).tolist()) <= {texts // 2, texts - texts // 2}
     assert (found[: 2 * pairs].sum(0) == pairs).all()
 
 
@@ -40,6 +40,8 @@ def test_a_single_is_told_by_no_count() -> None:
     found = halves(4000, 14, 3, np.random.default_rng(0))
     single, others = found[14], np.delete(found, 14, axis=0).sum(0)
     assert abs(others[single].mean() - others[~single].mean()) < 0.1
+    drawn = [halves(400, 4, 1, np.random.default_rng(seed))[4].sum() for seed in range(50)]
+    assert 5 < np.std(drawn) < 15 and abs(np.mean(drawn) - 200) < 5  # each text by its own coin: 10 either way
 
 
 def plan(**groups: list[str]) -> Plan:

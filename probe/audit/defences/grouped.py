@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from probe.audit.metrics import Vector
-from probe.audit.privacy import Flags
+from probe.audit.one_run import Flags
 from probe.reporting import aggregate
 from probe.setup import Setup
 from probe.shadow.study import phis

@@ -15,7 +15,8 @@ from probe.audit.defences.exposure import Exposure, exposure
 from probe.audit.defences.grouped import grouped, usual
 from probe.audit.figures import FPRS, Figures, halves, measure
 from probe.audit.metrics import Vector
-from probe.audit.privacy import CONFIDENCE, Flags, by_rates, epsilon_of, gaussian, one_run
+from probe.audit.one_run import CONFIDENCE, Flags
+from probe.audit.privacy import DELTA, Shown, shown
 from probe.models.base import Engine
 from probe.pipeline import Probe
 from probe.prepare import Options
@@ -29,19 +30,7 @@ from probe.types import Text, Tokens, TokenStats
 
 ATTACK = "lira"  # named before anything is measured: the strongest that few shadows allow (docs/decisions/0013)
 ATTACKS = (ATTACK, "lira_offline", "rmia", "quantile", "ref", "loss")
-DELTA = 1e-5  # at which bounds on epsilon stand where nothing was promised
 _SEED = 0  # of halves, on which thresholds are tuned
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """Lower bounds on epsilon: from one training, by rates (as if texts were trained on independently), and of the
-    Gaussian mechanism at the same delta.
-    """
-
-    one_run: float
-    by_rates: float
-    gaussian: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,16 +97,7 @@ def measured(
     tuning = halves(member, _SEED)
     split = {name: (row[member & ~np.isnan(row)], row[~member & ~np.isnan(row)]) for name, row in scores.items()}
     figures = {name: measure(row, member, tuning, FPRS, CONFIDENCE) for name, row in scores.items()}
-    return figures, split, _shown(scores[ATTACK], member, promise[1] if promise else DELTA)
-
-
-def _shown(scores: Vector, member: Flags, delta: float) -> Shown:
-    there = ~np.isnan(scores)
-    sides = scores[there & member], scores[there & ~member]
-    return Shown(
-        one_run(scores[there], member[there], delta), by_rates(*sides, delta, _SEED),
-        epsilon_of(gaussian(*sides, _SEED), delta),
-    )  # fmt: skip
+    return figures, split, shown(scores[ATTACK], member, promise[1] if promise else DELTA, _SEED)
 
 
 def perplexity(engine: Engine, texts: Sequence[Text]) -> float:

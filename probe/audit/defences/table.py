@@ -8,8 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from probe.audit.defences.exposure import Exposure
-from probe.audit.defences.judge import ATTACK, DELTA, Outcome
+from probe.audit.defences.judge import ATTACK, Outcome
 from probe.audit.figures import Figures, as_json
+from probe.audit.privacy import DELTA
 from probe.audit.report import cells, said
 from probe.shadow.plan import Plan
 from probe.versions import versions

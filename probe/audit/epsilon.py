@@ -1,0 +1,55 @@
+"""What one's own training shows of its privacy, in a table and in JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from probe.audit.evaluate import Evaluation, as_values
+from probe.audit.one_run import CONFIDENCE
+from probe.audit.privacy import Shown, shown
+from probe.errors import InputError
+
+
+@dataclass(frozen=True)
+class Audit:
+    """score: the one that the bounds rest on, named before it is computed. promised: epsilon, where one is."""
+
+    score: str
+    texts: int
+    delta: float
+    shown: Shown
+    promised: float | None
+
+    @property
+    def broken(self) -> bool:
+        """True where the training gave away more than it promised."""
+        return self.promised is not None and self.shown.one_run > self.promised
+
+    def as_json(self) -> dict[str, Any]:
+        return {"object": "epsilon", **asdict(self), "confidence": CONFIDENCE, "broken": self.broken}
+
+    def sentences(self) -> list[str]:
+        """Returns what was found, a sentence each."""
+        said = [
+            f"{self.texts:,} texts, taken or not by a fair coin each, by {self.score}: epsilon is at least "
+            f"{self.shown.one_run:.2f} at delta {self.delta:g}, with {CONFIDENCE:.0%} confidence.",
+            f"If texts had been trained on independently: {self.shown.by_rates:.2f} by rates, "
+            f"{self.shown.gaussian:.2f} as a Gaussian mechanism.",
+        ]
+        if self.broken:
+            said.append(f"That is more than the {self.promised:g} that were promised: the training has a bug.")
+        elif self.promised is not None:
+            said.append(f"That does not contradict the {self.promised:g} that were promised, and does not prove it.")
+        return said
+
+
+def audit(found: Evaluation, delta: float, score: str | None = None, promised: float | None = None) -> Audit:
+    """score: by default the one that a verdict would rest on. Raises InputError where it has no values."""
+    name = score or found.default
+    if name not in found.compared:
+        why = found.absent.get(name, "it was not computed")
+        raise InputError(f"The score {name} has no values: {why}. Name another with --score.", "score")
+    values = as_values(found.scores[name])
+    texts = sum(one.value is not None for one in found.scores[name])
+    return Audit(name, texts, delta, shown(values, found.member, delta, found.seed), promised)
