@@ -7,6 +7,7 @@ says in words what it shows, follows a light or dark page, and is drawn without 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import cycle, product
@@ -107,7 +108,7 @@ def _roc(found: Evaluation) -> Plot | None:
     looks = cycle(product(("-", "--", "-."), COLOURS))
     for name in order:
         line, colour = next(looks)
-        _curve(
+        curve(
             axes,
             curves[name],
             corner,
@@ -116,25 +117,31 @@ def _roc(found: Evaluation) -> Plot | None:
             colour,
             2.6 if name == found.default else 1.4,
         )
-    _curve(axes, sides, corner, f"words alone {short(said[BLIND])}", ":", INK, 2.6)
-    axes.plot([min(corner), 1], [min(corner), 1], color=INK, linewidth=0.6, label="chance 0.500")
-    axes.set(
-        xscale="log", yscale="log", xlim=(corner[0], 1), ylim=(corner[1], 1.05), xlabel="false-positive rate",
-        ylabel="true-positive rate", title="ROC, log-log",
-    )  # fmt: skip
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter("{x:g}")
-    axes.grid(color=INK, alpha=0.15, linewidth=0.5)
-    axes.legend(title="score, AUC", loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
+    curve(axes, sides, corner, f"words alone {short(said[BLIND])}", ":", INK, 2.6)
+    frame(axes, corner, "ROC, log-log", "score, AUC")
     areas = ", ".join(f"{name} {short(said[name])}" for name in order)
     words = f"True-positive against false-positive rate of {len(order)} scores, and of the words alone. AUC: {areas}, "
     words += f"words alone {short(said[BLIND])}."
     return Plot("roc", "ROC curves on log-log axes", words, canvas)
 
 
-def _curve(
-    axes: Axes, sides: tuple[Vector, Vector], corner: list[float], label: str, line: str, colour: str, width: float
+def frame(axes: Axes, corner: Sequence[float], title: str, legend: str) -> None:
+    """Makes log-log axes for ROC curves; corner: the least FPR and TPR that have a place on them."""
+    axes.plot([min(corner), 1], [min(corner), 1], color=INK, linewidth=0.6, label="chance 0.500")
+    axes.set(
+        xscale="log", yscale="log", xlim=(corner[0], 1), ylim=(corner[1], 1.05), xlabel="false-positive rate",
+        ylabel="true-positive rate", title=title,
+    )  # fmt: skip
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+    axes.grid(color=INK, alpha=0.15, linewidth=0.5)
+    axes.legend(title=legend, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
+
+
+def curve(
+    axes: Axes, sides: tuple[Vector, Vector], corner: Sequence[float], label: str, line: str, colour: str, width: float
 ) -> None:  # fmt: skip
+    """Draws the ROC of members' and non-members' scores."""
     fpr, tpr = (np.maximum(rate, least) for rate, least in zip(roc(*sides), corner, strict=True))
     axes.plot(fpr, tpr, drawstyle="steps-post", linestyle=line, color=colour, linewidth=width, label=label)
 

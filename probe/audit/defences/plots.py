@@ -12,8 +12,8 @@ import numpy as np
 
 from probe.audit.defences.judge import ATTACK, Outcome
 from probe.audit.figures import short
-from probe.audit.metrics import Figure, roc
-from probe.audit.plots import COLOURS, INK, Plot, laid_out, new_axes
+from probe.audit.metrics import Figure
+from probe.audit.plots import COLOURS, INK, Plot, curve, frame, laid_out, new_axes
 from probe.audit.privacy import allowed
 
 
@@ -28,21 +28,12 @@ def _roc(found: Sequence[Outcome]) -> Plot:
     looks = cycle(product(("-", "-."), COLOURS))
     for outcome in found:
         line, colour = next(looks)
-        fpr, tpr = (np.maximum(rate, least) for rate in roc(*outcome.values[ATTACK]))
         label = f"{outcome.arm} {short(outcome.figures[ATTACK].auc)}"
-        axes.plot(fpr, tpr, drawstyle="steps-post", linestyle=line, color=colour, linewidth=1.4, label=label)
+        curve(axes, outcome.values[ATTACK], (least, least), label, line, colour, 1.4)
         if outcome.promise:
             bound = np.maximum(allowed(fprs, *outcome.promise), least)
             axes.plot(fprs, bound, linestyle=":", color=colour, linewidth=1.4, label=f"bound of {outcome.arm}")
-    axes.plot([least, 1], [least, 1], color=INK, linewidth=0.6, label="chance 0.500")
-    axes.set(
-        xscale="log", yscale="log", xlim=(least, 1), ylim=(least, 1.05), xlabel="false-positive rate",
-        ylabel="true-positive rate", title=f"ROC of {ATTACK}, log-log",
-    )  # fmt: skip
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter("{x:g}")
-    axes.grid(color=INK, alpha=0.15, linewidth=0.5)
-    axes.legend(title="defence, AUC", loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8)
+    frame(axes, (least, least), f"ROC of {ATTACK}, log-log", "defence, AUC")
     areas = ", ".join(f"{one.arm} {short(one.figures[ATTACK].auc)}" for one in found)
     words = (
         f"True-positive against false-positive rate of {ATTACK} under each defence, and the highest that the epsilon "
