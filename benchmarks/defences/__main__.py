@@ -75,10 +75,16 @@ def bars(found: list[Outcome]) -> list[str]:
         held = figures.auc.low <= 0.5 <= figures.auc.high
         said += [
             f"- {one.arm}: the AUC's interval holds .5: {held}; highest TPR above its bound: {above:+.4f}; "
-            f"epsilon shown {one.shown.one_run:.2f} (one run), {one.shown.by_rates:.2f} (rates), "
-            f"{one.shown.gaussian:.2f} (Gaussian), promised {epsilon:g}; {figures.members + figures.nonmembers} texts"
+            f"epsilon shown {_shown(one)}, promised {epsilon:g}; {figures.members + figures.nonmembers} texts"
         ]
     return said
+
+
+def _shown(found: Outcome) -> str:
+    if found.shown is None:
+        return "not by this bound"
+    rates = f"no bounds: {found.shown.by_rates:.2f} rates, {found.shown.gaussian:.2f} Gaussian"
+    return f"{found.shown.one_run:.2f} (one run; {rates})"
 
 
 @contextmanager

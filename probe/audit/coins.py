@@ -32,7 +32,7 @@ def draw(texts: Sequence[Text], folder: Path) -> tuple[int, int]:
     folder.mkdir(parents=True)
     for name, side in ((HELD_OUT, 0), (TRAIN, 1)):
         rows = (
-            json.dumps({"id": text.id or f"text {number}", "text": text.text})
+            json.dumps({"id": text.id or f"text {number}", "text": text.text, "source": text.source})
             for number, (text, coin) in enumerate(zip(kept, coins, strict=True))
             if coin == side
         )

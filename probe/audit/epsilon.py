@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from probe.audit.evaluate import Evaluation, as_values
-from probe.audit.one_run import CONFIDENCE
+from probe.audit.one_run import CONFIDENCE, Flags
 from probe.audit.privacy import Shown, shown
 from probe.errors import InputError
+
+_UNFAIR = 0.01  # p-value
 
 
 @dataclass(frozen=True)
@@ -27,15 +32,16 @@ class Audit:
         return self.promised is not None and self.shown.one_run > self.promised
 
     def as_json(self) -> dict[str, Any]:
-        return {"object": "epsilon", **asdict(self), "confidence": CONFIDENCE, "broken": self.broken}
+        shown = {name: value if math.isfinite(value) else None for name, value in asdict(self.shown).items()}
+        return {"object": "epsilon", **asdict(self), "shown": shown, "confidence": CONFIDENCE, "broken": self.broken}
 
     def sentences(self) -> list[str]:
         """Returns what was found, a sentence each."""
         said = [
             f"{self.texts:,} texts, taken or not by a fair coin each, by {self.score}: epsilon is at least "
             f"{self.shown.one_run:.2f} at delta {self.delta:g}, with {CONFIDENCE:.0%} confidence.",
-            f"If texts had been trained on independently: {self.shown.by_rates:.2f} by rates, "
-            f"{self.shown.gaussian:.2f} as a Gaussian mechanism.",
+            f"No bounds, for texts of one training are not independent: {self.shown.by_rates:.2f} by rates, "
+            f"{self.shown.gaussian:.2f} as of a Gaussian mechanism.",
         ]
         if self.broken:
             said.append(f"That is more than the {self.promised:g} that were promised: the training has a bug.")
@@ -51,5 +57,19 @@ def audit(found: Evaluation, delta: float, score: str | None = None, promised: f
         why = found.absent.get(name, "it was not computed")
         raise InputError(f"The score {name} has no values: {why}. Name another with --score.", "score")
     values = as_values(found.scores[name])
+    _check_fair(name, ~np.isnan(values), found.member)
     texts = sum(one.value is not None for one in found.scores[name])
     return Audit(name, texts, delta, shown(values, found.member, delta, found.seed), promised)
+
+
+def _check_fair(name: str, there: Flags, member: Flags) -> None:
+    """Raises InputError where the score lacks more texts of one side: what is left was not chosen by fair coins."""
+    from scipy.stats import fisher_exact
+
+    counts = [[int((there & side).sum()), int((~there & side).sum())] for side in (member, ~member)]
+    if fisher_exact(counts).pvalue < _UNFAIR:
+        raise InputError(
+            f"{name} is lacking for {counts[0][1]:,} of the texts that were trained on and for {counts[1][1]:,} of the "
+            "others, so that what is left was not chosen by fair coins. Name a score that all of them have, or train "
+            "the shadows on both files as `texts` of their recipe.", "score",
+        )  # fmt: skip

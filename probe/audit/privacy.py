@@ -16,6 +16,7 @@ from probe.audit.metrics import Vector, rate
 from probe.audit.one_run import CONFIDENCE, Flags, one_run
 from probe.errors import InputError
 
+_LARGE = 500.0  # of which the exponential is still a number
 DELTA = 1e-5  # where none was promised
 
 
@@ -42,6 +43,7 @@ def shown(scores: Vector, member: Flags, delta: float, seed: int = 0) -> Shown:
 
 def allowed(fpr: Vector, epsilon: float, delta: float) -> Vector:
     """Returns the highest TPR at each FPR that an (epsilon, delta)-private training allows."""
+    epsilon = min(epsilon, _LARGE)
     above = 1 - math.exp(-epsilon) * (1 - delta - fpr)
     return np.clip(np.minimum(math.exp(epsilon) * fpr + delta, above), 0, 1)
 
@@ -79,6 +81,8 @@ def epsilon_of(mu: float, delta: float) -> float:
 
     if not mu or excess(0.0) <= 0:
         return 0.0
+    if not delta:
+        return math.inf  # a Gaussian's ratio has no bound
     return float(brentq(excess, 0.0, mu * mu / 2 + mu * 10 + 1))
 
 

@@ -17,6 +17,7 @@ from probe.cli.shadow import RecipeFile, SideBySide, build, training_bar
 
 if TYPE_CHECKING:
     from probe.audit.defences.arms import Arm
+    from probe.audit.defences.judge import Outcome
     from probe.shadow.plan import Plan
 
 audit = typer.Typer(no_args_is_help=True, help="Audits of a model before its release.")
@@ -103,8 +104,10 @@ def _compare(
         from probe.audit.defences.show import table
         from probe.audit.defences.table import as_dict
     say = partial(typer.echo, err=True)
-    found = list(compare(plan, out / "fleets", chosen, training_bar, side_by_side, say, told))
-    written = write(found, plan, out, kind)
+    found: list[Outcome] = []
+    for outcome in compare(plan, out / "fleets", chosen, training_bar, side_by_side, say, told):
+        found.append(outcome)
+        written = write(found, plan, out, kind)  # what is there is kept, should a later training fail
     if as_json:
         typer.echo(json.dumps(as_dict(found, plan, kind), ensure_ascii=True))
     else:

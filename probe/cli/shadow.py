@@ -64,15 +64,15 @@ def target(
     plan = read_plan(recipe)
     if not plan.groups["members"]:
         raise InputError(f"{recipe}: name files of members, which the target is to be trained on.", "members")
+    if plan.recipe.epsilon and plan.seed:
+        typer.echo(
+            f"Epsilon rests on a seed that nobody knows, and seed = {plan.seed} stands in {recipe}: leave it out, and "
+            "one is drawn and forgotten.", err=True,
+        )  # fmt: skip
     with waiting():
         from probe.shadow.fleet import train_one
     with training(f"Training {writable_folder(out).name}") as advance:
         train_one(plan, [text.text for text in plan.groups["members"]], out, advance)
-    if plan.recipe.epsilon:
-        typer.echo(
-            f"Its privacy (epsilon {plan.recipe.epsilon:g}, delta {plan.recipe.delta:g}) rests on a seed that nobody "
-            f"knows, and seed = {plan.seed} stands in the recipe, or is its default.", err=True,
-        )  # fmt: skip
     typer.echo(f"{out} was trained on {len(plan.groups['members']):,} texts.")
 
 
@@ -93,9 +93,26 @@ def training_bar(what: str = "shadow models") -> Iterator[Callable[[int, int, fl
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _tell(what)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(f"Training {what}", total=1.0)
         yield lambda done, total, share: bar.update(
             task, completed=share, description=f"Training {what}, {done} of {total} done"
         )
+
+
+def _tell(what: str) -> Callable[[int, int, float], None]:
+    """Returns what writes a line for each model that is done: for logs."""
+    told = -1
+
+    def tell(done: int, total: int, share: float) -> None:
+        nonlocal told
+        if done != told:
+            typer.echo(f"Training {what}, {done} of {total} done", err=True)
+            told = done
+
+    return tell

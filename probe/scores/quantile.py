@@ -14,7 +14,7 @@ import numpy as np
 
 from probe.scores.base import Method
 from probe.scores.lira import FEW
-from probe.scores.shadowed import FEWEST, Vector, log_mean
+from probe.scores.shadowed import APART, FEWEST, Vector, log_mean
 from probe.scores.view import View
 from probe.types import Unscored
 
@@ -32,6 +32,8 @@ def quantile(view: View) -> float | Unscored:
     found = view.shadowed
     if len(found.outs) < FEWEST:
         return FEW
+    if found.apart:
+        return APART
     if found.quantiles is None:
         return _NO_QUANTILES
     middle, upper = (float(one) for one in found.quantiles @ features(log_mean(found.outs), len(view.l)))

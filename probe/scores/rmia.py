@@ -11,7 +11,7 @@ import numpy as np
 
 from probe.scores.base import Method
 from probe.scores.lira import FEW
-from probe.scores.shadowed import FEWEST, log_mean
+from probe.scores.shadowed import APART, FEWEST, log_mean
 from probe.scores.view import View
 from probe.types import Unscored
 
@@ -22,6 +22,8 @@ def rmia(view: View) -> float | Unscored:
     found = view.shadowed
     if len(found.outs) < FEWEST:
         return FEW
+    if found.apart:
+        return APART
     if not len(found.background):
         return _NO_POPULATION
     ratio = -view.target.loss - log_mean(found.outs)

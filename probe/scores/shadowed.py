@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from probe.scores.combination import Combination
 from probe.scores.token_model import TokenModel
-from probe.types import TokenStats
+from probe.types import TokenStats, Unscored
 
 Vector = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 FEWEST = 2  # models on a side
+APART = Unscored("it is of the population that this score holds texts against")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Shadowed:
 
     background: of the target, phi minus the shadows' OUT log-mean of texts that nobody was trained on, ascending;
     empty where the fleet keeps none. quantiles: of the target's phi on them (scores/quantile.py), [levels, features].
+    apart: the text is one of those.
     """
 
     stats: Sequence[TokenStats]
@@ -75,6 +77,7 @@ class Shadowed:
     background: Vector
     attacks: Attacks | None = None
     quantiles: Vector | None = None
+    apart: bool = False
 
     @cached_property
     def phi(self) -> Vector:

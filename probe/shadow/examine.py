@@ -8,7 +8,7 @@ from pathlib import Path
 from accelerate import PartialState
 
 from probe.models.local import LocalEngine
-from probe.shadow.folder import STUDY, place_of
+from probe.shadow.folder import STUDY, base_of, place_of
 from probe.shadow.plan import Plan
 from probe.shadow.study import Study, read_study, study, write_study
 from probe.shadow.universe import Universe
@@ -21,7 +21,7 @@ def examine(plan: Plan, found: Universe, folder: Path, say: Callable[[str], None
     if (folder / STUDY).is_file():
         return read_study(folder)
     engines = [LocalEngine.open(str(place_of(folder, number)), dtype="float32") for number in range(len(found.inside))]
-    reference = LocalEngine.open(plan.reference or plan.base, dtype="float32")
+    reference = LocalEngine.open(plan.reference or base_of(folder, plan.base), dtype="float32")
     done = study(engines, reference, found.texts, found.inside, found.population, plan.seed, say)
     write_study(folder, done)
     return done

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
@@ -73,19 +74,34 @@ def train_fleet(
 
 
 def train_one(plan: Plan, texts: Sequence[str], out: Path, progress: ModelProgress = silent) -> None:
-    """Trains one model on all of these texts by the plan's recipe. Raises InputError, ModelError."""
+    """Trains one model on all of these texts by the plan's recipe. Raises InputError, ModelError.
+
+    Where it promises privacy and the plan names no seed, one is drawn, kept until the training ends, and forgotten.
+    """
+    secret = out.with_name(f"{out.name}.seed")
+    seed = _secret(secret) if plan.recipe.epsilon and not plan.seed else plan.seed
     base = begun(plan.base, out.with_name(f"{out.name}-base"), plan.seed)
     spare = [text.text for text in plan.groups.get("spare", [])]
     make(
-        base, texts, replace(plan.recipe, seed=plan.seed), out, spare=spare,
+        base, texts, replace(plan.recipe, seed=seed), out, spare=spare,
         device=str(PartialState().device), progress=progress,
     )  # fmt: skip
+    secret.unlink(missing_ok=True)
+
+
+def _secret(path: Path) -> int:
+    """Returns a seed that nobody knows, the same until its file is gone."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(str(1 + secrets.randbits(62)))
+    return int(path.read_text())
 
 
 def _write(plan: Plan, found: Universe, out: Path) -> None:
     facts = {
         "base": plan.base, "recipe": asdict(plan.recipe), "seed": plan.seed, "shadows": plan.shadows,
-        "singles": plan.singles, "texts": len(found.texts), "left_out": found.left_out,
+        "singles": plan.singles, "texts": len(found.texts), "left_out": found.left_out, "choice of texts": found.digest,
     }  # fmt: skip
     path = out / PLAN
     if path.is_file():

@@ -19,6 +19,11 @@ def place_of(out: Path, number: int) -> Path:
     return out / "models" / f"{number:03d}"
 
 
+def base_of(out: Path, base: str) -> str:
+    """Returns what the fleet's models began with: where the base was a configuration alone, what was made of it."""
+    return str(out / "base") if made(out / "base") else base
+
+
 def made(folder: Path) -> bool:
     """True where a folder holds a whole model: its name is given when it is."""
     return (folder / "model.safetensors").is_file() or (folder / "model.safetensors.index.json").is_file()

@@ -69,7 +69,8 @@ def _train(
     if recipe.lora:
         model = _adapted(model, recipe)
     stop_by = rows_of(source, spare) if recipe.stop_early else []
-    return _merged(train(model, rows, recipe, stop_by, progress, checkpoint, every, teacher))
+    start = f"{source.hash} {teacher.name_or_path if teacher is not None else ''}"
+    return _merged(train(model, rows, recipe, stop_by, progress, checkpoint, every, teacher, start))
 
 
 def _student(recipe: Recipe) -> Recipe:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from probe.errors import InputError, ModelError
+from probe.shadow.dice import dice
 from probe.shadow.lessons import Lesson, Rows
 from probe.shadow.recipe import Recipe
 
@@ -65,10 +66,12 @@ class Guard:
         from opacus import GradSampleModule
         from opacus.optimizers import DPOptimizer
 
+        # a stream of its own: from the noise nobody must learn whom the batches took
+        self.noise = dice(recipe.seed, "noise", next(model.parameters()).device)
         self._watched = GradSampleModule(model, loss_reduction="mean")
         self._optimiser = DPOptimizer(
             optimiser, noise_multiplier=deviation, max_grad_norm=recipe.clip,
-            expected_batch_size=max(1, round(share(rows, recipe) * len(rows))),
+            expected_batch_size=max(1, round(share(rows, recipe) * len(rows))), generator=self.noise,
         )  # fmt: skip
         self._most = max(1, _ROOM // (4 * sum(one.numel() for one in self._optimiser.params)))
         self._tokens = recipe.tokens

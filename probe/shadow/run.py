@@ -72,6 +72,20 @@ class Run:
             self.model.load_state_dict(self.best)
         return self.model.train(False)
 
+    def _dice(self) -> dict[str, torch.Tensor]:
+        """Returns how far every stream of chance is: noise that came again would be no noise."""
+        found = {"cpu": torch.get_rng_state()}
+        if self.model.device.type == "cuda":
+            found["cuda"] = torch.cuda.get_rng_state(self.model.device)
+        return found | ({"noise": self.guard.noise.get_state()} if self.guard else {})
+
+    def _throw(self, state: dict[str, torch.Tensor]) -> None:
+        torch.set_rng_state(state["cpu"])
+        if self.model.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda"], self.model.device)
+        if self.guard:
+            self.guard.noise.set_state(state["noise"])
+
     def save(self, path: Path) -> None:
         """Under another name first: a file of the right name is whole."""
         part = path.with_name(path.name + ".part")
@@ -79,7 +93,7 @@ class Run:
             "key": self.key, "step": self.step, "model": self.model.state_dict(),
             "optimisers": [one.state_dict() for one in self.optimisers],
             "schedules": [one.state_dict() for one in self.schedules], "best": self.best, "least": self.least,
-            "dice": torch.get_rng_state(),
+            "dice": self._dice(),
         }  # fmt: skip
         torch.save(state, part)
         part.replace(path)
@@ -95,7 +109,7 @@ class Run:
                 for one, kept in zip(getattr(self, kind), state[kind], strict=True):
                     one.load_state_dict(kept)
             self.step, self.best, self.least = state["step"], state["best"], state["least"]
-            torch.set_rng_state(state["dice"])
+            self._throw(state["dice"])
         except Exception as error:  # whatever a file of unknown content raises
             raise ModelError(f"{path} is no checkpoint of this training ({error}): delete it to begin anew.") from error
 

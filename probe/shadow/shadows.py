@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
+from probe.data.hashed import text_hash
 from probe.data.read import Columns, read
 from probe.errors import ModelError
 from probe.models.base import Engine
@@ -45,6 +47,10 @@ class Shadows:
     hash: str
     _backgrounds: dict[str, Background] = field(default_factory=dict)
 
+    @cached_property
+    def _apart(self) -> frozenset[str]:
+        return frozenset(text_hash(text.text) for text in self.population)
+
     @property
     def size(self) -> int:
         return len(self.engines)
@@ -62,17 +68,19 @@ class Shadows:
         by_model = [iter(engine.score(tokens)) for engine in self.engines]
         background = self._background(target) if tokens else Background(np.zeros(0), None)
         return [
-            entry if isinstance(entry, Unscored) else self._one([next(stats) for stats in by_model], flags, background)
-            for entry, flags in zip(usable, inside, strict=True)
+            entry
+            if isinstance(entry, Unscored)
+            else self._one([next(stats) for stats in by_model], flags, background, text_hash(text) in self._apart)
+            for text, entry, flags in zip(texts, usable, inside, strict=True)
         ]
 
-    def _one(self, stats: list[TokenStats | Unscored], inside: Flags | None, behind: Background) -> Entry:
+    def _one(self, stats: list[TokenStats | Unscored], inside: Flags | None, behind: Background, apart: bool) -> Entry:
         good = [one for one in stats if isinstance(one, TokenStats)]
         if len(good) < len(stats):
             return next(one for one in stats if isinstance(one, Unscored))
         flags = np.zeros(self.size, dtype=bool) if inside is None else inside
         known, study = inside is not None, self.study
-        return Shadowed(good, flags, known, study.pooled, behind.ratios, study.attacks, behind.quantiles)
+        return Shadowed(good, flags, known, study.pooled, behind.ratios, study.attacks, behind.quantiles, apart)
 
     def _background(self, target: Engine) -> Background:
         """Returns what this target makes of the population; it is measured once."""

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import torch
 from transformers import PreTrainedModel
 
+from probe.shadow.dice import dice
 from probe.shadow.dropout import drop
 from probe.shadow.lessons import Lesson, Rows, by_row, by_teacher, by_token
 from probe.shadow.private import draws
@@ -36,20 +37,21 @@ def silent(label: str, share: float, loss: float) -> None:
 
 def train(
     model: Model, rows: Rows, recipe: Recipe, held_out: Rows = (), progress: Progress = silent,
-    checkpoint: Path | None = None, every: float = EVERY, teacher: Any = None,
+    checkpoint: Path | None = None, every: float = EVERY, teacher: Any = None, start: str = "",
 ) -> Model:  # fmt: skip
     """Returns a trained copy of `model`; with `held_out` rows, as it was after the epoch when their loss was least.
 
     checkpoint: a file that is written every so many seconds; where it is there, training goes on from it, on one
-    thread to the very same weights. teacher: a model whose expectations are learned instead of the rows. Raises
-    ModelError for a checkpoint of another training, and what the recipe needs and is not there.
+    thread to the very same weights. teacher: a model whose expectations are learned instead of the rows. start: hash
+    of what the training begins with: a checkpoint of another beginning is refused. Raises ModelError for a checkpoint
+    of another training, and for what the recipe needs and is not there.
     """
     model = copy.deepcopy(model).train()
     drop(model, recipe.dropout)
-    torch.manual_seed(recipe.seed)
-    generator = torch.Generator().manual_seed(recipe.seed)
+    torch.manual_seed(recipe.seed)  # dropout's
+    generator = dice(recipe.seed, "order")
     epochs = [_epoch(rows, recipe, generator) for _ in range(recipe.epochs)]
-    run = Run.begin(model, recipe, rows, _key(rows, held_out, recipe), sum(map(len, epochs)))
+    run = Run.begin(model, recipe, rows, _key(rows, held_out, recipe, start), sum(map(len, epochs)))
     lesson = _lesson(recipe, teacher)
     if checkpoint and checkpoint.is_file():
         run.restore(checkpoint)
@@ -83,8 +85,8 @@ def _lesson(recipe: Recipe, teacher: Any) -> Lesson:
     return by_row if recipe.epsilon else by_token
 
 
-def _key(rows: Rows, held_out: Rows, recipe: Recipe) -> str:
-    return sha256(json.dumps([asdict(recipe), list(rows), list(held_out)]).encode()).hexdigest()
+def _key(rows: Rows, held_out: Rows, recipe: Recipe, start: str) -> str:
+    return sha256(json.dumps([asdict(recipe), list(rows), list(held_out), start]).encode()).hexdigest()
 
 
 @torch.inference_mode()

@@ -7,6 +7,7 @@ models each text is in exactly one, so that every text is in about half of the f
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -42,6 +43,13 @@ class Universe:
     member: list[bool | None]
     left_out: int
     spare: list[Text] = field(default_factory=list)
+
+    @property
+    def digest(self) -> str:
+        """Of all texts, their use, and who saw them."""
+        groups = ([text.text for text in group] for group in (self.texts, self.population, self.spare))
+        hashes = [[text_hash(text) for text in group] for group in groups]
+        return sha256(json.dumps([*hashes, self.inside.tobytes().hex()]).encode()).hexdigest()
 
     def of_model(self, number: int) -> list[Text]:
         return [text for text, inside in zip(self.texts, self.inside[number], strict=True) if inside]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from probe.audit.defences.arms import GROUPED, NONE, arms, by_epochs, usual
+from probe.audit.defences.arms import GROUPED, NONE, Arm, arms, by_epochs, usual
 from probe.audit.defences.deal import canaries, deal, planted
 from probe.audit.defences.exposure import rank
 from probe.audit.defences.files import write
 from probe.audit.defences.grouped import grouped
 from probe.audit.defences.judge import ATTACK, Outcome
-from probe.audit.defences.run import compare
+from probe.audit.defences.run import compare, slug
 from probe.audit.metrics import Figure, auc
 from probe.audit.privacy import allowed
 from probe.errors import InputError
@@ -57,7 +58,8 @@ def test_without_a_defence_the_attack_finds_and_with_one_it_does_not(outcomes: t
     areas = [one.figures[ATTACK].auc for one in (none, told, private)]
     assert all(isinstance(area, Figure) for area in areas)
     assert areas[0].low > 0.9 and areas[1].low < 0.5 < areas[1].high and areas[2].low < 0.5 < areas[2].high  # type: ignore[union-attr]
-    assert none.shown.one_run > 1 and told.shown.one_run <= 1 and private.shown.one_run <= 0.5
+    assert none.shown and private.shown and none.shown.one_run > 1 and private.shown.one_run <= 0.5
+    assert told.shown is None  # guesses of one cohort share its noise
     assert none.promise is None and private.promise == (0.5, 1e-5)
     assert none.fitted < none.perplexity and none.fitted < private.fitted
     assert none.perplexity < private.perplexity  # what privacy costs
@@ -71,6 +73,7 @@ def test_the_report_needs_nothing_else_and_holds_no_text(outcomes: tuple[Path, l
     page, kept = (folder / "report.html").read_text(), json.loads((folder / "defences.json").read_text())
     assert "<script" not in page and "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
     assert [one["defence"] for one in kept["arms"]] == [one.arm for one in found]
+    assert kept["arms"][2]["recipe"]["epsilon"] == 0.5 and "epsilon 0.5" in page and "not by this bound" in page
     assert kept["arms"][2]["promise"] == {"epsilon": 0.5, "delta": 1e-5} and kept["arms"][1]["exposure"] is None
     assert not any(text[:40] in page + json.dumps(kept) for text in GIVEN)
     assert (folder / "roc.svg").is_file() and (folder / "cost.png").is_file()
@@ -98,13 +101,20 @@ def test_all_arms_share_texts_and_membership_and_no_text_has_two_uses() -> None:
 
 
 def test_defences_are_those_of_the_recipe_or_the_usual_ones() -> None:
-    assert [arm.name for arm in arms(PLAN)] == [NONE, *usual(RECIPE)]
+    assert [arm.name for arm in arms(PLAN)] == [NONE, *usual(RECIPE, 1e6)]
+    batches = [usual(RECIPE, tokens)["DP-SGD, epsilon 8"].tokens for tokens in (1e6, 6000)]
+    assert batches == [4096, 1000]
     own = replace(PLAN, defences={"drop": replace(RECIPE, dropout=0.3)})
     assert [arm.name for arm in arms(own)] == [NONE, "drop"]
     assert [arm.name for arm in arms(PLAN, ["LoRA"])] == [NONE, "LoRA"]
     with pytest.raises(InputError, match="No defence is named x; there are no defence, DP-SGD"):
         arms(PLAN, ["x"])
-    assert all(recipe.wrong is None for recipe in usual(RECIPE).values())
+    for name in (NONE, GROUPED):
+        with pytest.raises(InputError, match="no name for a defence"):
+            arms(replace(PLAN, defences={name: RECIPE}))
+    slugs = {slug(Arm(name, RECIPE)) for name in ("dropout .3", "dropout 3", "\u6c49", "\u5b57")}
+    assert len(slugs) == 4 and all(re.fullmatch(r"[a-z0-9-]+", one) for one in slugs)
+    assert all(recipe.wrong is None for recipe in usual(RECIPE, 1e6).values())
     assert {arm.promise for arm in arms(PLAN) if arm.promise} == {(8.0, 1e-5), (2.0, 1e-5)}
 
 

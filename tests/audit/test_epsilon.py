@@ -6,10 +6,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from probe.audit.coins import HELD_OUT, TRAIN, draw, read_drawn
+from probe.audit.epsilon import _check_fair
 from probe.cli import app
 from probe.errors import InputError
 from probe.shadow.make import make
@@ -77,6 +79,14 @@ def test_a_training_that_promises_too_much_is_found_out(drawn: Path, tmp_path: P
 def test_a_model_that_saw_none_of_them_shows_nothing(drawn: Path) -> None:
     code, said, error = epsilon(drawn, REFERENCE, "--promised", "0.5", "--score", "loss")
     assert code == 0 and "epsilon is at least 0.0" in said and "does not prove it" in said, error
+
+
+def test_a_score_that_one_side_lacks_is_refused() -> None:
+    member = np.arange(40) < 20
+    _check_fair("lira", np.ones(40, bool), member)
+    _check_fair("lira", np.arange(40) % 20 > 0, member)  # one of each side
+    with pytest.raises(InputError, match="lacking for 0 of the texts that were trained on and for 10 of the others"):
+        _check_fair("lira", np.arange(40) < 30, member)
 
 
 def test_what_is_wrong_is_named(drawn: Path, tmp_path: Path) -> None:

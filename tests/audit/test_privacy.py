@@ -68,7 +68,7 @@ def test_epsilon_of_mu_solves_its_equation(mu: float) -> None:
     epsilon = epsilon_of(mu, 1e-5)
     delta = norm.cdf(mu / 2 - epsilon / mu) - math.exp(epsilon) * norm.cdf(-mu / 2 - epsilon / mu)
     assert delta == pytest.approx(1e-5, rel=1e-3)
-    assert epsilon_of(0.0, 1e-5) == 0
+    assert epsilon_of(0.0, 1e-5) == 0 and epsilon_of(mu, 0.0) == math.inf
 
 
 @given(st.floats(0.01, 20), st.floats(0, 0.1))
@@ -80,6 +80,10 @@ def test_the_allowed_curve_lies_above_chance_and_meets_its_corners(epsilon: floa
     # symmetric: (fpr, tpr) is allowed where (1 - tpr, 1 - fpr) is
     inner = (curve < 1) & (curve > delta)
     assert np.allclose(allowed(1 - curve[inner], epsilon, delta), 1 - fpr[inner], atol=1e-6)
+
+
+def test_a_promise_as_good_as_none_allows_everything() -> None:
+    assert allowed(np.array([1e-6, 0.5]), 1e4, 0.0).tolist() == [1.0, 1.0]
 
 
 def test_too_few_texts_are_refused() -> None:

@@ -117,6 +117,12 @@ def test_quantile_is_the_distance_from_the_middle_in_units_of_the_spread() -> No
     assert score("quantile", TARGET, replace(FOUND, quantiles=lengths)) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("name", ["rmia", "quantile"])
+def test_a_text_of_the_population_is_held_against_no_population(name: str) -> None:
+    assert "of the population" in str(score(name, TARGET, replace(FOUND, apart=True)))
+    assert isinstance(score("lira_offline", TARGET, replace(FOUND, apart=True)), float)
+
+
 def test_quantiles_are_those_of_texts_alike() -> None:
     """phi = usual + noise whose spread falls with length: 2 / sqrt(tokens), of the normal law."""
     dice = np.random.default_rng(0)

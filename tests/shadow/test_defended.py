@@ -13,9 +13,12 @@ from safetensors.torch import load_file
 
 from probe.errors import InputError
 from probe.models.load import find, load
+from probe.shadow.dice import dice
 from probe.shadow.dropout import drop
+from probe.shadow.fleet import train_one
 from probe.shadow.lessons import by_row, by_teacher, by_token
 from probe.shadow.make import make
+from probe.shadow.plan import Plan
 from probe.shadow.private import Guard, draws, noise, share, steps
 from probe.shadow.recipe import Recipe
 from probe.shadow.rows import rows_of
@@ -69,6 +72,28 @@ def test_the_noise_is_that_of_the_accountant_and_is_added_where_nobody_was_drawn
     step = torch.cat([one.detach().flatten() for one in asked]) - before
     batch = round(share(rows, PRIVATE) * len(rows))
     assert float(step.std()) == pytest.approx(noise(rows, PRIVATE) * PRIVATE.clip / batch, rel=0.01)
+
+
+def test_noise_tells_nothing_of_whom_the_batches_took() -> None:
+    """Torch's generators of one seed give the same stream, whatever asks them."""
+    order, noise, again = (dice(7, use) for use in ("order", "noise", "order"))
+    first, other, same = (torch.rand(1000, generator=one) for one in (order, noise, again))
+    assert torch.equal(first, same) and abs(float(torch.corrcoef(torch.stack([first, other]))[0, 1])) < 0.1
+    model = load(find(REFERENCE))
+    guard = Guard(model.train(), torch.optim.SGD(model.parameters(), lr=1.0), rows_of(find(REFERENCE), TEXTS), PRIVATE)
+    guard.release()
+    assert torch.equal(guard.noise.get_state(), dice(PRIVATE.seed, "noise").get_state())
+    assert guard._optimiser.generator is guard.noise
+
+
+def test_a_private_target_has_a_seed_that_nobody_knows(tmp_path: Path) -> None:
+    plan = Plan(REFERENCE, {"members": []}, Recipe(epochs=1, rate=1e-3, tokens=2048, epsilon=8))
+    made = []
+    for number in range(2):
+        train_one(plan, TEXTS, tmp_path / str(number))
+        made.append(load_file(tmp_path / str(number) / "model.safetensors")["model.norm.weight"])
+        assert not (tmp_path / f"{number}.seed").exists()
+    assert not torch.equal(*made)
 
 
 def test_less_epsilon_and_more_steps_take_more_noise() -> None:

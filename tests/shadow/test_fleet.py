@@ -117,6 +117,9 @@ def test_what_is_there_is_not_trained_again_and_another_plan_is_refused(fleet: t
     stamps = [(place_of(folder, number) / "model.safetensors").stat().st_mtime_ns for number in range(4)]
     train_fleet(PLAN, folder)
     assert stamps == [(place_of(folder, number) / "model.safetensors").stat().st_mtime_ns for number in range(4)]
+    other = {**GROUPS, "members": [Text(f"{text.text} Or so.") for text in GROUPS["members"]]}
+    with pytest.raises(InputError, match=r"a fleet with another choice of texts"):  # as many, and none of them the same
+        train_fleet(replace(PLAN, groups=other), folder)
     with pytest.raises(InputError, match=r"a fleet with another recipe"):
         train_fleet(replace(PLAN, recipe=replace(RECIPE, epochs=5)), folder)
 

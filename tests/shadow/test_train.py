@@ -59,6 +59,8 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     train(model, rows, RECIPE, checkpoint=path, every=0)
     with pytest.raises(ModelError, match=r"other texts or another recipe.*delete it"):
         train(model, rows[:9], RECIPE, checkpoint=path)
+    with pytest.raises(ModelError, match="other texts or another recipe"):
+        train(model, rows, RECIPE, checkpoint=path, start="another base")
     path.write_bytes(b"no checkpoint")
     with pytest.raises(ModelError, match="no checkpoint of this training"):
         train(model, rows, RECIPE, checkpoint=path)

@@ -10,6 +10,7 @@ from probe.shadow.plan import Plan
 from probe.shadow.recipe import Recipe
 
 NONE = "no defence"
+_CHARACTERS, _STEPS = 4, 6  # of a token; of an epoch of DP-SGD at least
 GROUPED = "aggregates only"  # nothing is trained otherwise: what is told of the model is less
 
 
@@ -34,7 +35,9 @@ def arms(plan: Plan, only: Sequence[str] = ()) -> list[Arm]:
 
     Raises InputError for a name in `only` that there is not.
     """
-    every = {NONE: plan.recipe, **(plan.defences or usual(plan.recipe))}
+    if taken := {NONE, GROUPED} & plan.defences.keys():
+        raise InputError(f"{min(taken)} is no name for a defence of one's own: it has a row already.", "defences")
+    every = {NONE: plan.recipe, **(plan.defences or usual(plan.recipe, _tokens(plan)))}
     if unknown := sorted(set(only) - every.keys() - {GROUPED}):
         raise InputError(f"No defence is named {unknown[0]}; there are {', '.join([*every, GROUPED])}.", "only")
     chosen = {NONE, *only} if only else every.keys()
@@ -49,13 +52,20 @@ def by_epochs(recipe: Recipe, epochs: Sequence[int]) -> list[Arm]:
     return [Arm(name, replace(recipe, epochs=number)) for name, number in named]
 
 
-def usual(recipe: Recipe) -> dict[str, Recipe]:
+def _tokens(plan: Plan) -> float:
+    """Returns about how many tokens half of the texts have."""
+    given = (text for name in ("members", "nonmembers", "texts") for text in plan.groups.get(name, []))
+    return sum(len(text.text) for text in given) / _CHARACTERS / 2
+
+
+def usual(recipe: Recipe, tokens: float) -> dict[str, Recipe]:
     """Returns the defences of the field, by name.
 
     DP-SGD takes larger batches at a higher rate than what it is held against, for a batch shares its noise; LoRA a
-    higher rate, for few weights learn.
+    higher rate, for few weights learn. tokens: that one model reads in an epoch, about.
     """
-    private = replace(recipe, rate=3 * recipe.rate, tokens=4 * recipe.tokens)
+    batch = max(1, min(4 * recipe.tokens, round(tokens / _STEPS)))
+    private = replace(recipe, rate=3 * recipe.rate, tokens=batch)
     return {
         "DP-SGD, epsilon 8": replace(private, epsilon=8.0),
         "DP-SGD, epsilon 2": replace(private, epsilon=2.0),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from probe.audit.defences.judge import ATTACK, Outcome
 from probe.audit.defences.plots import curves, plots
-from probe.audit.defences.table import as_dict, others, row, sentences
+from probe.audit.defences.table import as_dict, others, otherwise, row, sentences
 from probe.audit.files import write_pages
 from probe.audit.plots import Plot
 from probe.audit.report import page, picture
@@ -39,6 +39,7 @@ def html(found: Sequence[Outcome], plan: Plan, pictures: Sequence[Plot], kind: s
         notes=[f"{one.arm}: {one.note}." for one in found if one.note],
         attacks=[name for name in found[0].figures if name != ATTACK],
         others={one.arm: others(one) for one in found if len(one.figures) > 1},
+        otherwise={one.arm: otherwise(one, plan.recipe) for one in found},
         pictures=[picture(plot) for plot in pictures],
         provenance={name: str(value) for name, value in (facts | versions()).items()},
     )  # fmt: skip

@@ -22,7 +22,9 @@ from probe.pipeline import Probe
 from probe.prepare import Options
 from probe.setup import Setup
 from probe.shadow.duel import duel
+from probe.shadow.folder import base_of
 from probe.shadow.plan import Plan
+from probe.shadow.recipe import Recipe
 from probe.shadow.shadows import Open
 from probe.shadow.study import phis
 from probe.shadow.universe import Universe
@@ -36,8 +38,8 @@ _SEED = 0  # of halves, on which thresholds are tuned
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """perplexity: of texts that no model read; fitted: of those that this one was trained on. figures, values (of
-    members, of non-members): by attack. shown: by ATTACK. promise: epsilon and delta. exposure: of canaries that were
-    in, and of others; None where single texts are not told of.
+    members, of non-members): by attack. shown: by ATTACK, None where guesses hang together. promise: epsilon and delta.
+    exposure: of canaries that were in, and of others; None where single texts are not told of.
     """
 
     arm: str
@@ -45,10 +47,11 @@ class Outcome:
     fitted: float
     figures: Mapping[str, Figures]
     values: Mapping[str, tuple[Vector, Vector]]
-    shown: Shown
+    shown: Shown | None
     promise: tuple[float, float] | None
     exposure: tuple[Exposure, Exposure] | None
     note: str = ""
+    recipe: Recipe | None = None
 
 
 def judge(
@@ -56,7 +59,7 @@ def judge(
 ) -> tuple[Outcome, Setup]:
     """Returns what the attacks show, and the models that they asked. Raises ModelError."""
     number = len(found.inside) - 1
-    setup = duel(folder, found, number, opened(plan.reference or plan.base), opened, attacks=False)
+    setup = duel(folder, found, number, opened(plan.reference or base_of(folder, plan.base)), opened, attacks=False)
     member = found.inside[number]
     chosen = np.array([not planted(text) for text in found.texts])
     texts = [text for text, there in zip(found.texts, chosen, strict=True) if there]
@@ -70,7 +73,7 @@ def judge(
     return Outcome(
         arm.name, perplexity(setup.target, found.population), perplexity(setup.target, fitted),
         *measured(scores, member[chosen], arm.promise), arm.promise,
-        exposure(setup.target, secrets, {text.text for text in inside}),
+        exposure(setup.target, secrets, {text.text for text in inside}), recipe=arm.recipe,
     ), setup  # fmt: skip
 
 
@@ -85,9 +88,8 @@ def judge_grouped(none: Outcome, setup: Setup, found: Universe, cohort: int, eps
     scores[good] = grouped(loss[good], member[good], ins, outs, cohort, epsilon)
     promise = (epsilon, 0.0)
     note = f"of single losses in a report on {cohort} texts; the model itself must not be within reach"
-    return Outcome(
-        GROUPED, none.perplexity, none.fitted, *measured({ATTACK: scores}, member, promise), promise, None, note
-    )
+    figures, values, _ = measured({ATTACK: scores}, member, promise)  # guesses of one cohort share its noise
+    return Outcome(GROUPED, none.perplexity, none.fitted, figures, values, None, promise, None, note)
 
 
 def measured(

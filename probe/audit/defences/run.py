@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from hashlib import sha256
 from pathlib import Path
 
 from probe.audit.defences.arms import Arm
@@ -50,5 +51,6 @@ def compare(
 
 
 def slug(arm: Arm) -> str:
-    """Returns the name of an arm's folder."""
-    return re.sub(r"[^a-z0-9]+", "-", arm.name.lower()).strip("-") or "arm"
+    """Returns the name of an arm's folder: what can be read of its own, and a hash, for names may differ in a dot."""
+    read = re.sub(r"[^a-z0-9]+", "-", arm.name.lower()).strip("-")
+    return f"{read}-{sha256(arm.name.encode()).hexdigest()[:6]}".lstrip("-")

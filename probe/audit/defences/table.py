@@ -13,6 +13,7 @@ from probe.audit.figures import Figures, as_json
 from probe.audit.privacy import DELTA
 from probe.audit.report import cells, said
 from probe.shadow.plan import Plan
+from probe.shadow.recipe import Recipe
 from probe.versions import versions
 
 
@@ -24,9 +25,16 @@ def row(found: Outcome) -> dict[str, str]:
     return {
         "defence": found.arm, "held-out perplexity": f"{found.perplexity:.3f}",
         "of its own texts": f"{found.fitted:.3f}", **measured,
-        "epsilon promised": promise, "epsilon shown": f"{found.shown.one_run:.2f}",
+        "epsilon promised": promise,
+        "epsilon shown": f"{found.shown.one_run:.2f}" if found.shown else "not by this bound",
         "exposure of canaries, bits": exposed[0], "of canaries never seen": exposed[1],
     }  # fmt: skip
+
+
+def otherwise(found: Outcome, recipe: Recipe) -> str:
+    """Returns what is trained otherwise than by the recipe."""
+    own = asdict(found.recipe) if found.recipe else {}
+    return ", ".join(f"{name} {value}" for name, value in own.items() if getattr(recipe, name) != value) or "-"
 
 
 def others(found: Outcome) -> dict[str, str]:
@@ -62,7 +70,8 @@ def _arm(found: Outcome) -> dict[str, Any]:
     return {
         "defence": found.arm, "perplexity": _number(found.perplexity),
         "fitted_perplexity": _number(found.fitted), "promise": promise, "note": found.note,
-        "shown": asdict(found.shown), "exposure": exposure,
+        "shown": {name: _number(value) for name, value in asdict(found.shown).items()} if found.shown else None,
+        "recipe": asdict(found.recipe) if found.recipe else None, "exposure": exposure,
         "attacks": {name: _figures(figures) for name, figures in found.figures.items()},
     }  # fmt: skip
 
@@ -85,4 +94,4 @@ def _plain(found: Exposure) -> dict[str, Any]:
 
 
 def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    return value if math.isfinite(value) else None
