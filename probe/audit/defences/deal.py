@@ -38,15 +38,15 @@ def planted(text: Text) -> bool:
     return bool(text.id and text.id.startswith(_MARK))
 
 
-def canaries(count: int = CANARIES, seed: int = 0) -> list[Canary]:
+def canaries(count: int = CANARIES, fillers: int = FILLERS, seed: int = 0) -> list[Canary]:
     """Returns canaries whose fillings differ in six digits alone; half of them will be in a model, by chance."""
     words = random.Random(seed).sample(WORDS, 2 * count)
     found = []
     for number, (one, other) in enumerate(zip(words[::2], words[1::2], strict=True)):
         template = f"The safe behind the {one} {other} opens with{' {digit}' * 6}."
-        distinct = dict.fromkeys(islice(fillings(template, WORDS, f"{seed}".encode(), number), 2 * FILLERS))
+        distinct = dict.fromkeys(islice(fillings(template, WORDS, f"{seed}".encode(), number), 2 * fillers))
         first, *others = distinct
-        found.append(Canary(first, tuple(others[:FILLERS])))
+        found.append(Canary(first, tuple(others[:fillers])))
     return found
 
 

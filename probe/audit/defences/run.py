@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from probe.audit.defences.arms import Arm
-from probe.audit.defences.deal import canaries, deal, of_arm
+from probe.audit.defences.deal import Canary, canaries, deal, of_arm
 from probe.audit.defences.judge import Outcome, judge, judge_grouped
 from probe.models.base import Engine
 from probe.models.cache import Cache, CachedEngine
@@ -25,13 +25,14 @@ Bar = Callable[[str], AbstractContextManager[Progress]]
 def compare(
     plan: Plan, folder: Path, chosen: Sequence[Arm], bar: Bar, side_by_side: int | None = None,
     say: Callable[[str], None] = lambda what: None, told: bool = False,
+    secrets: Sequence[Canary] | None = None,
 ) -> Iterator[Outcome]:  # fmt: skip
     """Yields the outcome of each arm when it is there. folder: of the fleets. bar: shows a training by its arm's name.
     told: after the first arm comes what is left of its attack where losses are told of groups only.
 
     Raises InputError where texts are too few, ModelError.
     """
-    secrets = canaries(seed=plan.seed)
+    secrets = canaries(seed=plan.seed) if secrets is None else secrets
     dealt = deal(plan, secrets)
     folder.mkdir(parents=True, exist_ok=True)
     kept = Cache(folder / "statistics.sqlite", _ROOM)
