@@ -38,6 +38,7 @@ OWNERS = {  # the files that may name a heavy library
         "models/streaming.py",
         "models/vllm_plugin.py",
         "demo/models.py",
+        "shadow/dice.py",
         "shadow/dropout.py",
         "shadow/fleet.py",
         "shadow/lessons.py",
