@@ -30,7 +30,7 @@ from probe.shadow.fleet import Progress
 from probe.shadow.plan import Plan
 from probe.shadow.recipe import Recipe
 from probe.shadow.universe import universe
-from probe.types import Text
+from probe.types import Text, Tokens, TokenStats
 from tests.shadow.test_adapt import REFERENCE
 
 RECIPE = Recipe(epochs=3, rate=1e-3, tokens=1024, muon=True)
@@ -42,6 +42,12 @@ PLAN = Plan(REFERENCE, {"texts": [Text(text) for text in GIVEN]}, RECIPE, shadow
 @contextmanager
 def no_bar(name: str) -> Iterator[Progress]:
     yield lambda done, total, share: None
+
+
+def area(outcome: Outcome, attack: str = ATTACK) -> Figure:
+    found = outcome.figures[attack].auc
+    assert isinstance(found, Figure)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +63,8 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Outco
 def test_without_a_defence_the_attack_finds_and_with_one_it_does_not(outcomes: tuple[Path, list[Outcome]]) -> None:
     none, told, private = outcomes[1]
     assert [one.arm for one in (none, told, private)] == [NONE, GROUPED, "private"]
-    areas = [one.figures[ATTACK].auc for one in (none, told, private)]
-    assert all(isinstance(area, Figure) for area in areas)
-    assert areas[0].low > 0.5 and areas[1].low < 0.5 < areas[1].high and areas[2].low < 0.5 < areas[2].high  # type: ignore[union-attr]
+    areas = [area(one) for one in (none, told, private)]
+    assert areas[0].low > 0.5 and areas[1].low < 0.5 < areas[1].high and areas[2].low < 0.5 < areas[2].high
     assert none.shown and private.shown and none.shown.one_run > 1 and private.shown.one_run <= 0.5
     assert told.shown is None  # guesses of one cohort share its noise
     assert none.promise is None and private.promise == (0.5, 1e-5)
@@ -122,11 +127,14 @@ def test_defences_are_those_of_the_recipe_or_the_usual_ones() -> None:
 def test_the_exposure_of_a_canary_is_its_rank_in_bits() -> None:
     engine, (one, *_) = LocalEngine.open(REFERENCE), canaries(1)
     texts = (one.planted, *one.fillers)
-    entries = dict(zip(texts, engine.tokenize(texts), strict=True))
-    size = len(entries[one.planted].ids)  # type: ignore[union-attr]
-    alike = [text for text in texts if len(entries[text].ids) == size]  # type: ignore[union-attr]
+    entries = {
+        text: entry for text, entry in zip(texts, engine.tokenize(texts), strict=True) if isinstance(entry, Tokens)
+    }
+    alike = [text for text in texts if len(entries[text].ids) == len(entries[one.planted].ids)]
     assert 10 < len(alike) <= len(texts)  # a longer secret is less likely for its length alone
-    totals = [float(stats.logprob.sum()) for stats in engine.score([entries[text] for text in alike])]  # type: ignore[misc, union-attr]
+    stats = engine.score([entries[text] for text in alike])
+    totals = [float(each.logprob.sum()) for each in stats if isinstance(each, TokenStats)]
+    assert len(totals) == len(alike)
     expected = math.log2(len(alike)) - math.log2(1 + sum(total >= totals[0] for total in totals[1:]))
     assert rank(engine, one) == pytest.approx(expected)
     best = alike[int(np.argmax(totals))]
@@ -138,7 +146,7 @@ def test_success_grows_with_over_fitting(outcomes: tuple[Path, list[Outcome]], t
     chosen = by_epochs(RECIPE, [3, 1, 3])
     assert [arm.name for arm in chosen] == ["1 epoch", "3 epochs"] and chosen[1].recipe == RECIPE
     few, many = found = [*compare(PLAN, tmp_path / "fleets", chosen[:1], no_bar, secrets=SECRETS), outcomes[1][0]]
-    assert few.figures["loss"].auc.value < many.figures["loss"].auc.value  # type: ignore[union-attr]
+    assert area(few, "loss").value < area(many, "loss").value
     names = {path.name for path in write(found, PLAN, tmp_path / "report", "overfitting")}
     assert {"overfitting.json", "overfitting.svg", "report.html", "roc.png"} <= names
     page = (tmp_path / "report" / "report.html").read_text()

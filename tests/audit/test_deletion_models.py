@@ -94,9 +94,9 @@ def run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
     def opened(name: str) -> Engine:
         return CachedEngine(LocalEngine.open(str(folder / name)), cache)
 
-    def run(*after: str, retrained: tuple[str, ...] = ("retrained-1", "retrained-2"), **options: object) -> Deletion:
+    def run(*after: str, retrained: tuple[str, ...] = ("retrained-1", "retrained-2"), **options: Any) -> Deletion:
         models = Models("before", after, retrained)
-        return audit(models.open(opened), len(after), GROUPS, Options(**options))  # type: ignore[arg-type]
+        return audit(models.open(opened), len(after), GROUPS, Options(**options))
 
     return run
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from probe.errors import ModelError
 from probe.models.load import find, load
+from probe.shadow.folder import base_of
 from probe.shadow.make import begun, make
 from probe.shadow.recipe import KEPT, Recipe
 from probe.shadow.rows import rows_of
@@ -103,3 +104,9 @@ def test_a_configuration_alone_begins_with_random_weights_by_the_seed(tmp_path: 
     first, same, other = (load_file(Path(place) / "model.safetensors") for place in made)
     name = next(name for name in first if "q_proj" in name)
     assert torch.equal(first[name], same[name]) and not torch.equal(first[name], other[name])
+
+
+def test_a_fleets_reference_is_what_its_models_began_with(tmp_path: Path) -> None:
+    assert base_of(tmp_path, "org/base") == "org/base"
+    make(REFERENCE, TEXTS[:5], Recipe(epochs=1, rate=1e-3, tokens=512), tmp_path / "base")
+    assert base_of(tmp_path, "only/a/configuration") == str(tmp_path / "base")

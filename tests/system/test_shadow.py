@@ -81,6 +81,9 @@ def test_an_audit_is_one_command(memprobe: Callable[..., CompletedProcess[str]],
     assert {"report.html", "evaluation.json", "scores.csv"} <= {one.name for one in (folder / "report").iterdir()}
     done = memprobe("audit", "attacks", str(folder / "recipe.toml"), "--out", str(folder / "other"), *fleet)
     assert done.returncode == 2 and "An audit takes a recipe with target" in done.stderr
+    path.write_text('target = "absent"\n' + (folder / "recipe.toml").read_text())
+    done = memprobe("audit", "attacks", str(path), "--out", str(folder / "never"))
+    assert done.returncode == 2 and "absent" in done.stderr and "Training" not in done.stderr
 
 
 def test_defences_of_the_guide_are_held_against_none(
