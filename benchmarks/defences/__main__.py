@@ -49,7 +49,7 @@ def main() -> None:
     write(found, plan, arguments.models)
     report = [f"## defences: {len(texts)} texts, {SHADOWS} shadows, {processor()}", "", *table(found), "", *bars(found)]
     print("\n".join(report), flush=True)
-    if arguments.texts == TEXTS and len(found) > len(arms(plan)):
+    if arguments.texts == TEXTS and not arguments.only:
         with (HERE / "LOG.md").open("a") as log:
             log.write("\n" + "\n".join(report) + "\n")
         (RESULTS / "defences.json").write_text(json.dumps(as_dict(found, plan)["arms"], indent=1) + "\n")

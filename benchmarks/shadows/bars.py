@@ -5,25 +5,14 @@ from __future__ import annotations
 from statistics import mean
 
 from benchmarks.figures import Row
-
-ATTACKS = (
-    "lira",
-    "lira_offline",
-    "lira_sequence",
-    "bavaria",
-    "bavaria_offline",
-    "rmia",
-    "quantile",
-    "shokri",
-    "feature_attack",
-)
+from probe.scores import SHADOWED
 
 
 def bars(table: list[Row], nonmembers: int) -> list[str]:
     """Returns a line per bar. nonmembers: of all targets together."""
     by_name = {row.name: row for row in table}
-    best = max((row for row in table if row.name not in ATTACKS), key=_found)
-    worst = min((by_name[name] for name in ATTACKS), key=_area)
+    best = max((row for row in table if row.name not in SHADOWED), key=_found)
+    worst = min((by_name[name] for name in SHADOWED), key=_area)
     pooled = by_name["lira"].pooled
     return [
         _held("non-members of the three targets", nonmembers, 3000),

@@ -13,14 +13,12 @@ from probe.models.cache import Cache, CachedEngine
 from probe.models.local import LocalEngine
 from probe.pipeline import Probe
 from probe.prepare import Options
+from probe.scores import SHADOWED
 from probe.scores.shadowed import Flags
 from probe.shadow.duel import duel
 from probe.shadow.universe import Universe
 
-SCORES = (
-    "loss", "zlib", "mink", "minkpp", "surp", "ref", "wbc", "ez", "minkpp_diff", "lira", "lira_offline",
-    "lira_sequence", "bavaria", "bavaria_offline", "rmia", "quantile", "shokri", "feature_attack",
-)  # fmt: skip
+SCORES = ("loss", "zlib", "mink", "minkpp", "surp", "ref", "wbc", "ez", "minkpp_diff", *SHADOWED)
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,9 @@ def audit(found: Evaluation, delta: float, score: str | None = None, promised: f
         why = found.absent.get(name, "it was not computed")
         raise InputError(f"The score {name} has no values: {why}. Name another with --score.", "score")
     values = as_values(found.scores[name])
-    _check_fair(name, ~np.isnan(values), found.member)
-    texts = sum(one.value is not None for one in found.scores[name])
-    return Audit(name, texts, delta, shown(values, found.member, delta, found.seed), promised)
+    there = ~np.isnan(values)
+    _check_fair(name, there, found.member)
+    return Audit(name, int(there.sum()), delta, shown(values, found.member, delta, found.seed), promised)
 
 
 def _check_fair(name: str, there: Flags, member: Flags) -> None:

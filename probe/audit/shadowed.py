@@ -12,7 +12,7 @@ from probe.measure import Progress
 from probe.models.load import find
 from probe.opening import open_setup
 from probe.pipeline import Probe
-from probe.scores import TABLE, choose
+from probe.scores import SHADOWED, choose
 from probe.shadow.folder import base_of
 from probe.shadow.plan import Plan
 from probe.shadow.universe import Universe
@@ -41,5 +41,5 @@ def attack(
     setup = open_setup(target, plan.reference or base_of(fleet, plan.base), dtype=settings.dtype, settings=own)
     known = zip(found.texts, found.member, strict=True)
     entries = tuple(Entry(text, member, f"text {n}") for n, (text, member) in enumerate(known) if member is not None)
-    chosen = choose(None) | {name for name, method in TABLE.items() if "shadows" in method.needs}
+    chosen = choose(None) | set(SHADOWED)
     return evaluate(Probe.of(setup), Labelled(entries), scores=sorted(chosen), seed=plan.seed, progress=progress)

@@ -27,7 +27,7 @@ def likelihoods(engine: Engine, texts: Sequence[str], advance: Callable[[int], N
     for begin in range(0, len(texts), CHUNK):
         entries = engine.tokenize(texts[begin : begin + CHUNK])
         stats = iter(engine.score([entry for entry in entries if isinstance(entry, Tokens)]))
-        found += [_sum(next(stats)) if isinstance(entry, Tokens) else entry for entry in entries]
+        found += [total(next(stats)) if isinstance(entry, Tokens) else entry for entry in entries]
         advance(len(entries))
     return found
 
@@ -43,5 +43,6 @@ def _minus(mine: Value, other: Value) -> Value:
     return Unscored(f"by the reference: {other.reason}") if isinstance(other, Unscored) else mine - other
 
 
-def _sum(entry: TokenStats | Unscored) -> Value:
+def total(entry: TokenStats | Unscored) -> Value:
+    """Returns log p of a text, nats."""
     return entry if isinstance(entry, Unscored) else float(entry.logprob.sum(dtype=np.float64))

@@ -18,6 +18,7 @@ _FEW = frozenset(
     name for name, method in TABLE.items()
     if method.passes <= PASSES and not method.prefixes and "gradient" not in method.needs
 )  # fmt: skip
+SHADOWED = tuple(name for name, method in TABLE.items() if "shadows" in method.needs)
 NOT_REQUESTED = Score(reason="not requested")
 
 

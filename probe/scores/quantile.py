@@ -13,8 +13,8 @@ import math
 import numpy as np
 
 from probe.scores.base import Method
-from probe.scores.lira import FEW
-from probe.scores.shadowed import APART, FEWEST, Vector, log_mean
+from probe.scores.rmia import lacking
+from probe.scores.shadowed import Vector, log_mean
 from probe.scores.view import View
 from probe.types import Unscored
 
@@ -30,10 +30,8 @@ def features(usual: float, tokens: int) -> Vector:
 
 def quantile(view: View) -> float | Unscored:
     found = view.shadowed
-    if len(found.outs) < FEWEST:
-        return FEW
-    if found.apart:
-        return APART
+    if why := lacking(found):
+        return why
     if found.quantiles is None:
         return _NO_QUANTILES
     middle, upper = (float(one) for one in found.quantiles @ features(log_mean(found.outs), len(view.l)))

@@ -11,19 +11,24 @@ import numpy as np
 
 from probe.scores.base import Method
 from probe.scores.lira import FEW
-from probe.scores.shadowed import APART, FEWEST, log_mean
+from probe.scores.shadowed import APART, FEWEST, Shadowed, log_mean
 from probe.scores.view import View
 from probe.types import Unscored
 
 _NO_POPULATION = Unscored("the shadow fleet keeps no population of known non-members (`nonmembers` of its recipe)")
 
 
-def rmia(view: View) -> float | Unscored:
-    found = view.shadowed
+def lacking(found: Shadowed) -> Unscored | None:
+    """Returns why a text cannot be held against the population, or None."""
     if len(found.outs) < FEWEST:
         return FEW
-    if found.apart:
-        return APART
+    return APART if found.apart else None
+
+
+def rmia(view: View) -> float | Unscored:
+    found = view.shadowed
+    if why := lacking(found):
+        return why
     if not len(found.background):
         return _NO_POPULATION
     ratio = -view.target.loss - log_mean(found.outs)

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from probe.audit.defences.deal import Canary
+from probe.canaries.rank import Ranked
+from probe.canaries.rank import rank as rank_among
+from probe.canaries.score import total
 from probe.models.base import Engine
-from probe.types import Tokens, TokenStats
+from probe.types import Tokens
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,8 @@ def rank(engine: Engine, canary: Canary) -> float | None:
     if not isinstance(first, Tokens):
         return None
     alike = [one for one in entries if isinstance(one, Tokens) and len(one.ids) == len(first.ids)]
-    scored = [float(one.logprob.sum()) if isinstance(one, TokenStats) else math.nan for one in engine.score(alike)]
-    if len(alike) < 2 or math.isnan(scored[0]):
-        return None
-    others = np.array(scored[1:])
-    return math.log2(len(scored)) - math.log2(1 + int((others >= scored[0]).sum()))
+    found = rank_among(canary.id, [total(stats) for stats in engine.score(alike)], 0)
+    return found.exposure if isinstance(found, Ranked) else None
 
 
 def _mean(bits: Sequence[float], most: float) -> Exposure:

@@ -72,7 +72,8 @@ def judge(
     fitted = [text for text in inside if not planted(text)]  # random digits are no measure of what was learned
     return Outcome(
         arm.name, perplexity(setup.target, found.population), perplexity(setup.target, fitted),
-        *measured(scores, member[chosen], arm.promise), arm.promise,
+        *measured(scores, member[chosen]),
+        shown(scores[ATTACK], member[chosen], arm.promise[1] if arm.promise else DELTA, _SEED), arm.promise,
         exposure(setup.target, secrets, {text.text for text in inside}), recipe=arm.recipe,
     ), setup  # fmt: skip
 
@@ -88,18 +89,18 @@ def judge_grouped(none: Outcome, setup: Setup, found: Universe, cohort: int, eps
     scores[good] = grouped(loss[good], member[good], ins, outs, cohort, epsilon)
     promise = (epsilon, 0.0)
     note = f"of single losses in a report on {cohort} texts; the model itself must not be within reach"
-    figures, values, _ = measured({ATTACK: scores}, member, promise)  # guesses of one cohort share its noise
-    return Outcome(GROUPED, none.perplexity, none.fitted, figures, values, None, promise, None, note)
+    found_by = measured({ATTACK: scores}, member)
+    return Outcome(GROUPED, none.perplexity, none.fitted, *found_by, None, promise, None, note)
 
 
 def measured(
-    scores: Mapping[str, Vector], member: Flags, promise: tuple[float, float] | None
-) -> tuple[dict[str, Figures], dict[str, tuple[Vector, Vector]], Shown]:  # fmt: skip
-    """Returns figures, values and what is shown. scores: [texts] each."""
+    scores: Mapping[str, Vector], member: Flags
+) -> tuple[dict[str, Figures], dict[str, tuple[Vector, Vector]]]:  # fmt: skip
+    """Returns figures and values by attack. scores: [texts] each."""
     tuning = halves(member, _SEED)
     split = {name: (row[member & ~np.isnan(row)], row[~member & ~np.isnan(row)]) for name, row in scores.items()}
     figures = {name: measure(row, member, tuning, FPRS, CONFIDENCE) for name, row in scores.items()}
-    return figures, split, shown(scores[ATTACK], member, promise[1] if promise else DELTA, _SEED)
+    return figures, split
 
 
 def perplexity(engine: Engine, texts: Sequence[Text]) -> float:
