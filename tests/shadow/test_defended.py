@@ -156,7 +156,7 @@ def test_dropout_drops_in_training_alone(tmp_path: Path, shape: str) -> None:
 def test_early_stopping_keeps_what_reads_spare_texts_best() -> None:
     source = find(REFERENCE)
     model, rows, spare = load(source), rows_of(source, TEXTS), rows_of(source, SPARE)
-    recipe = Recipe(epochs=5, rate=3e-3, tokens=512, muon=True)
+    recipe = Recipe(epochs=10, rate=3e-3, tokens=512, muon=True)
     kept, last = train(model, rows, recipe, spare), train(model, rows, recipe)
     assert evaluate(kept, spare) < evaluate(last, spare) and evaluate(kept, rows) > evaluate(last, rows)
 
