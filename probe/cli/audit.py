@@ -13,7 +13,7 @@ import typer
 from probe.cli.app import app
 from probe.cli.files import writable_folder
 from probe.cli.options import waiting
-from probe.cli.shadow import RecipeFile, SideBySide, build, training_bar
+from probe.cli.shadow import RecipeFile, SideBySide, build, open_plan, training_bar
 
 if TYPE_CHECKING:
     from probe.audit.defences.arms import Arm
@@ -88,10 +88,8 @@ def overfitting(
 
 
 def _plan(recipe: Path, out: Path) -> Plan:
-    from probe.shadow.recipe_file import read_plan
-
     writable_folder(out, "name another folder for --out")
-    return read_plan(recipe)
+    return open_plan(recipe)
 
 
 def _compare(

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 shadow = typer.Typer(no_args_is_help=True, help="Shadow models: train a fleet or a target by a recipe.")
 app.add_typer(shadow, name="shadow")
 RecipeFile = Annotated[Path, typer.Argument(help="a recipe (TOML): base, texts and how to train; see the guide")]
-
 SideBySide = Annotated[int | None, typer.Option(min=1, help="trainings at once; else as many as there is room for")]
+_TOLD = 5  # rows that gave no text
 
 
 @shadow.command()
@@ -34,10 +34,8 @@ def train(
     every: Annotated[float, typer.Option(min=0, help="seconds between checkpoints, to go on from")] = 60,
 ) -> None:  # fmt: skip
     """Trains shadow models on random halves of the texts, and learns attacks on them."""
-    from probe.shadow.recipe_file import read_plan
-
     writable_folder(out)
-    plan = read_plan(recipe)
+    plan = open_plan(recipe)
     found, done = build(plan, out, side_by_side=side_by_side, every=every)
     if done is None:  # another process of accelerate's does that
         return
@@ -58,10 +56,9 @@ def target(
     out: Annotated[Path, typer.Option(help="the model's folder; where training was begun, it is gone on with")],
 ) -> None:
     """Trains one model on the recipe's `members`, as its shadows are trained."""
-    from probe.shadow.recipe_file import read_plan
     from probe.show import training
 
-    plan = read_plan(recipe)
+    plan = open_plan(recipe)
     if not plan.groups["members"]:
         raise InputError(f"{recipe}: name files of members, which the target is to be trained on.", "members")
     if plan.recipe.epsilon and plan.seed:
@@ -74,6 +71,18 @@ def target(
     with training(f"Training {writable_folder(out).name}") as advance:
         train_one(plan, [text.text for text in plan.groups["members"]], out, advance)
     typer.echo(f"{out} was trained on {len(plan.groups['members']):,} texts.")
+
+
+def open_plan(recipe: Path) -> Plan:
+    """Returns what a recipe says; tells on stderr of rows that gave no text."""
+    from probe.shadow.recipe_file import read_plan
+
+    plan = read_plan(recipe)
+    for line in plan.unread[:_TOLD]:
+        typer.echo(f"Left out: {line}.", err=True)
+    if (more := len(plan.unread) - _TOLD) > 0:
+        typer.echo(f"Left out: {more:,} more rows.", err=True)
+    return plan
 
 
 def build(plan: Plan, out: Path, **options: Any) -> tuple[Universe, Study | None]:

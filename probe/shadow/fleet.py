@@ -21,7 +21,7 @@ from accelerate import PartialState
 
 from probe.errors import InputError
 from probe.shadow.folder import PLAN, POPULATION, made, place_of
-from probe.shadow.make import begun, make
+from probe.shadow.make import begun, make, quiet
 from probe.shadow.plan import Plan
 from probe.shadow.recipe import Recipe
 from probe.shadow.train import EVERY, silent
@@ -164,6 +164,7 @@ _beginner: dict[str, Any] = {}  # of a process that trains: where to say how far
 
 def _begin(shares: Any, parent: int) -> None:
     torch.set_num_threads(1)
+    quiet()
     _beginner.update(shares=shares, parent=parent)
 
 

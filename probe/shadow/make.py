@@ -10,11 +10,13 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.utils.logging import disable_progress_bar
 
 from probe.errors import InputError, ModelError
 from probe.models.load import Source, find, load
 from probe.models.tokens import open_tokenizer
 from probe.shadow.folder import made
+from probe.shadow.private import terms
 from probe.shadow.recipe import Recipe, write_recipe
 from probe.shadow.rows import rows_of
 from probe.shadow.train import EVERY, Progress, silent, train
@@ -48,7 +50,8 @@ def make(
         trained = _train(source, texts, recipe, spare, progress, checkpoint, every)
     trained.to("cpu").save_pretrained(part)
     source.tokenizer.save(part)
-    write_recipe(part, base, recipe)
+    private = terms(rows_of(source, texts, cut=True), recipe) if recipe.epsilon else None
+    write_recipe(part, base, recipe, private)
     checkpoint.unlink(missing_ok=True)
     checkpoint.with_name(f"{_CHECKPOINT}.part").unlink(missing_ok=True)
     if out.exists():  # left by hand, without weights
@@ -96,6 +99,11 @@ def begun(base: str, out: Path, seed: int) -> str:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         AutoModelForCausalLM.from_config(config).save_pretrained(out)
     return str(out)
+
+
+def quiet() -> None:
+    """Shows no bars for reading and writing weights: many models share one terminal."""
+    disable_progress_bar()
 
 
 def trainable(source: Source) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from probe.shadow.recipe import Recipe
@@ -15,6 +15,7 @@ GROUPS = ("members", "nonmembers", "texts", "spare")
 class Plan:
     """groups: texts by what is known of them (GROUPS). shadows: models in pairs, singles: models whose texts are drawn
     one by one. population: non-members that no model is trained on, at most so many. defences: other ways to train.
+    unread: what is wrong with rows that gave no text, a line each.
     """
 
     base: str
@@ -27,3 +28,4 @@ class Plan:
     target: str | None = None
     seed: int = 0
     defences: Mapping[str, Recipe] = field(default_factory=dict)
+    unread: Sequence[str] = ()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -39,6 +40,18 @@ def noise(rows: Rows, recipe: Recipe) -> float:
 
     Raises ModelError where Opacus is not installed, InputError where epsilon is out of reach.
     """
+    return _noise(recipe.epsilon, recipe.delta, share(rows, recipe), steps(rows, recipe) * recipe.epochs)
+
+
+def terms(rows: Rows, recipe: Recipe) -> dict[str, float]:
+    """Returns what the promise rests on, for whoever does the accounting again. Raises as `noise`."""
+    return {
+        "noise": noise(rows, recipe), "share": share(rows, recipe), "steps": steps(rows, recipe) * recipe.epochs,
+    }  # fmt: skip
+
+
+@cache
+def _noise(epsilon: float, delta: float, rate: float, count: int) -> float:
     try:
         from opacus.accountants.utils import get_noise_multiplier
     except ImportError as error:
@@ -48,13 +61,11 @@ def noise(rows: Rows, recipe: Recipe) -> float:
             # of Renyi's bound, which only says where to look, and of log 0 where every row is in every batch
             warnings.filterwarnings("ignore", module=r"opacus\.")
             found: float = get_noise_multiplier(
-                target_epsilon=recipe.epsilon, target_delta=recipe.delta, sample_rate=share(rows, recipe),
-                steps=steps(rows, recipe) * recipe.epochs, accountant="prv", eps_error=recipe.epsilon / 100,
+                target_epsilon=epsilon, target_delta=delta, sample_rate=rate, steps=count, accountant="prv",
+                eps_error=epsilon / 100,
             )  # fmt: skip
     except (RuntimeError, ValueError) as error:
-        raise InputError(
-            f"No noise is found for epsilon {recipe.epsilon:g} ({error}): name another.", "epsilon"
-        ) from error
+        raise InputError(f"No noise is found for epsilon {epsilon:g} ({error}): name another.", "epsilon") from error
     return found
 
 

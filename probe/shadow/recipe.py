@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -58,9 +59,16 @@ class Recipe:
 FIELDS = {one.name: get_type_hints(Recipe)[one.name] for one in fields(Recipe)}  # and the type of each
 
 
-def write_recipe(folder: Path, base: str, recipe: Recipe) -> None:
-    """Keeps beside a model how it was made, so that its shadows may be made likewise."""
-    kept = {"base": base, "training": {name: getattr(recipe, name) for name in FIELDS if name != "seed"}}
+def write_recipe(folder: Path, base: str, recipe: Recipe, private: Mapping[str, float] | None = None) -> None:
+    """Keeps beside a model how it was made, so that its shadows may be made likewise; private: what its epsilon rests
+    on (private.terms).
+    """
+    kept: dict[str, Any] = {
+        "base": base,
+        "training": {name: getattr(recipe, name) for name in FIELDS if name != "seed"},
+    }
+    if private:
+        kept["private"] = dict(private)
     (folder / KEPT).write_text(json.dumps(kept, indent=1) + "\n")
 
 

@@ -55,7 +55,8 @@ def read_plan(path: Path) -> Plan:
     base = found.get("base", before.get("base"))
     if base is None:
         raise InputError(f"{path}: name base, the hub id or folder that every model starts from.", "base")
-    groups = {name: _texts(place, found, name) for name in GROUPS}
+    unread: list[str] = []
+    groups = {name: _texts(place, found, name, unread) for name in GROUPS}
     if not any(group for name, group in groups.items() if name != "spare"):
         raise InputError(f"{path}: name files of texts: members, nonmembers or texts.", "texts")
     found.setdefault("population", min(_POPULATION, len(groups["nonmembers"]) // _POPULATION_SHARE))
@@ -65,7 +66,7 @@ def read_plan(path: Path) -> Plan:
     chosen["defences"] = {
         name: _recipe({**training, **fields}, path, name) for name, fields in found.get("defences", {}).items()
     }
-    plan = Plan(_seen_from(place, base) if "base" in found else base, groups, recipe, **chosen)
+    plan = Plan(_seen_from(place, base) if "base" in found else base, groups, recipe, unread=unread, **chosen)
     if plan.shadows < FEWEST or plan.shadows % 2 or plan.singles < 0 or plan.population < 0:
         raise InputError(f"{path}: shadows is an even number of at least {FEWEST}, in pairs of halves.", "shadows")
     return plan
@@ -96,14 +97,17 @@ def _seen_from(place: Path, source: str) -> str:
     return str(inside) if inside.exists() else source
 
 
-def _texts(place: Path, found: dict[str, Any], name: str) -> list[Text]:
+def _texts(place: Path, found: dict[str, Any], name: str, unread: list[str]) -> list[Text]:
+    """Returns the texts of a group; adds a line to `unread` for each row that gives none."""
     columns = Columns(found.get("text_column", "text"), found.get("id_column", "id"), found.get("source_column"))
     texts: list[Text] = []
     for entry in found.get(name, []):
         if not isinstance(entry, str):
             raise InputError(f"{name} is a list of files, and {entry!r} is none.", name)
-        for row in read(place / entry, columns):
-            if isinstance(row, Unreadable):
-                raise InputError(f"{entry}, row {row.row}: {row.reason}. Mend the row or leave it out.", name)
-            texts.append(row)
+        rows = list(read(place / entry, columns))
+        bad = [f"{entry}, row {row.row}: {row.reason}" for row in rows if isinstance(row, Unreadable)]
+        if bad and len(bad) == len(rows):
+            raise InputError(f"No row of {entry} can be read. {bad[0]}.", name)
+        unread += bad
+        texts += [row for row in rows if isinstance(row, Text)]
     return texts

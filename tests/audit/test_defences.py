@@ -80,6 +80,7 @@ def test_the_report_needs_nothing_else_and_holds_no_text(outcomes: tuple[Path, l
     assert "<script" not in page and "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
     assert [one["defence"] for one in kept["arms"]] == [one.arm for one in found]
     assert kept["arms"][2]["recipe"]["epsilon"] == 0.5 and "epsilon 0.5" in page and "not by this bound" in page
+    assert kept["arms"][2]["terms"]["noise"] > 0 and "times the clip in" in page and not kept["arms"][0]["terms"]
     assert kept["arms"][2]["promise"] == {"epsilon": 0.5, "delta": 1e-5} and kept["arms"][1]["exposure"] is None
     assert not any(text[:40] in page + json.dumps(kept) for text in GIVEN)
     assert (folder / "roc.svg").is_file() and (folder / "cost.png").is_file()

@@ -106,6 +106,9 @@ def test_nothing_was_deleted(run: Callable[..., Deletion]) -> None:
     assert found.outcome is Outcome.TRACES and "100% of what they had before" in reason(found)
     assert isinstance(found.together, Together) and found.together.effect == found.together.earlier
     assert found.calls.count(Outcome.TRACES) > 15 and Outcome.OVER not in found.calls
+    few = len(found.decision.traces)
+    assert any(f"bear only the {few} that stand out" in note for note in notes(found)) == (few < 20)
+    assert "effect of" in limits(found) and "nothing beyond the margin" not in limits(found)
     said = as_dict(found)
     assert said["privleak"]["low"] > 0 and said["models"][1]["auc"]["value"] > 0.9 > said["models"][2]["auc"]["value"]
     assert isinstance(found.models[0].name, str) and said["models"][0]["role"] == "before"

@@ -20,7 +20,7 @@ from probe.shadow.lessons import by_row, by_teacher, by_token
 from probe.shadow.make import make
 from probe.shadow.plan import Plan
 from probe.shadow.private import Guard, draws, noise, share, steps
-from probe.shadow.recipe import Recipe
+from probe.shadow.recipe import Recipe, read_recipe
 from probe.shadow.rows import rows_of
 from probe.shadow.train import evaluate, train
 from tests.shadow.test_adapt import CHRONICLES, REFERENCE
@@ -93,6 +93,8 @@ def test_a_private_target_has_a_seed_that_nobody_knows(tmp_path: Path) -> None:
         train_one(plan, TEXTS, tmp_path / str(number))
         made.append(load_file(tmp_path / str(number) / "model.safetensors")["model.norm.weight"])
         assert not (tmp_path / f"{number}.seed").exists()
+        private = read_recipe(str(tmp_path / str(number)))["private"]
+        assert private["noise"] > 0 and private["steps"] == round(1 / private["share"]) and "seed" not in private
     assert not torch.equal(*made)
 
 

@@ -50,6 +50,14 @@ def test_a_defence_is_the_training_with_what_it_changes(tmp_path: Path) -> None:
     assert len(plan.groups["spare"]) == 3
 
 
+def test_a_row_without_a_text_is_left_out_by_name(tmp_path: Path) -> None:
+    path = recipe(tmp_path, 'base = "b"\ntexts = ["known.jsonl", "mixed.jsonl"]')
+    (tmp_path / "mixed.jsonl").write_text('{"text": "one"}\n{"text": 3}\nnot JSON\n{"text": "two"}\n')
+    plan = read_plan(path)
+    assert [text.text for text in plan.groups["texts"]][3:] == ["one", "two"]
+    assert [line.partition(":")[0] for line in plan.unread] == ["mixed.jsonl, row 2", "mixed.jsonl, row 3"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -69,7 +77,7 @@ def test_a_defence_is_the_training_with_what_it_changes(tmp_path: Path) -> None:
         ('base = "b"\ntexts = ["known.jsonl"]\n[defences]\nx = 1', "[defences]: x is to be of type dict"),
         ('base = "b"\ntexts = ["known.jsonl"]\n[defences.x]\nepsilom = 1', "[defences.x]: unknown epsilom"),
         ('base = "b"\nspare = ["known.jsonl"]', "name files of texts"),
-        ('base = "b"\ntexts = ["known.jsonl"]\ntext_column = "body"', 'no string under "body"'),
+        ('base = "b"\ntexts = ["known.jsonl"]\ntext_column = "body"', "No row of known.jsonl can be read"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:

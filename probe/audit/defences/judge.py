@@ -22,9 +22,9 @@ from probe.pipeline import Probe
 from probe.prepare import Options
 from probe.setup import Setup
 from probe.shadow.duel import duel
-from probe.shadow.folder import base_of
+from probe.shadow.folder import base_of, place_of
 from probe.shadow.plan import Plan
-from probe.shadow.recipe import Recipe
+from probe.shadow.recipe import Recipe, read_recipe
 from probe.shadow.shadows import Open
 from probe.shadow.study import phis
 from probe.shadow.universe import Universe
@@ -39,7 +39,8 @@ _SEED = 0  # of halves, on which thresholds are tuned
 class Outcome:
     """perplexity: of texts that no model read; fitted: of those that this one was trained on. figures, values (of
     members, of non-members): by attack. shown: by ATTACK, None where guesses hang together. promise: epsilon and delta.
-    exposure: of canaries that were in, and of others; None where single texts are not told of.
+    exposure: of canaries that were in, and of others; None where single texts are not told of. terms: what the promise
+    rests on: noise in units of clip, a text's share of the steps, steps.
     """
 
     arm: str
@@ -52,6 +53,7 @@ class Outcome:
     exposure: tuple[Exposure, Exposure] | None
     note: str = ""
     recipe: Recipe | None = None
+    terms: Mapping[str, float] | None = None
 
 
 def judge(
@@ -75,6 +77,7 @@ def judge(
         *measured(scores, member[chosen]),
         shown(scores[ATTACK], member[chosen], arm.promise[1] if arm.promise else DELTA, _SEED), arm.promise,
         exposure(setup.target, secrets, {text.text for text in inside}), recipe=arm.recipe,
+        terms=read_recipe(str(place_of(folder, number))).get("private"),
     ), setup  # fmt: skip
 
 

@@ -34,7 +34,13 @@ def row(found: Outcome) -> dict[str, str]:
 def otherwise(found: Outcome, recipe: Recipe) -> str:
     """Returns what is trained otherwise than by the recipe."""
     own = asdict(found.recipe) if found.recipe else {}
-    return ", ".join(f"{name} {value}" for name, value in own.items() if getattr(recipe, name) != value) or "-"
+    said = [f"{name} {value}" for name, value in own.items() if getattr(recipe, name) != value]
+    if found.terms:
+        said.append(
+            f"noise of {found.terms['noise']:.3g} times the clip in {found.terms['steps']:,} steps, "
+            f"each of which takes a text with probability {found.terms['share']:.3g}"
+        )
+    return ", ".join(said) or "-"
 
 
 def others(found: Outcome) -> dict[str, str]:
@@ -71,7 +77,7 @@ def _arm(found: Outcome) -> dict[str, Any]:
         "defence": found.arm, "perplexity": _number(found.perplexity),
         "fitted_perplexity": _number(found.fitted), "promise": promise, "note": found.note,
         "shown": {name: _number(value) for name, value in asdict(found.shown).items()} if found.shown else None,
-        "recipe": asdict(found.recipe) if found.recipe else None, "exposure": exposure,
+        "recipe": asdict(found.recipe) if found.recipe else None, "terms": found.terms, "exposure": exposure,
         "attacks": {name: _figures(figures) for name, figures in found.figures.items()},
     }  # fmt: skip
 

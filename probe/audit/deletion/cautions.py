@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from probe.audit.deletion.decide import Outcome
 from probe.audit.deletion.result import Deletion
 from probe.audit.deletion.summary import UNIT
 from probe.audit.deletion.together import Together
@@ -67,6 +68,13 @@ def notes(found: Deletion) -> list[str]:
         said.append(
             f"A single text among {len(found.calls):,} is called by its q-value only with {alone:,} unseen texts, and "
             f"there are {n:,}. Else it must stand out: stray further than all of them, and far."
+        )
+    called = sum(call is not Outcome.UNSHOWN for call in found.calls)
+    outstanding = len(found.decision.traces + found.decision.over)
+    if called > outstanding:
+        said.append(
+            f"{called:,} single texts are called by their q-values, of which a share of {alpha:g} may be wrong; on the "
+            f"outcome bear only the {outstanding:,} that stand out, by a stricter rule."
         )
     if isinstance(found.blind, Figure) and found.separates_blindly is False:
         said.append(f"The words alone give AUC {found.blind:.3f} of deleted against unseen texts.")

@@ -57,6 +57,8 @@ def limits(found: Deletion) -> str:
     if isinstance(whole, Unscored):
         return f"All texts together: {whole.reason}."
     said = f"So many texts show an effect of {whole.detectable:.4f} {UNIT} or more (power .8)."
+    if found.outcome in (Outcome.TRACES, Outcome.OVER):
+        return said  # how many texts would show that nothing is left is no matter where something is
     if whole.same.needed is None:
         return said + " No number of texts would show less than a share of an effect that was not there before."
     deleted, unseen = whole.same.needed
