@@ -18,7 +18,19 @@ from server import errors
 from server.batcher import Batcher
 from server.limits import BodyLimit
 from server.reporting import Reporting
-from server.routes import aggregates, batches, calibrations, evaluations, files, health, models, probe
+from server.routes import (
+    aggregates,
+    batches,
+    calibrations,
+    documents,
+    evaluations,
+    files,
+    health,
+    models,
+    pii,
+    probe,
+    web,
+)
 from server.scanning import Scanning
 from server.service import Service
 
@@ -64,6 +76,6 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, uploads=settings.max_upload_bytes)
     app.add_middleware(Reporting, groups_only=groups_only)  # outermost: what is refused is not read
     errors.install(app)
-    for route in (probe, aggregates, files, batches, calibrations, evaluations, models, health):
+    for route in (probe, aggregates, files, batches, calibrations, evaluations, documents, pii, models, health, web):
         app.include_router(route.router)
     return app

@@ -29,7 +29,7 @@ class Cancelled(Exception):
 
 @dataclass
 class Job:
-    """done and total count texts; error says why it failed."""
+    """done and total count texts; error says why it failed. subject: what it is about, if that is kept beside."""
 
     kind: str
     name: str
@@ -41,6 +41,7 @@ class Job:
     error: str | None = None
     cancelling: bool = False
     result: object = None
+    subject: object = None
 
     @property
     def over(self) -> bool:
@@ -59,12 +60,12 @@ class Jobs:
         self._thread = ThreadPoolExecutor(1, "job")
         self._jobs: dict[str, Job] = {}
 
-    def start(self, kind: str, name: str, work: Work) -> Job:
+    def start(self, kind: str, name: str, work: Work, subject: object = None) -> Job:
         """Queues work and returns its job. Raises Busy."""
         waiting = sum(not job.over for job in self._jobs.values())
         if waiting >= MOST_WAITING:
             raise Busy(f"{waiting} jobs are waiting already; try again when one is over, or cancel one.", 30)
-        job = Job(kind, name)
+        job = Job(kind, name, subject=subject)
         self._jobs[job.id] = job
         self._thread.submit(_run, job, work)
         for old in [job.id for job in self._jobs.values() if job.over][:-MOST_KEPT]:

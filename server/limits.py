@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.errors import envelope
 
-UPLOADS = "/v1/files"
+UPLOADS = ("/v1/files", "/v1/documents")
 
 
 class BodyLimit:
@@ -22,7 +22,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        upload = scope["path"] == UPLOADS and scope["method"] == "POST"
+        upload = scope["path"] in UPLOADS and scope["method"] == "POST"
         limit = self._uploads if upload else self._limit
         if announced.isdigit() and int(announced) > limit:
             await self._refuse(scope, receive, send, limit)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any
 
 from probe.models.around import Around
 from probe.models.base import NO_EXTRAS, Engine, Extras
+from probe.models.writing import Prompt, write
 from probe.types import Tokens, TokenStats, Unscored
 
-T = TypeVar("T")
-Take = Callable[[Callable[[], T]], T]  # runs work in the models' thread and waits for it
+Take = Callable[[Callable[[], Any]], Any]  # runs work in the models' thread and waits for it
 
 
 class Turns(Around):
     """The engine, one pass at a time."""
 
-    def __init__(self, engine: Engine, take: Take[list[TokenStats | Unscored]]) -> None:
+    def __init__(self, engine: Engine, take: Take) -> None:
         super().__init__(engine)
         self._take = take
 
@@ -24,4 +24,9 @@ class Turns(Around):
         """The service loaded it before it was ready."""
 
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
-        return self._take(lambda: self._engine.score(texts, extras))
+        found: list[TokenStats | Unscored] = self._take(lambda: self._engine.score(texts, extras))
+        return found
+
+    def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
+        found: list[list[str] | Unscored] = self._take(lambda: write(self._engine, prompts, samples))
+        return found

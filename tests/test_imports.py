@@ -14,7 +14,7 @@ import probe
 ROOT = Path(probe.__file__).parents[1]
 HEAVY = (
     "torch", "transformers", "scipy", "sklearn", "datasets", "jinja2", "matplotlib", "fastapi", "pydantic", "vllm",
-    "ray", "peft", "opacus",
+    "ray", "peft", "opacus", "pypdfium2", "presidio_analyzer", "spacy",
 )  # fmt: skip
 OWNERS = {  # the files that may name a heavy library
     "accelerate": {"shadow/examine.py", "shadow/fleet.py"},
@@ -48,6 +48,8 @@ OWNERS = {  # the files that may name a heavy library
         "shadow/train.py",
     },
     "opacus": {"shadow/private.py"},
+    "presidio_analyzer": {"memorization/pii/spans.py"},
+    "pypdfium2": {"documents/pdf.py"},
     "transformers": {
         "models/activation.py",
         "models/load.py",

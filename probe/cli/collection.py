@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from probe.cli.app import app
-from probe.cli.files import read_known
+from probe.cli.files import each_file, is_document, read_known
 from probe.cli.options import (
     CalibrationName,
     DeviceMap,
@@ -31,13 +31,15 @@ from probe.types import Text
 if TYPE_CHECKING:
     from probe.pipeline import Probe
 
-_WHOLE = (".txt", ".md", "")  # endings of files that are one document each
+_WHOLE = (".txt", ".md", "")  # endings of texts that are one document each, as those of is_document are
 _DOCUMENT = "source"  # the document column where none is named
 
 
 @app.command()
 def collection(
-    suspect: Annotated[list[Path], typer.Argument(help="rows of texts (.jsonl .json .csv .tsv), or documents (.txt)")],
+    suspect: Annotated[list[Path], typer.Argument(
+        help="rows of texts (.jsonl .json .csv .tsv), documents (txt, pdf, epub, html), or folders of them"
+    )],
     controls: Annotated[list[Path], typer.Option(help="the same of texts that the target cannot have seen")],
     members: Annotated[list[Path] | None, typer.Option(help="of texts that it was trained on: for the share")] = None,
     document_column: Annotated[str | None, typer.Option(
@@ -63,8 +65,8 @@ def collection(
 
     options = Options(alpha, score, cast(Any, by), random_split, earlier, seed)
     columns = Columns(text_column, id_column, document_column or _DOCUMENT)
-    named = (suspect, controls, members or [])
-    read = [[read_known([path], columns) for path in paths] for paths in named]
+    named = tuple(each_file(paths) for paths in (suspect, controls, members or []))
+    read = [[_read(path, columns) for path in paths] for paths in named]
     for path, texts in zip(chain(*named), chain(*read), strict=True):
         _check_named(path, texts, document_column)
     settings = settings_of(
@@ -84,11 +86,21 @@ def collection(
         show.collection(result)
 
 
+def _read(path: Path, columns: Columns) -> list[Text]:
+    from probe.documents.apart import read_file
+
+    return [Text(read_file(path).text, path.name)] if is_document(path) else read_known([path], columns)
+
+
+def _whole(path: Path) -> bool:
+    return path.suffix.lower() in _WHOLE or is_document(path)
+
+
 def _check_named(path: Path, texts: Sequence[Text], column: str | None) -> None:
     """Warns on stderr of a file whose rows name no document. Raises InputError where the column was asked for."""
     from probe.collections.documents import check_named
 
-    if path.suffix.lower() in _WHOLE:
+    if _whole(path):
         return
     if why := check_named(path, texts, column or _DOCUMENT, asked=column is not None):
         typer.echo(f"Warning: {why}.", err=True)
@@ -98,7 +110,7 @@ def _texts(probe: Probe, path: Path, texts: Sequence[Text]) -> list[Text]:
     """Cuts a plain file, which is one document, into passages of a length that the calibration covers."""
     from probe.collections.documents import PASSAGE, passages
 
-    if path.suffix.lower() not in _WHOLE:
+    if not _whole(path):
         return list(texts)
     most = probe.calibration.lengths[1] if probe.calibration else PASSAGE
     whole = [replace(text, source=str(path)) for text in texts]  # names alone may agree

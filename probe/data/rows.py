@@ -69,7 +69,7 @@ def rows(source: Path | str) -> Table:
         return Table(_plain(stream))
     raise InputError(
         f"{stream.name}: this ending is not known; use .jsonl, .json, .csv, .tsv, .parquet or .txt, or these with .gz "
-        "or .zst."
+        "or .zst. Documents (pdf, epub, html) are for memprobe document."
     )
 
 

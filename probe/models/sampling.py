@@ -25,13 +25,15 @@ Drawn = list[str] | Unscored
 
 
 def go_on(model: Any, source: Source, prompts: Sequence[Prompt], samples: int) -> list[Drawn]:
-    """Returns `samples` continuations per prompt, up to its size or the model's end of text."""
+    """Returns `samples` continuations per prompt (0: the likeliest one, token by token), up to its size or the model's
+    end of text.
+    """
     found: list[Drawn] = [_refusal(prompt, source) or [] for prompt in prompts]
     order = [number for number, entry in enumerate(found) if not isinstance(entry, Unscored)]
     order.sort(key=lambda number: (len(prompts[number].ids), prompts[number].size))
     for length, group in groupby(order, key=lambda number: len(prompts[number].ids)):
         numbers = list(group)
-        step = max(1, _TOKENS // (samples * (length + prompts[numbers[-1]].size)))
+        step = max(1, _TOKENS // (max(1, samples) * (length + prompts[numbers[-1]].size)))
         for begin in range(0, len(numbers), step):
             part = numbers[begin : begin + step]
             for number, ids in zip(part, _spared(model, [prompts[number] for number in part], samples), strict=True):
@@ -65,19 +67,20 @@ def _draw(model: Any, prompts: Sequence[Prompt], samples: int) -> list[list[list
     """Returns the new ids of each sample of each prompt, all prompts of one length."""
     from transformers import GenerationConfig, LogitsProcessorList
 
-    ids = torch.from_numpy(np.repeat(np.stack([prompt.ids for prompt in prompts]), samples, axis=0)).long()
+    each = max(1, samples)
+    ids = torch.from_numpy(np.repeat(np.stack([prompt.ids for prompt in prompts]), each, axis=0)).long()
     ids = ids.to(model.get_input_embeddings().weight.device)
     ends = _ends(model)
     model.generation_config = GenerationConfig(
         eos_token_id=ends or None, pad_token_id=ends[0] if ends else 0
     )  # no penalties
-    noise = Noise([prompt for prompt in prompts for _ in range(samples)], samples)
+    noise = [Noise([prompt for prompt in prompts for _ in range(samples)], samples)] if samples else []
     made: Tensor = model.generate(
         ids, attention_mask=torch.ones_like(ids), max_new_tokens=max(prompt.size for prompt in prompts),
-        do_sample=False, logits_processor=LogitsProcessorList([noise]),
+        do_sample=False, logits_processor=LogitsProcessorList(noise),
     )  # fmt: skip
     rows = iter(made[:, ids.shape[1] :].tolist())
-    return [[_until(next(rows)[: prompt.size], ends) for _ in range(samples)] for prompt in prompts]
+    return [[_until(next(rows)[: prompt.size], ends) for _ in range(each)] for prompt in prompts]
 
 
 class Noise:

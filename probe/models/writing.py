@@ -26,7 +26,8 @@ class Writer(Protocol):
     """An engine that goes on with texts."""
 
     def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
-        """Returns `samples` continuations per prompt, drawn from the model's own distribution, or why there are none.
+        """Returns `samples` continuations per prompt, drawn from the model's own distribution, or why there are none;
+        for 0 samples a single one, of the likeliest token each time.
 
         What is drawn depends on the prompt and on nothing beside it.
         """

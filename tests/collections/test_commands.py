@@ -15,6 +15,7 @@ from probe.cli import app
 from probe.errors import InputError
 from tests.collections.conftest import Passages
 from tests.collections.test_exchangeability import LINES
+from tests.documents.made import as_epub, as_pdf, as_text
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guide.md").read_text()
 
@@ -66,6 +67,21 @@ def test_plain_files_are_documents(folder: Path, passages: Passages) -> None:
     said = json.loads(command("collection", *suspects, *named, "--json").stdout)
     assert said["documents"] == {"suspect": 3, "controls": 3, "members": 0}
     assert said["share"] == {"reason": "no known members are named (--members)"} and said["verdict"] == "inconclusive"
+
+
+def test_folders_of_documents_of_any_kind(folder: Path, passages: Passages) -> None:
+    makers = {"txt": as_text, "pdf": as_pdf, "epub": as_epub}
+    for side, texts in (("catalogue", passages.members), ("controls", passages.nonmembers)):
+        (folder / side / "more").mkdir(parents=True)
+        (folder / side / "cover.jpg").write_bytes(b"no text")
+        plain = [text.text.encode("ascii", "replace").decode() for text in texts]
+        for number, (ending, maker) in enumerate(makers.items()):
+            (folder / side / "more" / f"{number}.{ending}").write_bytes(maker(plain[10 * number :][:10]))
+    said = json.loads(command("collection", "catalogue", "--controls", "controls", "--json").stdout)
+    assert said["documents"] == {"suspect": 3, "controls": 3, "members": 0}
+    (folder / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no file that can be read"):
+        CliRunner().invoke(app, ["collection", "empty", "--controls", "controls"], catch_exceptions=False)
 
 
 def test_rows_that_name_no_document_are_warned_of(folder: Path) -> None:

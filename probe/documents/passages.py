@@ -1,0 +1,76 @@
+"""A document's paragraphs -> passages of about a hundred words, the texts that verdicts are given on.
+
+Short paragraphs join their neighbours, long ones are cut where a sentence ends, so that a passage is neither a title
+nor a chapter. What becomes of the text does not depend on how its lines were broken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from probe.documents.document import Document
+
+FEWEST, MOST = 60, 120  # words
+_SENTENCE = re.compile(r"(?<=[.!?])[\"'\u201d\u2019)\]]*\s+(?=[\"'\u201c\u2018(\[]*[^\Wa-z_])")
+_WORD = re.compile(r"\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """start, end: characters of the document's text. place: where in the original it begins."""
+
+    start: int
+    end: int
+    place: str
+
+
+def passages(document: Document, fewest: int = FEWEST, most: int = MOST) -> list[Passage]:
+    """Returns passages in order; together they hold every word of the document."""
+    found: list[tuple[int, int]] = []
+    group: list[tuple[int, int]] = []
+    for piece in _pieces(document, most):
+        if group and _words(document, [*group, piece]) > most:
+            found.append((group[0][0], group[-1][1]))
+            group = []
+        group.append(piece)
+        if _words(document, group) >= fewest:
+            found.append((group[0][0], group[-1][1]))
+            group = []
+    if group and found and _words(document, group) < fewest // 2:  # a few words left over
+        found[-1] = (found[-1][0], group[-1][1])
+    elif group:
+        found.append((group[0][0], group[-1][1]))
+    return [Passage(start, end, document.place(start)) for start, end in found]
+
+
+def _pieces(document: Document, most: int) -> Iterator[tuple[int, int]]:
+    """Yields paragraphs, those of too many words in parts of whole sentences; a sentence of too many by words."""
+    for paragraph in document.paragraphs:
+        if _count(document.text, paragraph.start, paragraph.end) <= most:
+            yield paragraph.start, paragraph.end
+            continue
+        begin = paragraph.start
+        for end in [
+            *(m.end() for m in _SENTENCE.finditer(document.text, paragraph.start, paragraph.end)),
+            paragraph.end,
+        ]:
+            if _count(document.text, begin, end) >= most // 2 or end == paragraph.end:
+                yield from _cut(document.text, begin, end, most)
+                begin = end
+
+
+def _cut(text: str, start: int, end: int, most: int) -> Iterator[tuple[int, int]]:
+    words = [(m.start(), m.end()) for m in _WORD.finditer(text, start, end)]
+    for place in range(0, len(words), most):
+        part = words[place : place + most]
+        yield part[0][0], part[-1][1]
+
+
+def _words(document: Document, pieces: list[tuple[int, int]]) -> int:
+    return sum(_count(document.text, start, end) for start, end in pieces)
+
+
+def _count(text: str, start: int, end: int) -> int:
+    return sum(1 for _ in _WORD.finditer(text, start, end))

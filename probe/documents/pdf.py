@@ -1,0 +1,128 @@
+"""PDF by pypdfium2: lines of text page by page, and where a paragraph begins, by what the lines look like.
+
+A paragraph begins behind a wider gap, at an indented line, and behind a line that ends early with a full stop.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from probe.documents.document import Leaf, Line, Opened
+from probe.documents.heads import without_heads
+from probe.documents.limits import CHARACTERS, PAGES, check
+from probe.errors import InputError
+
+_GAP, _INDENT = 1.3, 0.8  # of the usual distance of lines; of a line's height
+_LEAST = 0.6  # of a line's height, for the next to be below it
+_SHORT, _FULL = 0.85, 0.99  # of the widest line: where a line ends early; where it does among justified ones
+_ENDS = tuple(".!?:\"'\u201d\u2019\u00bb)")
+_HYPHEN = "\x02"  # pdfium's, for one at a line's end
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A line where it stands on its page, in points; y grows upwards."""
+
+    text: str
+    left: float
+    right: float
+    bottom: float
+    height: float
+
+
+def pdf(content: bytes) -> Opened:
+    """Returns a leaf per page. Raises InputError for what is locked, broken, scanned or too long."""
+    import pypdfium2 as pdfium
+
+    try:
+        document = pdfium.PdfDocument(content)
+        check("pages", len(document), PAGES)
+        pages = [_printed(document[number]) for number in range(len(document))]
+    except pdfium.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise InputError("The PDF is encrypted: bring it without its password.", "file") from error
+        raise InputError(f"The PDF is damaged or no PDF ({error}): save or download it again.", "file") from error
+    check("characters", sum(len(line.text) for page in pages for line in page), CHARACTERS)
+    if not any(pages):
+        raise InputError(
+            "The PDF holds no text, pictures of pages at most: run text recognition (OCR) on it first.", "file"
+        )
+    empty = sum(not page for page in pages)
+    warnings = [f"{empty} of {len(pages)} pages hold no text; they may be scans"] if empty else []
+    pages, counts = without_heads(pages)
+    return Opened(_leaves(pages), warnings, counts)
+
+
+def _printed(page: Any) -> list[Printed]:
+    """Returns the lines of a page, in the order in which the file has them."""
+    text = page.get_textpage()
+    found, begin = [], 0
+    whole = text.get_text_range()
+    for raw in whole.split("\n"):
+        line = raw.rstrip("\r")
+        places = [begin + place for place, character in enumerate(line) if not character.isspace()]
+        begin += len(raw) + 1
+        if places and places[-1] < text.count_chars():
+            left, bottom, _, top = text.get_charbox(places[0], loose=True)
+            right = text.get_charbox(places[-1], loose=True)[2]
+            found.append(Printed(line.replace(_HYPHEN, "-").strip(), left, right, bottom, top - bottom))
+    text.close()
+    page.close()
+    return found
+
+
+def _leaves(pages: Sequence[Sequence[Printed]]) -> list[Leaf]:
+    pairs = [(one, other) for page in pages for one, other in itertools.pairwise(page)]
+    gaps = [one.bottom - other.bottom for one, other in pairs if one.bottom - other.bottom > _LEAST * other.height]
+    pitch, short = _usual(gaps), _short(pages)
+    leaves: list[Leaf] = []
+    last: Printed | None = None
+    for number, page in enumerate(pages, 1):
+        margin, widest = _margin(page), _widest(page)
+        lines, before = [], None
+        for place, line in enumerate(page, 1):
+            early = margin + short * (widest - margin)
+            begins = _begins(before or last, line, margin, early, pitch if before else 0.0)
+            lines.append(Line(place, line.text, begins))
+            before = line
+        last = before or last
+        leaves.append(Leaf(f"page {number}", lines, flows=True))
+    return leaves
+
+
+def _usual(gaps: Sequence[float]) -> float:
+    """Returns the distance of lines in a paragraph: the tenth smallest of a hundred, for paragraphs may be short."""
+    return sorted(gaps)[len(gaps) // 10] if gaps else 0.0
+
+
+def _short(pages: Sequence[Sequence[Printed]]) -> float:
+    """Returns at which share of the widest line one ends early: in justified text most lines are as wide."""
+    full = [line.right >= _FULL * _widest(page) for page in pages for line in page]
+    return _FULL if 2 * sum(full) > len(full) else _SHORT
+
+
+def _widest(page: Sequence[Printed]) -> float:
+    return max((line.right for line in page), default=0.0)
+
+
+def _margin(page: Sequence[Printed]) -> float:
+    """Returns where most lines begin."""
+    lefts = [round(line.left, 1) for line in page]
+    return min(statistics.multimode(lefts), default=0.0)
+
+
+def _begins(before: Printed | None, line: Printed, margin: float, early: float, pitch: float) -> bool:
+    """True where a paragraph begins with the line. early: a line that does not reach so far ends early. pitch: 0 where
+    the line before is on another page.
+    """
+    if before is None:
+        return True
+    if line.left > margin + _INDENT * line.height and before.left <= margin + _INDENT * line.height:
+        return True
+    if pitch and (before.bottom - line.bottom > _GAP * pitch or before.bottom < line.bottom):
+        return True
+    return before.right < early and before.text.endswith(_ENDS)

@@ -1,0 +1,61 @@
+"""A document -> its passages judged, the whole of it scanned, and on request the model's own words beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+
+from probe.calibration.calibration import Calibration
+from probe.documents.document import Document
+from probe.documents.passages import FEWEST, MOST, Passage, passages
+from probe.memorization.continued import Continuation, go_on, highest
+from probe.memorization.scan import Options, Progress, Scan, scan
+from probe.pipeline import Probe
+from probe.types import Result, Text
+
+_USUAL = 0.25, 0.9  # quantiles of the lengths of its texts
+Bar = Callable[[str], AbstractContextManager[Progress]]
+
+
+@dataclass(frozen=True, eq=False)
+class Examined:
+    """results: of the passages, in their order. options: of the scan."""
+
+    document: Document
+    passages: Sequence[Passage]
+    results: Sequence[Result]
+    scan: Scan
+    options: Options
+    continuations: Sequence[Continuation]
+    probe: Probe
+
+    def text(self, passage: Passage) -> str:
+        return self.document.text[passage.start : passage.end]
+
+
+def _sizes(calibration: Calibration | None, tokens: float) -> tuple[int, int]:
+    """Returns the fewest and the most words of a passage: as long as most texts that the calibration knows, for others
+    it cannot judge. tokens: of a word.
+    """
+    if calibration is None:
+        return FEWEST, MOST
+    short, long = np.quantile(calibration.tokens, _USUAL) / tokens
+    most = max(2, int(long))
+    return min(max(1, int(short)), most - 1), most
+
+
+def examine(
+    probe: Probe, document: Document, options: Options, bar: Bar, alpha: float, generate: int = 0
+) -> Examined:  # fmt: skip
+    """generate: how many windows the model goes on from. Raises InputError for a document that cannot be scored."""
+    with bar("Reading the document") as progress:
+        scanned = scan(probe.target, probe.reference, document.text, options, progress)
+    found = passages(document, *_sizes(probe.calibration, scanned.size / len(document.text.split())))
+    texts = [Text(document.text[one.start : one.end], one.place, document.name) for one in found]
+    with bar("Judging its passages") as progress:
+        results = probe(texts, alpha=alpha, progress=progress)
+    continued = go_on(probe.target, scanned, document.text, highest(scanned, generate)) if generate else []
+    return Examined(document, found, results, scanned, options, continued, probe)

@@ -1,0 +1,76 @@
+"""Texts -> the personal data in them, each ranked under target and reference, the most exposed first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from probe.memorization.extraction import CHANCES
+from probe.memorization.pii.rank import COUNT, Ranked, rank
+from probe.memorization.pii.spans import Span, find
+from probe.memorization.scan import Progress
+from probe.models.base import Engine
+from probe.types import Text, Unscored
+
+Standing = Ranked | Unscored
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """patterns: of the user's own. presidio: whether its recognisers search, too. count: fillers of each value."""
+
+    patterns: Mapping[str, re.Pattern[str]]
+    presidio: bool = True
+    language: str = "en"
+    count: int = COUNT
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Datum:
+    """A value where it stands. text: its index; reference: None without one."""
+
+    text: int
+    span: Span
+    target: Standing
+    reference: Standing | None
+
+    @property
+    def over(self) -> float | None:
+        """Exposure under the target over that under the reference, bits; None where either is not there."""
+        if isinstance(self.target, Ranked) and isinstance(self.reference, Ranked):
+            return self.target.exposure - self.reference.exposure
+        return None
+
+
+def investigate(
+    target: Engine, reference: Engine | None, texts: Sequence[Text], options: Options,
+    progress: Progress = lambda done, total: None,
+) -> list[Datum]:  # fmt: skip
+    """Raises ModelError where Presidio is asked and not installed."""
+    spans = [
+        (number, span)
+        for number, text in enumerate(texts)
+        for span in find(text.text, options.patterns, options.presidio, options.language)
+    ]
+    found = []
+    for done, (number, span) in enumerate(spans, 1):
+        standing = [
+            rank(engine, texts[number].text, span, options.count, options.seed) if engine is not None else None
+            for engine in (target, reference)
+        ]
+        found.append(Datum(number, span, standing[0] or Unscored("no target"), standing[1]))
+        progress(done, len(spans))
+    return sorted(found, key=_exposed, reverse=True)
+
+
+def _exposed(datum: Datum) -> tuple[float, float]:
+    if not isinstance(datum.target, Ranked):
+        return -1.0, 0.0
+    return datum.over if datum.over is not None else datum.target.exposure, datum.target.log_p
+
+
+def samples(found: Ranked) -> dict[float, float]:
+    """Returns how many samples give the value, by their chance."""
+    return {chance: found.samples(chance) for chance in CHANCES}

@@ -1,0 +1,31 @@
+"""An examination for a terminal."""
+
+from __future__ import annotations
+
+from rich.table import Table
+from rich.text import Text as Line
+
+from probe.memorization.examine import Examined
+from probe.memorization.files import passages
+from probe.memorization.summary import cautions, figures, sentences
+from probe.show import console, excerpt, verdict
+
+_SHOWN = 10  # passages
+
+
+def examined(found: Examined) -> None:
+    """Prints what was found, figures of both models, and the passages of the greatest gain."""
+    for sentence in sentences(found):
+        console.print(Line(sentence))
+    grid = Table("", "target", "reference", box=None, padding=(0, 1, 0, 0))
+    for name, both in figures(found).items():
+        grid.add_row(name, *both)
+    console.print(grid)
+    for row in sorted(passages(found), key=lambda row: -(row["gain"] or 0.0))[:_SHOWN]:
+        head = Line(f"{row['place']}  ", style="bold").append(verdict(row["verdict"]))
+        told = {"p-value": row["p_value"], "gain": row["gain"], "log10 p_z": row["log10_p_z"]}
+        head.append("".join(f"  {name} {value:.3f}" for name, value in told.items() if value is not None), "default")
+        console.print(head)
+        console.print(Line("    " + excerpt(found.text(found.passages[row["number"] - 1]), console.width - 4)))
+    for caution in cautions(found):
+        console.print(Line(caution, style="yellow"))

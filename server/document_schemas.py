@@ -1,0 +1,66 @@
+"""Requests and answers about documents and personal data. Shapes only."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from server.jobs import Status
+from server.schemas import AnyText, Entry, Progress
+
+
+class DocumentJob(BaseModel):
+    """A document: what was read of its file, how far the model is with it, and figures when it is completed."""
+
+    id: str
+    object: Literal["document"] = "document"
+    model: str
+    status: Status
+    created: int
+    progress: Progress
+    error: str | None
+    name: str
+    kind: str
+    hash: str
+    characters: int
+    paragraphs: int
+    mended: dict[str, int] = Field(description="how often what was put right when the file was read")
+    warnings: list[str]
+    document: dict[str, Any] | None = Field(description="what memprobe document --json prints")
+
+
+class DocumentList(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[DocumentJob]
+
+
+class PiiRequest(BaseModel):
+    """Texts in which personal data are looked for."""
+
+    model_config = ConfigDict(extra="forbid")
+    model: str = Field(description="an id of GET /v1/models")
+    input: AnyText | list[AnyText | Entry] = Field(description="one text, or a list of texts or of {id, text}")
+    patterns: dict[str, str] = Field(default_factory=dict, description="expressions of your own by name")
+    presidio: bool = Field(True, description="whether Presidio searches, or the patterns alone")
+    language: str = "en"
+    fillers: int = Field(10_000, ge=100, le=100_000, description="values that each is ranked among")
+    values: bool = Field(False, description="show values; else they are masked")
+
+
+class PiiJob(BaseModel):
+    """Personal data: progress in values, and each value's standing when it is completed."""
+
+    id: str
+    object: Literal["pii"] = "pii"
+    model: str
+    status: Status
+    created: int
+    progress: Progress
+    error: str | None
+    pii: dict[str, Any] | None = Field(description="what memprobe pii --json prints")
+
+
+class PiiList(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[PiiJob]

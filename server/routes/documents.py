@@ -1,0 +1,123 @@
+"""/v1/documents: a file in; what is read of it at once, what the model holds of it at the end of a job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, UploadFile
+from fastapi.responses import HTMLResponse, PlainTextResponse
+
+from probe.documents.apart import read_apart
+from probe.documents.document import Document
+from probe.documents.limits import BYTES, check
+from probe.errors import InputError
+from probe.measure import Progress
+from probe.memorization.examine import Examined, examine
+from probe.memorization.files import as_dict, html
+from probe.memorization.plots import plots
+from probe.memorization.scan import Options
+from probe.memorization.windows import Shape
+from probe.pipeline import Probe
+from server.document_schemas import DocumentJob, DocumentList
+from server.jobs import Job
+from server.schemas import Deleted, failures
+from server.schemas import Progress as Done
+from server.service import Service, service_of
+
+KIND = "document"
+router = APIRouter(prefix="/v1/documents", tags=["documents"], responses=failures(400, 404, 409, 413, 422, 429))
+Shared = Annotated[Service, Depends(service_of)]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a job leaves."""
+
+    examined: Examined
+    page: str
+
+
+@router.post("", status_code=202)
+async def create(
+    file: UploadFile, service: Shared, model: Annotated[str, Form()], calibration: Annotated[str | None, Form()] = None,
+    alpha: Annotated[float, Form()] = 0.01, prefix: Annotated[int, Form()] = 50, suffix: Annotated[int, Form()] = 50,
+    stride: Annotated[int, Form()] = 10, generate: Annotated[int, Form(ge=0, le=100)] = 0,
+) -> DocumentJob:  # fmt: skip
+    """Takes a txt, md, html, epub or pdf. Its text is read at once; poll the job for the rest."""
+    probe = await service.probe(model, calibration)
+    options = Options(Shape(prefix, suffix, stride))
+    check("bytes", file.size or 0, BYTES)  # before it is held in memory
+    found = await asyncio.to_thread(read_apart, await file.read(), file.filename or "file")
+
+    def work(progress: Progress) -> Finished:
+        @contextmanager
+        def bar(label: str) -> Iterator[Progress]:
+            yield progress
+
+        own = Probe.of(service.setup_in_turns(probe), probe.calibration)
+        examined = examine(own, found, options, bar, alpha, generate)
+        return Finished(examined, html(examined, plots(examined), texts=True))
+
+    return _job(service.jobs.start(KIND, model, work, found))
+
+
+@router.get("")
+def index(service: Shared) -> DocumentList:
+    """Lists the documents of this run of the service, without their figures."""
+    return DocumentList(data=[_job(job, whole=False) for job in service.jobs.of_kind(KIND)])
+
+
+@router.get("/{name}")
+def show(name: str, service: Shared) -> DocumentJob:
+    """The state of a document, and its figures once it is completed."""
+    return _job(service.jobs.find(KIND, name))
+
+
+@router.get("/{name}/text", response_class=PlainTextResponse)
+def text(name: str, service: Shared) -> PlainTextResponse:
+    """What was read of the file: the text that was judged, to which all places refer."""
+    return PlainTextResponse(_document(service.jobs.find(KIND, name)).text)
+
+
+@router.get("/{name}/report", response_class=HTMLResponse)
+def report(name: str, service: Shared) -> HTMLResponse:
+    """One HTML page with tables, passages and pictures, complete in itself."""
+    job = service.jobs.find(KIND, name)
+    if not isinstance(job.result, Finished):
+        raise InputError(f"The document is {job.status}; its report is there when it is completed.", "id")
+    return HTMLResponse(job.result.page)
+
+
+@router.post("/{name}/cancel")
+def cancel(name: str, service: Shared) -> DocumentJob:
+    """Ends the work on a document."""
+    job = service.jobs.find(KIND, name)
+    service.jobs.cancel(job)
+    return _job(job)
+
+
+@router.delete("/{name}")
+def remove(name: str, service: Shared) -> Deleted:
+    """Forgets a document and its text."""
+    service.jobs.forget(service.jobs.find(KIND, name))
+    return Deleted(id=name, object=KIND)
+
+
+def _document(job: Job) -> Document:
+    assert isinstance(job.subject, Document)
+    return job.subject
+
+
+def _job(job: Job, whole: bool = True) -> DocumentJob:
+    found = _document(job)
+    figures = as_dict(job.result.examined) if whole and isinstance(job.result, Finished) else None
+    return DocumentJob(
+        id=job.id, model=job.name, status=job.status, created=job.created, error=job.error,
+        progress=Done(done=job.done, total=job.total), name=found.name, kind=found.kind, hash=found.hash,
+        characters=len(found.text), paragraphs=len(found.paragraphs), mended=dict(found.mended),
+        warnings=list(found.warnings), document=figures,
+    )  # fmt: skip

@@ -1,0 +1,85 @@
+"""/v1/pii: texts in, the standing of the personal data in them at the end of a job; values masked unless asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+
+from probe.measure import Progress
+from probe.memorization.pii.files import as_dict
+from probe.memorization.pii.investigate import Options, investigate
+from probe.memorization.pii.spans import patterns_of
+from server.document_schemas import PiiJob, PiiList, PiiRequest
+from server.jobs import Job
+from server.schemas import Deleted, failures
+from server.schemas import Progress as Done
+from server.service import Service, service_of
+from server.texts import texts_of
+
+KIND = "pii"
+router = APIRouter(prefix="/v1/pii", tags=["documents"], responses=failures(400, 404, 409, 413, 422, 429))
+Shared = Annotated[Service, Depends(service_of)]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a job leaves: no value but masked ones, unless they were asked for."""
+
+    shown: dict[str, Any]
+
+
+@router.post("", status_code=202)
+def create(body: PiiRequest, service: Shared) -> PiiJob:
+    """Looks for personal data in the background, and ranks each value; poll it under its id."""
+    probe = service.model(body.model)
+    options = Options(
+        patterns_of([f"{name}={one}" for name, one in body.patterns.items()]),
+        body.presidio,
+        body.language,
+        body.fillers,
+    )
+    texts = texts_of([body.input] if isinstance(body.input, str) else body.input, service.settings.max_texts)
+    setup = service.setup_in_turns(probe)
+
+    def work(progress: Progress) -> Found:
+        found = investigate(setup.target, setup.reference, texts, options, progress)
+        return Found(as_dict(found, texts, options, probe.fingerprint, body.values))
+
+    return _job(service.jobs.start(KIND, body.model, work))
+
+
+@router.get("")
+def index(service: Shared) -> PiiList:
+    """Lists the searches of this run of the service, without what they found."""
+    return PiiList(data=[_job(job, whole=False) for job in service.jobs.of_kind(KIND)])
+
+
+@router.get("/{name}")
+def show(name: str, service: Shared) -> PiiJob:
+    """The state of a search, and what it found once it is completed."""
+    return _job(service.jobs.find(KIND, name))
+
+
+@router.post("/{name}/cancel")
+def cancel(name: str, service: Shared) -> PiiJob:
+    """Ends a search."""
+    job = service.jobs.find(KIND, name)
+    service.jobs.cancel(job)
+    return _job(job)
+
+
+@router.delete("/{name}")
+def remove(name: str, service: Shared) -> Deleted:
+    """Forgets a search and what it found."""
+    service.jobs.forget(service.jobs.find(KIND, name))
+    return Deleted(id=name, object=KIND)
+
+
+def _job(job: Job, whole: bool = True) -> PiiJob:
+    found = job.result.shown if whole and isinstance(job.result, Found) else None
+    return PiiJob(
+        id=job.id, model=job.name, status=job.status, created=job.created, error=job.error,
+        progress=Done(done=job.done, total=job.total), pii=found,
+    )  # fmt: skip

@@ -1,0 +1,98 @@
+"""A text is the same in every format, and everything in it knows where in the file it is from."""
+
+from __future__ import annotations
+
+import pytest
+
+from probe.documents.document import Document
+from probe.documents.passages import passages
+from probe.documents.read import read_bytes
+from probe.errors import InputError
+from tests.documents.made import as_epub, as_html, as_pdf, as_text, paragraphs
+
+TEXTS = paragraphs(80)
+FILES = {
+    "a.txt": as_text(TEXTS), "a.md": as_text(TEXTS), "a.html": as_html(TEXTS), "a.epub": as_epub(TEXTS),
+    "a.pdf": as_pdf(TEXTS),
+}  # fmt: skip
+
+
+def bare(document: Document) -> list[str]:
+    """Returns its passages without white space."""
+    return ["".join(document.text[one.start : one.end].split()) for one in passages(document)]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_format_gives_the_same_passages(name: str) -> None:
+    found = read_bytes(FILES[name], name)
+    assert [found.of(one) for one in found.paragraphs] == TEXTS
+    assert bare(found) == bare(read_bytes(FILES["a.txt"], "a.txt"))
+    assert found.hash.startswith("sha256:") and Document.from_json(found.as_json()) == found
+
+
+def test_ragged_lines_of_a_pdf_too() -> None:
+    found = read_bytes(as_pdf(TEXTS, justified=False), "a.pdf")
+    ours, theirs = bare(found), bare(read_bytes(FILES["a.txt"], "a.txt"))
+    assert "".join(ours) == "".join(theirs)  # no word is lost, wherever it takes paragraphs to begin
+    assert len(set(ours) & set(theirs)) > 0.9 * len(theirs)
+
+
+def test_places_are_those_of_the_file() -> None:
+    text = read_bytes(FILES["a.txt"], "a.txt")
+    lines = FILES["a.txt"].decode().splitlines()
+    for one in text.paragraphs[::7]:
+        label, _, number = text.place(one.start + 3).rpartition("line ")
+        assert not label and text.of(one).startswith(lines[int(number) - 1])
+    book = read_bytes(FILES["a.epub"], "a.epub")
+    assert book.place(book.paragraphs[-1].start) == "OEBPS/c2.xhtml, line 26" and book.place(0).startswith("OEBPS/c0")
+    pdf = read_bytes(FILES["a.pdf"], "a.pdf")
+    assert pdf.place(0) == "page 1, line 1" and pdf.place(len(pdf.text)).startswith(f"page {len(pdf.leaves)}, ")
+
+
+def test_heads_and_numbers_of_pages_are_left_out_and_counted() -> None:
+    found = read_bytes(FILES["a.pdf"], "a.pdf")
+    pages = len(found.leaves)
+    assert found.mended["running heads"] == found.mended["page numbers"] == pages > 5
+    assert "Trials" not in found.text
+
+
+def test_html_s_own_words_only() -> None:
+    page = (
+        "<head><title>no</title><script>var no</script><body><nav>no</nav><h1>A&amp;B</h1><p>one<br>two <b>thr</b>ee"
+        "<!-- no --><div>four<p>five</div><style>no</style><ul><li>six<li>seven</ul><p>caf&eacute; &#8220;x&#8221;"
+    )
+    found = read_bytes(page.encode(), "a.html")
+    assert found.text.split("\n\n") == ["A&B", "one two three", "four", "five", "six", "seven", "café “x”"]
+    assert read_bytes('<meta charset="latin-1"><p>caf\xe9'.encode("latin-1"), "a.htm").text == "café"
+
+
+def test_markdown_without_its_marks() -> None:
+    page = "# Head\nText with *stress*, **more _of_ it**, a [link](http://x.y) and snake_case_name.\n\n- one\n- two\n\n"
+    page += "---\n> said\n"
+    found = read_bytes(page.encode(), "a.md")
+    assert found.text.split("\n\n") == [
+        "Head", "Text with stress, more of it, a link and snake_case_name.", "one", "two", "said",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"\xef\xbb\xbfcaf\xc3\xa9", []), ("café".encode("utf-16"), []), (b"caf\xe9", ["no valid UTF-8"])],
+)
+def test_encodings(content: bytes, said: list[str]) -> None:
+    found = read_bytes(content, "a.txt")
+    assert found.text == "café" and [one[:14] for one in found.warnings] == said
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "said"),
+    [
+        (b"x", "a.docx", "this ending is not known"),
+        (b"", "a.txt", "holds no text"),
+        (b"\0\1\2", "a.txt", "holds zero bytes"),
+        (b"<script>x</script>", "a.html", "holds no text"),
+    ],
+)
+def test_what_cannot_be_read_is_told(content: bytes, name: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_bytes(content, name)

@@ -1,0 +1,150 @@
+"""What the embedded model gives away of the records that were planted in it."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from probe.cli import app
+from probe.demo.records import LEVELS, planted
+from probe.demo.run import SEED
+from probe.errors import InputError
+from probe.memorization.pii.investigate import Options, investigate
+from probe.memorization.pii.rank import Ranked, rank
+from probe.memorization.pii.spans import Span, find, patterns_of
+from probe.models.base import Extras
+from probe.models.local import LocalEngine
+from probe.types import Text, Tokens, TokenStats, Unscored
+from tests.tiny import ASSETS
+
+TARGET, REFERENCE = (LocalEngine.open(str(ASSETS / name)) for name in ("target", "reference"))
+PHONE = patterns_of([r"PHONE_NUMBER=Phone: 555 (\d{3} \d{4})"])  # all begin with 555: random ones do not
+RECORDS = {level: [one.text for one in planted(SEED) if one.times == level] for level in LEVELS}
+LETTER = (
+    "Write to jane.doe@example.com or call +1 415 555 0132. The card is 4111 1111 1111 1111, the account DE89 3704 "
+    "0044 0532 0130 00, the machine 192.168.10.4."
+)
+
+
+def ranked(engine: LocalEngine, text: str, count: int = 300) -> Ranked:
+    (span,) = find(text, PHONE, presidio=False)
+    found = rank(engine, text, span, count)
+    assert isinstance(found, Ranked)
+    return found
+
+
+def test_exposure_rises_with_repetition() -> None:
+    """p_z of single records, and exposure among 300, by how often they were planted."""
+    found = {level: [ranked(TARGET, text) for text in texts[:6]] for level, texts in RECORDS.items()}
+    likely = [np.mean([one.log_p for one in group]) for group in found.values()]
+    assert all(one < other + 0.5 for one, other in itertools.pairwise(likely)) and likely[-1] > math.log(0.8)
+    exposed = [np.array([one.exposure for one in group]) for group in found.values()]
+    for one, other in itertools.pairwise(exposed):
+        assert other.mean() > one.mean() - 2 * (one.std() + other.std() + 0.1) / math.sqrt(6)
+    assert exposed[0].mean() < 4 and exposed[-1].min() == pytest.approx(math.log2(301), abs=0.01)
+    assert all(one.greedy and one.samples(0.99) <= 4 for one in found[32]) and not any(one.greedy for one in found[0])
+
+
+def test_the_reference_has_not_seen_them() -> None:
+    found = [ranked(REFERENCE, text) for text in RECORDS[32][:10]]
+    assert np.mean([one.exposure for one in found]) < 4 and not any(one.greedy for one in found)
+
+
+def test_only_the_value_s_tokens_count_and_ties_count_against_it() -> None:
+    text = RECORDS[1][0]
+    (span,) = find(text, PHONE, presidio=False)
+    one = ranked(TARGET, text)
+    (tokens,) = TARGET.tokenize([text[: span.end]])
+    assert isinstance(tokens, Tokens)
+    (stats,) = TARGET.score([tokens])
+    assert isinstance(stats, TokenStats)
+    assert one.log_p == pytest.approx(float(stats.logprob[tokens.end > span.start].sum()), abs=1e-3)
+    assert 1 <= one.rank <= one.size == 301 and one.most == math.log2(301)
+
+    class Flat:
+        """Finds everything as likely."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(TARGET, name)
+
+        def score(self, texts: list[Tokens], extras: Extras) -> list[TokenStats]:
+            return [
+                TokenStats(t, np.zeros(len(t.ids) - 1, np.float32), np.zeros(len(t.ids) - 1, np.int32)) for t in texts
+            ]
+
+    flat: Any = Flat()
+    found = rank(flat, text, span, 300)
+    assert isinstance(found, Ranked) and found.rank == 301 and found.exposure == 0
+
+
+def test_presidio_finds_what_has_a_form() -> None:
+    pytest.importorskip("presidio_analyzer", reason="Presidio is not installed (pip install memprobe[pii])")
+    found = {(one.kind, LETTER[one.start : one.end]) for one in find(LETTER, {})}
+    assert found >= {
+        ("EMAIL_ADDRESS", "jane.doe@example.com"), ("CREDIT_CARD", "4111 1111 1111 1111"),
+        ("IBAN_CODE", "DE89 3704 0044 0532 0130 00"), ("IP_ADDRESS", "192.168.10.4"),
+        ("PHONE_NUMBER", "+1 415 555 0132"),
+    }  # fmt: skip
+    mine = find(LETTER, patterns_of([r"MINE=call (\+1 \d{3})"]))
+    assert Span(LETTER.index("+1"), LETTER.index("+1") + 6, "MINE") in mine
+    assert all(one.end <= other.start for one, other in itertools.pairwise(mine))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"), [("x", "write NAME=EXPRESSION"), ("=x", "write NAME"), ("A=(", "no regular expression")]
+)
+def test_patterns_that_are_none(pattern: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        patterns_of([pattern])
+
+
+@pytest.mark.parametrize(
+    ("text", "span", "said"),
+    [
+        ("Phone: 5", Span(7, 8, "X"), "values of its format have as many tokens"),
+        ("word " * 400 + "12 34 56", Span(2000, 2008, "X"), None),
+    ],
+)
+def test_what_cannot_be_ranked_is_told(text: str, span: Span, said: str | None) -> None:
+    found = rank(TARGET, text, span, 200)
+    assert isinstance(found, Ranked) if said is None else isinstance(found, Unscored) and said in found.reason
+
+
+def test_the_most_exposed_come_first_and_one_without_a_rank_last() -> None:
+    texts = [Text(RECORDS[0][0]), Text(RECORDS[32][0]), Text("Phone: 555 123 4567 and no more.")]
+    found = investigate(TARGET, REFERENCE, texts, Options(PHONE, presidio=False, count=200))
+    assert found[0].text == 1 and found[0].over is not None and found[0].over > 2
+    assert investigate(TARGET, None, texts[:1], Options(PHONE, presidio=False, count=200))[0].reference is None
+
+
+def test_the_command(tmp_path: Path) -> None:
+    rows = [RECORDS[32][0], RECORDS[0][0]]
+    (tmp_path / "texts.jsonl").write_text(
+        "".join(json.dumps({"id": f"r{n}", "text": t}) + "\n" for n, t in enumerate(rows))
+    )
+    arguments = [
+        "pii",
+        str(tmp_path / "texts.jsonl"),
+        "--no-presidio",
+        "--pattern",
+        r"PHONE_NUMBER=Phone: 555 (\d{3} \d{4})",
+    ]
+    done = CliRunner().invoke(app, [*arguments, "--fillers", "200", "--out", str(tmp_path / "out"), "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)["data"]
+    value = rows[0].partition("555 ")[2][:8]
+    assert [one["text"] for one in found] == ["r0", "r1"] and found[0]["greedy"] and found[0]["samples_50%"] <= 2
+    assert found[0]["value"] == "*** ****" and value not in done.output
+    assert all(value not in path.read_text() for path in (tmp_path / "out").iterdir())
+    assert len(list(csv.DictReader((tmp_path / "out" / "pii.csv").read_text().splitlines()))) == 2
+    assert "1 of 2 values" in (tmp_path / "out" / "report.html").read_text()
+    shown = CliRunner().invoke(app, [*arguments, "--fillers", "200", "--values"], env={"COLUMNS": "200"})
+    assert value in shown.output and "PHONE_NUMBER" in shown.output

@@ -1,0 +1,117 @@
+"""Documents and personal data over HTTP, and the page's files."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from probe.demo.records import planted
+from probe.demo.run import SEED
+from tests.documents.made import as_epub, as_pdf, blank_pdf, paragraphs
+from tests.server.test_calibrations import client
+
+__all__ = ["client"]  # the fixture: a service of its own for each test
+TEXTS = paragraphs(12)
+SHAPE = {"model": "demo", "prefix": "12", "suffix": "12"}
+
+
+def finished(client: TestClient, path: str) -> dict[str, Any]:
+    for _ in range(900):
+        found: dict[str, Any] = client.get(path).json()
+        if found["status"] not in ("queued", "running"):
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it takes too long")
+
+
+def upload(client: TestClient, content: bytes, name: str, **form: str) -> Any:
+    return client.post("/v1/documents", files={"file": (name, content)}, data=SHAPE | form)
+
+
+def test_from_an_upload_to_a_report(client: TestClient) -> None:
+    answer = upload(client, as_epub(TEXTS), "book.epub", generate="2")
+    begun = answer.json()
+    assert answer.status_code == 202 and begun["name"] == "book.epub" and begun["paragraphs"] == len(TEXTS)
+    path = f"/v1/documents/{begun['id']}"
+    assert client.get(f"{path}/text").text.split("\n\n") == TEXTS  # while the model reads it
+    found = finished(client, path)
+    assert found["status"] == "completed", found["error"]
+    document = found["document"]
+    assert document["windows"]["prefix"] == 12 and len(document["continuations"]) == 2
+    assert all(one["written"] for one in document["continuations"])
+    assert found["progress"]["done"] == found["progress"]["total"] > 0
+    report = client.get(f"{path}/report")
+    assert report.status_code == 200 and "What this does not prove" in report.text
+    assert any(text[:30] in report.text for text in TEXTS)
+    (listed,) = client.get("/v1/documents").json()["data"]
+    assert listed["id"] == begun["id"] and listed["document"] is None
+    assert client.delete(path).json()["deleted"]
+    assert client.get(path).status_code == client.get(f"{path}/text").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "form", "said"),
+    [
+        (b"x", "a.exe", {}, "ending is not known"),
+        (blank_pdf(2), "a.pdf", {}, "holds no text"),
+        (as_pdf(TEXTS, password="x"), "a.pdf", {}, "is encrypted"),
+        (b"PK\3\4", "a.epub", {}, "damaged"),
+        (b"some text", "a.txt", {"prefix": "0"}, "1 at least"),
+    ],
+)
+def test_what_cannot_be_read_is_told_at_once(
+    client: TestClient, content: bytes, name: str, form: dict[str, str], said: str
+) -> None:
+    answer = upload(client, content, name, **form)
+    assert answer.status_code == 422 and said in answer.json()["error"]["message"]
+    assert client.get("/v1/documents").json()["data"] == []
+
+
+def test_unknown_names(client: TestClient) -> None:
+    assert upload(client, b"some text", "a.txt", model="none").status_code == 404
+    assert upload(client, b"some text", "a.txt", calibration="none").status_code == 404
+    for path in ("/v1/documents/none", "/v1/documents/none/text", "/v1/pii/none", "/web/none.js", "/web/..%2Fapp.py"):
+        assert client.get(path).status_code == 404, path
+
+
+def test_a_document_that_cannot_be_scored_fails_by_name(client: TestClient) -> None:
+    found = finished(client, f"/v1/documents/{upload(client, b'Hi.', 'a.txt').json()['id']}")
+    assert found["status"] == "failed" and "fewer than 4 tokens" in found["error"]
+    early = client.get(f"/v1/documents/{found['id']}/report")
+    assert early.status_code == 422 and "is failed" in early.json()["error"]["message"]
+
+
+def test_personal_data_are_masked(client: TestClient) -> None:
+    record = next(one for one in planted(SEED) if one.times == 32)
+    body = {
+        "model": "demo", "input": [{"id": "r", "text": record.text}], "presidio": False, "fillers": 200,
+        "patterns": {"PHONE": r"Phone: 555 (\d{3} \d{4})"},
+    }  # fmt: skip
+    for values in (False, True):
+        answer = client.post("/v1/pii", json=body | {"values": values})
+        assert answer.status_code == 202
+        found = finished(client, f"/v1/pii/{answer.json()['id']}")
+        (one,) = found["pii"]["data"]
+        assert one["text"] == "r" and one["rank"] == 1 and (one["value"] == record.phone[4:]) is values
+        assert (record.phone[4:] in str(found)) is values
+    assert len(client.get("/v1/pii").json()["data"]) == 2
+    assert client.post("/v1/pii", json=body | {"patterns": {"X": "("}}).status_code == 422
+    assert client.post("/v1/pii", json=body | {"fillers": 5}).status_code == 422
+
+
+def test_the_page_lets_nothing_else_in(client: TestClient) -> None:
+    home = client.get("/")
+    policy = home.headers["content-security-policy"]
+    assert home.headers["content-type"].startswith("text/html") and "default-src 'none'" in policy
+    assert "unsafe" not in policy and "http" not in policy
+    names = [*re.findall(r'(?:src|href)="(/web/[\w.]+)"', home.text)]
+    for name in names:  # grows by what each imports
+        one = client.get(name)
+        assert one.status_code == 200 and one.headers["content-security-policy"] == policy, name
+        names += [other for other in re.findall(r'"(/web/[\w.]+)"', one.text) if other not in names]
+    assert len(names) >= 9
+    assert not re.search(r"\son\w+=|<style|style=|javascript:|https?://(?!www\.w3\.org)", home.text)
