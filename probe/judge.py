@@ -10,6 +10,7 @@ from probe.calibration.blind import bag
 from probe.calibration.calibration import Calibration
 from probe.calibration.gates import Place, check
 from probe.calibration.verdict import decide, uncalibrated
+from probe.data.odd import oddities
 from probe.scores import TABLE, score_all
 from probe.scores.fitted import UNFITTED
 from probe.scores.view import View
@@ -29,7 +30,9 @@ def judge(
     scores = score_all(view, chosen)
     default, verdict = _verdict(view, scores, calibration, alpha)
     reference = evidence.reference if isinstance(evidence.reference, TokenStats) else None
-    warnings = evidence.target.tokens.warnings + (reference.tokens.warnings if reference else ())
+    warnings = (
+        evidence.target.tokens.warnings + (reference.tokens.warnings if reference else ()) + oddities(text.text.strip())
+    )
     return Result(
         index, text.id, verdict, default, scores, evidence.target, reference, warnings=tuple(dict.fromkeys(warnings))
     )

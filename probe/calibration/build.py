@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from probe.audit.metrics import auc
 from probe.calibration.blind import bag_all
 from probe.calibration.calibration import Calibration, Sentinel
 from probe.calibration.examine import examine
@@ -19,10 +20,12 @@ from probe.measure import Progress
 from probe.models.base import Engine
 from probe.pipeline import Probe
 from probe.prepare import Options
+from probe.scores import TABLE
 from probe.types import Evidence, Text, TokenStats
 
 SENTINELS = 32
 FEWEST_NONMEMBERS = 20
+_REVERSED = 0.35  # AUC of the plain scores below which members and non-members look exchanged
 _PLAIN, _CURVES = Options(scores=frozenset()), Options(scores=frozenset({"camia"}))
 
 
@@ -42,6 +45,7 @@ def calibrate(
         raise CalibrationError(f"No known non-member is left to calibrate on ({why}): bring others.")
     prepared = [probe.prepare(group, _PLAIN if number else _CURVES) for number, group in enumerate(groups.in_order)]
     tuning, nonmembers, tuning_members, members = measured = probe.measure(prepared, progress)
+    _check_sides([*tuning_members, *members], [*tuning, *nonmembers])
     found = fit_scores(tuning, tuning_members, nonmembers, seed)
     tables = [table(group, found.score, found.fitted) for group in (nonmembers, members)]
     negative, positive = (rows[scored(rows)] for rows in tables)
@@ -67,6 +71,26 @@ def calibrate(
         basis=known.basis, created=datetime.now(UTC).isoformat(timespec="seconds"), notes=notes,
     )  # fmt: skip
     return examine(probe, calibration, groups, scores, placebo, progress)
+
+
+def _check_sides(members: Sequence[Evidence], nonmembers: Sequence[Evidence]) -> None:
+    """Raises CalibrationError where the target knows the non-members better than the members: a learned score would
+    turn round with its labels, and call strangers members.
+    """
+    for name in ("ref", "ref_bytes", "loss"):
+        sides = [
+            np.array([value for one in group if (value := TABLE[name](one).value) is not None])
+            for group in (members, nonmembers)
+        ]
+        if min(map(len, sides)) >= FEWEST_NONMEMBERS:
+            found = auc(sides[0], sides[1])
+            if found.high < 0.5 and found.value < _REVERSED:
+                raise CalibrationError(
+                    f"The target finds the known non-members likelier than the known members ({name} has AUC "
+                    f"{found:.3f}): the files look exchanged, or differ in kind. Name members and non-members the "
+                    "other way round, or bring texts of one kind."
+                )
+            return
 
 
 def _left_out(measured: Sequence[Sequence[Evidence]], given: int) -> tuple[str, ...]:

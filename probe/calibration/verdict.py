@@ -15,7 +15,7 @@ import numpy as np
 from probe.audit.metrics import rate
 from probe.calibration.calibration import Bar, Calibration
 from probe.calibration.conformal import at_least, at_most, p_value
-from probe.calibration.gates import Gates
+from probe.calibration.gates import SET_LEVEL, Gates
 from probe.types import Call, Claim, Gate, Grade, Verdict
 
 PRIORS = (0.5, 0.1, 0.01)  # shares of members among the texts that are asked about
@@ -37,6 +37,8 @@ def decide(calibration: Calibration, bars: Sequence[Bar], score: float, member_s
         call, reason = Call.OUT_OF_DISTRIBUTION, f"Not comparable: {gates.why['support']}."
     elif gates.failed and call is not Call.OUT_OF_DISTRIBUTION:
         call, reason = Call.INCONCLUSIVE, f"No claim: {'; '.join(gates.why[name] for name in gates.failed)}."
+    if call is Call.MEMBER and all(gates.results.get(name) == "untestable" for name in SET_LEVEL):
+        reason += " Whether it is of the calibration's kind was not tested: no proof."
     ppv = _ppv(calibration, bar) if call is Call.MEMBER else {}
     return Verdict(
         call=call, reason=reason, p_value=p_value(bar.scores, score), p_member=p_member, claim=claim,

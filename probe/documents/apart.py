@@ -21,6 +21,8 @@ from probe.errors import InputError
 def read_file(path: Path) -> Document:
     """Raises InputError for what cannot be read."""
     try:
+        if not path.is_file():
+            raise InputError(f"{path} is no file.", "file")
         check("bytes", path.stat().st_size, BYTES)
         return read_apart(path.read_bytes(), path.name)
     except OSError as error:

@@ -1,7 +1,7 @@
 """What a file becomes: leaves of lines as they stand in it, then a text of paragraphs that know where they are from.
 
-A leaf is a page of a PDF, a file of an EPUB, the whole of any other document. No layout survives, but every paragraph
-names its leaf and the line there that it begins on, so that what is found can be looked up in the original.
+A leaf is a page of a PDF, a file of an EPUB, the whole of any other document. No layout survives, but every line knows
+its leaf and its number there, so that what is found can be looked up in the original.
 """
 
 from __future__ import annotations
@@ -44,10 +44,17 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """start, end: characters of Document.text. leaf: its index; line: where it begins there."""
+    """start, end: characters of Document.text."""
 
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """start: where a line of the file begins in Document.text. leaf: its index; line: its number there."""
+
+    start: int
     leaf: int
     line: int
 
@@ -64,6 +71,7 @@ class Document:
     text: str
     leaves: Sequence[str]
     paragraphs: Sequence[Paragraph]
+    lines: Sequence[Place]
     hash: str
     mended: Mapping[str, int] = field(default_factory=dict)
     warnings: Sequence[str] = ()
@@ -72,24 +80,28 @@ class Document:
         return self.text[paragraph.start : paragraph.end]
 
     def place(self, character: int) -> str:
-        """Returns where in the original the paragraph begins that holds this character of the text."""
-        if not self.paragraphs:
+        """Returns where in the original the line is that holds this character of the text."""
+        if not self.lines:
             return ""
-        one = self.paragraphs[max(0, bisect_right(self.paragraphs, character, key=lambda each: each.start) - 1)]
+        one = self.lines[max(0, bisect_right(self.lines, character, key=lambda each: each.start) - 1)]
         label, line = self.leaves[one.leaf], one.line
         return f"{label}, line {line}" if label else f"line {line}"
 
     def as_json(self) -> dict[str, Any]:
         return {
             "name": self.name, "kind": self.kind, "text": self.text, "leaves": list(self.leaves), "hash": self.hash,
-            "paragraphs": [[one.start, one.end, one.leaf, one.line] for one in self.paragraphs],
+            "paragraphs": [[one.start, one.end] for one in self.paragraphs],
+            "lines": [[one.start, one.leaf, one.line] for one in self.lines],
             "mended": dict(self.mended), "warnings": list(self.warnings),
         }  # fmt: skip
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Document:
-        paragraphs = [Paragraph(*one) for one in found["paragraphs"]]
-        return cls(**{**found, "paragraphs": paragraphs})
+        paragraphs, lines = ([kind(*one) for one in found[name]] for kind, name in _PARTS)
+        return cls(**{**found, "paragraphs": paragraphs, "lines": lines})
+
+
+_PARTS: tuple[tuple[Any, str], ...] = ((Paragraph, "paragraphs"), (Place, "lines"))
 
 
 def digest(content: bytes) -> str:

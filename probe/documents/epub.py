@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import posixpath
 import zlib
+from collections.abc import Sequence
 from urllib.parse import unquote
 from xml.etree import ElementTree
 from zipfile import BadZipFile, ZipFile, ZipInfo
@@ -36,6 +37,11 @@ class _Archive:
         self._archive, self._left = archive, UNPACKED
         self.names = frozenset(archive.namelist())
 
+    def check(self, names: Sequence[str]) -> None:
+        """Raises InputError where their headers tell that they are too much, before any is read."""
+        if sum(self._archive.getinfo(name).file_size for name in names) > self._left:
+            raise InputError(f"The EPUB unpacks to more than {UNPACKED >> 20} MB: split it.", "file")
+
     def read(self, name: str) -> bytes:
         """Raises InputError where it is absent, locked, or more than may be."""
         if name not in self.names:
@@ -56,13 +62,13 @@ def _leaves(archive: _Archive) -> Opened:
     package = _package(archive)
     book, folder = _xml(archive.read(package), package), posixpath.dirname(package)
     items = {item.get("id", ""): item for item in book.iter() if _tag(item) == "item"}
-    spine = [items[place] for one in book.iter() if _tag(one) == "itemref" and (place := one.get("idref", "")) in items]
+    named = dict.fromkeys(one.get("idref", "") for one in book.iter() if _tag(one) == "itemref")  # once each
+    spine = [items[place] for place in named if place in items]
+    chosen = [name for item in spine if (name := _name(item, folder))]
+    archive.check([name for name in chosen if name in archive.names])
     leaves: list[Leaf] = []
     warnings: list[str] = []
-    for item in spine:
-        if item.get("media-type", _READ[0]) not in _READ or "nav" in item.get("properties", "").split():
-            continue
-        name = posixpath.normpath(posixpath.join(folder, unquote(item.get("href", "").partition("#")[0])))
+    for name in chosen:
         if name not in archive.names:
             warnings.append(f"{name[:200]} stands in the table of contents and is not there")
             continue
@@ -70,6 +76,13 @@ def _leaves(archive: _Archive) -> Opened:
         leaves += found.leaves
         warnings += [f"{name[:200]}: {one}" for one in found.warnings]
     return Opened(leaves, warnings)
+
+
+def _name(item: ElementTree.Element, folder: str) -> str | None:
+    """Returns the file of an item that is to be read."""
+    if item.get("media-type", _READ[0]) not in _READ or "nav" in item.get("properties", "").split():
+        return None
+    return posixpath.normpath(posixpath.join(folder, unquote(item.get("href", "").partition("#")[0])))
 
 
 def _package(archive: _Archive) -> str:

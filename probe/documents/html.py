@@ -16,6 +16,7 @@ _BLOCKS = frozenset(
     "h6 header hr html legend li main ol option p pre section summary table tbody td tfoot th thead title tr ul".split()
 )
 _SILENT = frozenset("script style head nav template noscript svg math object iframe select button textarea".split())
+_SUBSET = re.compile(r"<!DOCTYPE[^>\[]{0,500}\[")
 _SECTIONS = (("<!--", "-->"), ("<![", "]]>"), ("<?", ">"))
 _SPACES = re.compile(r"[ \t\r\n\f\v\u200b]+")
 _CHARSET = re.compile(rb"<(?:meta|\?xml)[^>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?\s*([A-Za-z0-9_-]{1,30})")
@@ -45,6 +46,8 @@ def _closed(text: str) -> str:
     """Returns the page without comments and sections, and without what begins like a tag and never ends: the parser
     looks for the end of each as far as the page goes, which takes for ever where there are many.
     """
+    if subset := _SUBSET.search(text[:4096]):
+        text = _without(text, subset[0], "]>")
     for begin, end in _SECTIONS:
         text = _without(text, begin, end)
     last = text.rfind(">") + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from probe.errors import InputError
 
 BYTES = 128 << 20  # of a file
-UNPACKED = 256 << 20  # bytes of all files of an EPUB
+UNPACKED = 64 << 20  # bytes of all texts of an EPUB
 FILES = 10_000  # in an EPUB
 PAGES = 5_000  # of a PDF
 CHARACTERS = 50_000_000  # of the text that comes out

@@ -5,14 +5,13 @@ A paragraph begins behind a wider gap, at an indented line, and behind a line th
 
 from __future__ import annotations
 
-import itertools
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from probe.documents.document import Leaf, Line, Opened
-from probe.documents.heads import without_heads
+from probe.documents.heads import Printed, without_heads
 from probe.documents.limits import CHARACTERS, PAGES, check
 from probe.errors import InputError
 
@@ -20,18 +19,8 @@ _GAP, _INDENT = 1.3, 0.8  # of the usual distance of lines; of a line's height
 _LEAST = 0.6  # of a line's height, for the next to be below it
 _SHORT, _FULL = 0.85, 0.99  # of the widest line: where a line ends early; where it does among justified ones
 _ENDS = tuple(".!?:\"'\u201d\u2019\u00bb)")
+_TOLD = 3  # lines that were left out
 _HYPHEN = "\x02"  # pdfium's, for one at a line's end
-
-
-@dataclass(frozen=True, slots=True)
-class Printed:
-    """A line where it stands on its page, in points; y grows upwards."""
-
-    text: str
-    left: float
-    right: float
-    bottom: float
-    height: float
 
 
 def pdf(content: bytes) -> Opened:
@@ -53,14 +42,16 @@ def pdf(content: bytes) -> Opened:
         )
     empty = sum(not page for page in pages)
     warnings = [f"{empty} of {len(pages)} pages hold no text; they may be scans"] if empty else []
-    pages, counts = without_heads(pages)
-    return Opened(_leaves(pages), warnings, counts)
+    pitch = _pitch(pages)
+    kept, counts = without_heads(pages, pitch)
+    return Opened(_leaves(kept, pitch), [*warnings, *_told(pages, kept)], counts)
 
 
 def _printed(page: Any) -> list[Printed]:
     """Returns the lines of a page, in the order in which the file has them."""
     text = page.get_textpage()
-    found, begin = [], 0
+    found: list[Printed] = []
+    begin = 0
     whole = text.get_text_range()
     for raw in whole.split("\n"):
         line = raw.rstrip("\r")
@@ -69,34 +60,43 @@ def _printed(page: Any) -> list[Printed]:
         if places and places[-1] < text.count_chars():
             left, bottom, _, top = text.get_charbox(places[0], loose=True)
             right = text.get_charbox(places[-1], loose=True)[2]
-            found.append(Printed(line.replace(_HYPHEN, "-").strip(), left, right, bottom, top - bottom))
+            found.append(Printed(len(found) + 1, line.replace(_HYPHEN, "-").strip(), left, right, bottom, top - bottom))
     text.close()
     page.close()
     return found
 
 
-def _leaves(pages: Sequence[Sequence[Printed]]) -> list[Leaf]:
-    pairs = [(one, other) for page in pages for one, other in itertools.pairwise(page)]
-    gaps = [one.bottom - other.bottom for one, other in pairs if one.bottom - other.bottom > _LEAST * other.height]
-    pitch, short = _usual(gaps), _short(pages)
+def _told(pages: Sequence[Sequence[Printed]], kept: Sequence[Sequence[Printed]]) -> list[str]:
+    """Returns a note of what was left out as printed round the text."""
+    gone = {
+        line.text: None for page, rest in zip(pages, kept, strict=True) for line in page if line not in rest
+    }  # fmt: skip
+    some = "; ".join(f"“{text[:60]}”" for text in list(gone)[:_TOLD])
+    return [f"left out as running heads and page numbers: {some}{' ...' if len(gone) > _TOLD else ''}"] if gone else []
+
+
+def _pitch(pages: Sequence[Sequence[Printed]]) -> float:
+    """Returns the distance of lines in a paragraph: the tenth smallest of a hundred, for paragraphs may be short."""
+    pairs = [(one, other) for page in pages for one, other in pairwise(page)]
+    gaps = sorted(gap for one, other in pairs if (gap := one.bottom - other.bottom) > _LEAST * other.height)
+    return gaps[len(gaps) // 10] if gaps else 0.0
+
+
+def _leaves(pages: Sequence[Sequence[Printed]], pitch: float) -> list[Leaf]:
+    short = _short(pages)
     leaves: list[Leaf] = []
     last: Printed | None = None
     for number, page in enumerate(pages, 1):
         margin, widest = _margin(page), _widest(page)
         lines, before = [], None
-        for place, line in enumerate(page, 1):
+        for line in page:
             early = margin + short * (widest - margin)
             begins = _begins(before or last, line, margin, early, pitch if before else 0.0)
-            lines.append(Line(place, line.text, begins))
+            lines.append(Line(line.number, line.text, begins))
             before = line
         last = before or last
         leaves.append(Leaf(f"page {number}", lines, flows=True))
     return leaves
-
-
-def _usual(gaps: Sequence[float]) -> float:
-    """Returns the distance of lines in a paragraph: the tenth smallest of a hundred, for paragraphs may be short."""
-    return sorted(gaps)[len(gaps) // 10] if gaps else 0.0
 
 
 def _short(pages: Sequence[Sequence[Printed]]) -> float:

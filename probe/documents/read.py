@@ -36,10 +36,12 @@ def read_bytes(content: bytes, name: str) -> Document:
     kind = kind_of(name)
     check("bytes", len(content), BYTES)
     found = READERS[kind](content)
-    text, paragraphs, mended = mend(found.leaves)
+    text, paragraphs, lines, mended = mend(found.leaves)
     if not paragraphs:
-        raise InputError(f"{name[:200]} holds no text.", "file")
+        raise InputError("The document holds no text.", "file")
     check("characters", len(text), CHARACTERS)
     labels = [leaf.label for leaf in found.leaves]
     counts = {**found.mended, **mended}
-    return Document(PurePath(name).name, kind[1:], text, labels, paragraphs, digest(content), counts, found.warnings)
+    return Document(
+        PurePath(name).name, kind[1:], text, labels, paragraphs, lines, digest(content), counts, found.warnings
+    )  # fmt: skip

@@ -73,6 +73,7 @@ def passages(found: Examined) -> list[dict[str, Any]]:
             "number": number, "place": passage.place, "start": passage.start, "end": passage.end,
             "verdict": str(result.verdict.call) if result.verdict else None,
             "p_value": result.verdict.p_value if result.verdict else None, "q_value": result.q_value,
+            "reason": result.verdict.reason if result.verdict else None,
             "gain": _finite(gain), "log10_p_z": _log10(high),
             "reference_log10_p_z": _log10(control) if scan.reference else None, "error": result.error,
         }

@@ -24,7 +24,7 @@ def examined(found: Examined) -> None:
     for row in sorted(passages(found), key=lambda row: -(row["gain"] or 0.0))[:_SHOWN]:
         head = Line(f"{row['place']}  ", style="bold").append(verdict(row["verdict"]))
         told = {"p-value": row["p_value"], "gain": row["gain"], "log10 p_z": row["log10_p_z"]}
-        head.append("".join(f"  {name} {value:.3f}" for name, value in told.items() if value is not None), "default")
+        head.append("".join(f"  {name} {value:.3g}" for name, value in told.items() if value is not None), "default")
         console.print(head)
         console.print(Line("    " + excerpt(found.text(found.passages[row["number"] - 1]), console.width - 4)))
     for caution in cautions(found):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections import Counter
 
@@ -13,8 +14,11 @@ from probe.memorization.examine import Examined
 from probe.memorization.extraction import LEVELS, samples
 from probe.memorization.scan import Reading
 from probe.memorization.strip import gains
+from probe.types import Call
 
 VERBATIM = 0.1  # p_z from which a suffix is held word for word: 44 samples give it with 99%
+_LONG = 20  # tokens
+_FIGURES = re.compile(r"[\d.,]*\d")
 CONTROL = 1e-6  # p_z that the reference must stay below there
 
 
@@ -26,8 +30,10 @@ def figures(found: Examined) -> dict[str, tuple[str, str]]:
         for level in LEVELS
     }
     rows["windows that greedy decoding extracts"] = [f"{int(one.greedy.sum()):,}" if one else "" for one in readings]
-    rows["highest p_z"] = [_power(float(one.log_p.max())) if one else "" for one in readings]
-    rows["samples to extract that one, 50% and 99%"] = [
+    rows[f"highest p_z of {int(found.scan.scored.sum()):,} windows that were scored exactly"] = [
+        _power(float(one.log_p.max())) if one else "" for one in readings
+    ]
+    rows["samples to extract that one, with 50% and 99%"] = [
         _samples(float(one.log_p.max())) if one else "" for one in readings
     ]
     rows["longest run continued word for word, tokens"] = [f"{one.run[1]:,}" if one else "" for one in readings]
@@ -49,19 +55,42 @@ def sentences(found: Examined) -> list[str]:
             "read these words, or a copy of them, would not continue them so."
         )
     else:
-        said.append("No window is held word for word beyond what the reference explains.")
-    if gain := gain_of_all(found):
         said.append(
-            f"In the mean over passages a token is {gain:.3f} nats likelier under the target than under the reference. "
-            "A target that learned the genre is ahead of the reference on texts that it never read, too."
+            f"No window of {scan.shape.prefix} + {scan.shape.suffix} tokens is held word for word beyond what the "
+            "reference explains. Passages shorter than that are found by a smaller --prefix and --suffix."
+        )
+    if scan.reference and scan.target.run[1] > max(_LONG, 2 * scan.reference.run[1]):
+        said.append(
+            f"Yet the target continues {scan.target.run[1]:,} tokens in a row as they stand there, the reference "
+            f"{scan.reference.run[1]:,} at most."
+        )
+    if gain := gain_of_all(found):
+        how = "likelier" if gain.value >= 0 else "less likely"
+        said.append(
+            f"In the mean over passages a token is {abs(gain.value):.3f} nats {how} under the target than under the "
+            f"reference (95%: {gain.low:+.3f} to {gain.high:+.3f}). A target that learned the genre is ahead of the "
+            "reference on texts that it never read, too."
         )
     calls = Counter(str(one.verdict.call) if one.verdict else "error" for one in found.results)
     said.append(f"Passages: {', '.join(f'{count:,} {call}' for call, count in calls.most_common())}.")
+    said += _undecided(found)
     if scan.capped:
         said.append(
             f"{scan.capped:,} more windows near a level were not scored exactly (--most): shares are lower bounds."
         )
     return said
+
+
+def _undecided(found: Examined) -> list[str]:
+    """Returns the commonest reason why passages have no answer."""
+    undecided = (Call.INCONCLUSIVE, Call.OUT_OF_DISTRIBUTION)
+    reasons = [one.verdict.reason for one in found.results if one.verdict and one.verdict.call in undecided]
+    kinds = Counter(_FIGURES.sub("#", reason) for reason in reasons)
+    if not kinds:
+        return []
+    ((kind, count),) = kinds.most_common(1)
+    whole = next(reason for reason in reasons if _FIGURES.sub("#", reason) == kind)
+    return [f"Of those without an answer {count:,} have this reason: {whole}"]
 
 
 def cautions(found: Examined) -> list[str]:
@@ -93,15 +122,13 @@ def objections() -> list[str]:
 
 
 def repeat(found: Examined) -> str:
-    """Returns the command that does it again."""
+    """Returns the command that does it again, but for where the models are: their hashes tell which are meant."""
     shape, options = found.scan.shape, found.options
     said = [
-        "memprobe document", shlex.quote(found.document.name),
-        f"--target {shlex.quote(found.probe.target.identity.name)}",
+        "memprobe document", shlex.quote(found.document.name), "--target TARGET",
+        *(["--reference REFERENCE"] if found.probe.reference else []),
         f"--prefix {shape.prefix} --suffix {shape.suffix} --stride {shape.stride} --most {options.most}",
     ]  # fmt: skip
-    if found.probe.reference:
-        said.insert(3, f"--reference {shlex.quote(found.probe.reference.identity.name)}")
     if found.probe.calibration:
         said.append(f"--calibration {shlex.quote(found.probe.calibration.name)}")
     if options.temperature is not None:

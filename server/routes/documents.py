@@ -22,6 +22,7 @@ from probe.memorization.plots import plots
 from probe.memorization.scan import Options
 from probe.memorization.windows import Shape
 from probe.pipeline import Probe
+from probe.prepare import Options as Level
 from server.document_schemas import DocumentJob, DocumentList
 from server.jobs import Job
 from server.schemas import Deleted, failures
@@ -50,6 +51,7 @@ async def create(
     """Takes a txt, md, html, epub or pdf. Its text is read at once; poll the job for the rest."""
     probe = await service.probe(model, calibration)
     options = Options(Shape(prefix, suffix, stride))
+    Level(alpha=alpha)  # a wrong one is refused now
     check("bytes", file.size or 0, BYTES)  # before it is held in memory
     found = await asyncio.to_thread(read_apart, await file.read(), file.filename or "file")
 

@@ -8,6 +8,7 @@ import pytest
 
 from probe import Known, calibrate
 from probe.data.overlap import index
+from probe.demo.locate import find, marks
 from probe.errors import CalibrationError
 from probe.pipeline import Probe
 
@@ -53,3 +54,22 @@ def test_its_own_texts_would_pass_as_nonmembers(bare: Probe) -> None:
     assert found.nonmembers == pytest.approx(again.nonmembers, abs=1e-4)
     judged = Probe(bare.target, bare.reference, found)(TEXTS[:5])
     assert all(result.verdict and result.verdict.gates["overlap"] == "fail" for result in judged)
+
+
+def test_exchanged_files_are_noticed(bare: Probe) -> None:
+    """Else a score that is learned from them would call strangers members."""
+    wanted = [one for one in marks() if one.split == "test"]
+    found = find([one for role in ("member", "nonmember") for one in [m for m in wanted if m.role == role][:60]])
+    members, others = ([text for one, text in found.items() if one.role == role] for role in ("member", "nonmember"))
+    with pytest.raises(CalibrationError, match=r"finds the known non-members likelier .* the files look exchanged"):
+        calibrate(bare, Known(members, members=others), "exchanged")
+    assert calibrate(bare, Known(others, members=members), "right").found.size
+
+
+def test_a_member_of_an_untested_kind_is_no_proof(bare: Probe) -> None:
+    found = calibrate(bare, Known(TEXTS), "alone")
+    planted = [text for one, text in find([m for m in marks() if m.role == "planted" and m.times == 32]).items()]
+    judged = [one.verdict for one in Probe(bare.target, bare.reference, found)(planted, alpha=0.1)]
+    said = [one.reason for one in judged if one and one.call == "member"]
+    assert all(reason.endswith("was not tested: no proof.") for reason in said)
+    assert all(one.evidence == "D" for one in judged if one)

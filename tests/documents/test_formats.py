@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from probe.documents.document import Document
@@ -40,13 +42,22 @@ def test_ragged_lines_of_a_pdf_too() -> None:
 def test_places_are_those_of_the_file() -> None:
     text = read_bytes(FILES["a.txt"], "a.txt")
     lines = FILES["a.txt"].decode().splitlines()
-    for one in text.paragraphs[::7]:
-        label, _, number = text.place(one.start + 3).rpartition("line ")
-        assert not label and text.of(one).startswith(lines[int(number) - 1])
+    for one in passages(text):
+        number = int(one.place.removeprefix("line "))
+        assert text.text[one.start : one.end].split()[0] in lines[number - 1]
     book = read_bytes(FILES["a.epub"], "a.epub")
     assert book.place(book.paragraphs[-1].start) == "OEBPS/c2.xhtml, line 26" and book.place(0).startswith("OEBPS/c0")
-    pdf = read_bytes(FILES["a.pdf"], "a.pdf")
-    assert pdf.place(0) == "page 1, line 1" and pdf.place(len(pdf.text)).startswith(f"page {len(pdf.leaves)}, ")
+
+
+def test_pages_are_those_that_hold_the_passage() -> None:
+    import pypdfium2
+
+    found = read_bytes(FILES["a.pdf"], "a.pdf")
+    pages = [page.get_textpage().get_text_range().split("\r\n") for page in pypdfium2.PdfDocument(FILES["a.pdf"])]
+    for one in passages(found):
+        page, line = (int(part) for part in re.findall(r"\d+", one.place))
+        assert found.text[one.start : one.end].split()[0] in pages[page - 1][line - 1]
+    assert found.place(len(found.text)).startswith(f"page {len(found.leaves)}, ")
 
 
 def test_heads_and_numbers_of_pages_are_left_out_and_counted() -> None:

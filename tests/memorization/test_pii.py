@@ -98,6 +98,11 @@ def test_presidio_finds_what_has_a_form() -> None:
     assert all(one.end <= other.start for one, other in itertools.pairwise(mine))
 
 
+def test_a_pattern_that_takes_for_ever_is_ended() -> None:
+    with pytest.raises(InputError, match="The pattern X takes more than 5 s"):
+        find("a" * 60 + "!", patterns_of(["X=(a|aa)+$"]), presidio=False)
+
+
 @pytest.mark.parametrize(
     ("pattern", "said"), [("x", "write NAME=EXPRESSION"), ("=x", "write NAME"), ("A=(", "no regular expression")]
 )

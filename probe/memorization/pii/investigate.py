@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from probe.memorization.extraction import CHANCES
 from probe.memorization.pii.rank import COUNT, Ranked, rank
-from probe.memorization.pii.spans import Span, find
+from probe.memorization.pii.spans import Pattern, Span, find
 from probe.memorization.scan import Progress
 from probe.models.base import Engine
 from probe.types import Text, Unscored
@@ -20,7 +19,7 @@ Standing = Ranked | Unscored
 class Options:
     """patterns: of the user's own. presidio: whether its recognisers search, too. count: fillers of each value."""
 
-    patterns: Mapping[str, re.Pattern[str]]
+    patterns: Mapping[str, Pattern]
     presidio: bool = True
     language: str = "en"
     count: int = COUNT

@@ -6,14 +6,17 @@ names and places take one. Nothing is fetched.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
+
+import regex
 
 from probe.errors import InputError, ModelError
 
+Pattern: TypeAlias = Any  # regex ships no types
+SECONDS = 5.0  # that the patterns may take for a text: some expressions would take for ever
 LEAST = 0.35  # Presidio's confidence; a phone number without its country has .4
 _NO_DATA = frozenset(("URL", "DATE_TIME", "NRP", "AGE", "ORGANIZATION"))  # found, and of nobody in particular
 
@@ -27,7 +30,7 @@ class Span:
     kind: str
 
 
-def patterns_of(given: Sequence[str]) -> dict[str, re.Pattern[str]]:
+def patterns_of(given: Sequence[str]) -> dict[str, Pattern]:
     """Returns the user's patterns, NAME=EXPRESSION each: what is found is its first group or all. Raises InputError."""
     found = {}
     for one in given:
@@ -37,26 +40,36 @@ def patterns_of(given: Sequence[str]) -> dict[str, re.Pattern[str]]:
                 f"{one!r} is no pattern: write NAME=EXPRESSION, such as ID='[A-Z]{{2}}\\d{{6}}'.", "pattern"
             )
         try:
-            found[name] = re.compile(expression)
-        except re.error as error:
+            found[name] = regex.compile(expression)
+        except regex.error as error:
             raise InputError(f"{expression!r} is no regular expression ({error}).", "pattern") from error
     return found
 
 
-def find(text: str, patterns: Mapping[str, re.Pattern[str]], presidio: bool = True, language: str = "en") -> list[Span]:
-    """Returns spans in order that do not overlap: the user's first, then the surest and longest. Raises ModelError."""
-    own = [
-        Span(*match.span(1 if match.re.groups else 0), name)
-        for name, pattern in patterns.items()
-        for match in pattern.finditer(text)
-        if match.end() > match.start()
-    ]
+def find(text: str, patterns: Mapping[str, Pattern], presidio: bool = True, language: str = "en") -> list[Span]:
+    """Returns spans in order that do not overlap: the user's first, then the surest and longest.
+
+    Raises ModelError, and InputError for a pattern that takes too long.
+    """
+    own = [span for name, pattern in patterns.items() for span in _by_pattern(text, name, pattern)]
     others = _by_presidio(text, language) if presidio else []
     kept: list[Span] = []
     for one in [*own, *others]:
         if one.end > one.start >= 0 and all(one.end <= other.start or other.end <= one.start for other in kept):
             kept.append(one)
     return sorted(kept, key=lambda span: span.start)
+
+
+def _by_pattern(text: str, name: str, pattern: Pattern) -> list[Span]:
+    try:  # others go on meanwhile (concurrent)
+        found = list(pattern.finditer(text, concurrent=True, timeout=SECONDS))
+    except TimeoutError as error:
+        raise InputError(
+            f"The pattern {name} takes more than {SECONDS:g} s for a text of {len(text):,} characters: write a simpler "
+            "one, without repetitions within repetitions.", "patterns",
+        ) from error  # fmt: skip
+    ends = [one.span(1 if pattern.groups else 0) for one in found]
+    return [Span(begin, end, name) for begin, end in ends if end > begin >= 0]
 
 
 def _by_presidio(text: str, language: str) -> list[Span]:
