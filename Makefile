@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo serve test test-system test-vllm lint types bench bench-accuracy bench-scans bench-shadows bench-defences docs clean
+.PHONY: install demo serve test test-system test-vllm lint types bench bench-accuracy bench-scans bench-shadows bench-defences mutations docs clean
 
 install: $(STAMP)
 
@@ -69,6 +69,10 @@ bench-shadows: install
 
 bench-defences: install
 	$(BIN)/python -m benchmarks.defences
+
+# faults put into the code one at a time, each of which a test has to notice
+mutations: install
+	$(BIN)/python -m benchmarks.mutations
 
 docs: install
 	$(BIN)/python -m docs.generate

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,3 +98,11 @@ def test_target_and_reference_are_no_placebos(demo: Probe, known: Known) -> None
     for engine in (demo.target, demo.reference):
         with pytest.raises(CalibrationError, match="target or the reference itself"):
             calibrate(Probe(demo.target, demo.reference), known, "none", placebo=engine)
+
+
+def test_the_reference_under_another_name_is_no_placebo(demo: Probe, known: Known, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(ASSETS / "reference", tmp_path / "copy"))
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"called": "another"}))
+    with pytest.raises(CalibrationError, match="gives every token the reference's likelihood; name a third model"):
+        calibrate(Probe(demo.target, demo.reference), known, "copied", placebo=LocalEngine.open(str(copy)))

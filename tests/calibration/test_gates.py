@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from probe.calibration.blind import bag, bag_all
 from probe.calibration.calibration import Calibration
 from probe.calibration.gates import Gates, Place, check
 from probe.data.overlap import index
@@ -128,3 +130,13 @@ def test_support_takes_enough_nonmembers_of_the_texts_length(make: Make) -> None
         difficulty=np.linspace(2, 5, 100), variety=np.linspace(0.5, 1, 100),
     )  # fmt: skip
     assert gates(tenth, tokens=12, alpha=0.1).failed == []
+
+
+def test_rarer_words_than_those_of_any_known_text_are_another_kind(make: Make) -> None:
+    known = [f"the value of row {n} is returned before the file is closed" for n in range(60)]
+    calibration = replace(make(), bags=bag_all(known))
+    for text, failed in ((known[3], []), ("purple llamas dance under quiet moons", ["support"])):
+        place = Place(50, 3.0, 0.9, bag(text))
+        found = check(calibration, [calibration.claim(0.01)], FRESH, place)
+        assert found.failed == failed
+        assert not failed or "its words are rarer among the calibration's texts" in found.why["support"]
