@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm, t
 
-from probe.scores import TABLE
+from probe.scores import TABLE, feature_attack
 from probe.scores.bavaria import predictive
 from probe.scores.quantile import features
-from probe.scores.shadowed import Pooled, Shadowed, Side, log_mean
+from probe.scores.shadowed import Pooled, Shadowed, Side, Vector, log_mean
 from probe.shadow.quantiles import regress
 from probe.types import Evidence, TokenStats, Unscored
 from tests.scores.test_scores import TEXT, stats
@@ -148,3 +148,21 @@ def test_rmia_without_population_and_attacks_that_were_not_learned() -> None:
 @given(st.lists(st.floats(-50, 0), min_size=1, max_size=20))
 def test_the_log_mean_is_that_of_the_mean(values: list[float]) -> None:
     assert log_mean(np.array(values)) == pytest.approx(math.log(np.mean(np.exp(values))), abs=1e-9)
+
+
+class Linear:
+    """Attacks that say the first feature of a text, its mean log-likelihood."""
+
+    tokens = None
+
+    def shokri(self, row: Vector) -> float:
+        return float(row[0])
+
+    def features(self, row: Vector) -> float:
+        return float(row[feature_attack.NAMES.index("loss")])
+
+
+def test_classifiers_say_their_log_odds_as_they_are() -> None:
+    found = replace(FOUND, attacks=Linear())
+    for name in ("shokri", "feature_attack"):
+        assert score(name, TARGET, found) == pytest.approx(-1.2, abs=1e-6)
