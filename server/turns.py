@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Protocol, TypeVar
 
 from probe.models.around import Around
 from probe.models.base import NO_EXTRAS, Engine, Extras
 from probe.models.writing import Prompt, write
 from probe.types import Tokens, TokenStats, Unscored
 
-Take = Callable[[Callable[[], Any]], Any]  # runs work in the models' thread and waits for it
+T = TypeVar("T")
+
+
+class Take(Protocol):
+    """Runs work in the models' thread and waits for it."""
+
+    def __call__(self, work: Callable[[], T]) -> T: ...
 
 
 class Turns(Around):
@@ -24,9 +30,7 @@ class Turns(Around):
         """The service loaded it before it was ready."""
 
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
-        found: list[TokenStats | Unscored] = self._take(lambda: self._engine.score(texts, extras))
-        return found
+        return self._take(lambda: self._engine.score(texts, extras))
 
     def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
-        found: list[list[str] | Unscored] = self._take(lambda: write(self._engine, prompts, samples))
-        return found
+        return self._take(lambda: write(self._engine, prompts, samples))

@@ -47,11 +47,9 @@ class Mutant:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="those whose name holds this")
-    parser.add_argument("--but", default="-", help="not those whose name begins so")
     parser.add_argument("--at-once", type=int, default=2)
     arguments = parser.parse_args()
     chosen = [mutant for mutant in (*signs(), *written()) if arguments.only in mutant.what]
-    chosen = [mutant for mutant in chosen if not mutant.what.startswith(arguments.but)]
     for mutant in chosen:  # one that cannot be made is told before any runs
         _changed((ROOT / mutant.file).read_text(), mutant)
     unnoticed = 0

@@ -12,6 +12,8 @@ _ALIKE = ("LATIN", "CYRILLIC", "GREEK")  # scripts whose letters look alike
 
 def oddities(text: str) -> tuple[str, ...]:
     """Returns a warning for characters that cannot be seen, and one for words that mix scripts."""
+    if text.isascii():
+        return ()
     said = []
     if found := sorted(set(_INVISIBLE.findall(text))):
         names = ", ".join(f"U+{ord(character):04X}" for character in found[:5])
@@ -19,7 +21,7 @@ def oddities(text: str) -> tuple[str, ...]:
             f"the text holds characters that cannot be seen ({names}); a model that read it without them finds this "
             "wording less likely: take them out if they are of copying"
         )
-    if not text.isascii() and (word := next((word for word in _WORD.findall(text) if _mixed(word)), None)):
+    if word := next((word for word in _WORD.findall(text) if _mixed(word)), None):
         said.append(f"the text mixes scripts within a word of {len(word)} letters; letters that look alike are others")
     return tuple(said)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from probe.documents.document import Document
 from probe.documents.passages import FEWEST, MOST, Passage, passages
 from probe.memorization.continued import Continuation, go_on, highest
 from probe.memorization.scan import Options, Progress, Scan, scan
+from probe.memorization.strip import gains
+from probe.memorization.windows import Vector
 from probe.pipeline import Probe
 from probe.types import Result, Text
 
@@ -31,6 +34,11 @@ class Examined:
     options: Options
     continuations: Sequence[Continuation]
     probe: Probe
+
+    @cached_property
+    def gains(self) -> Vector:
+        """How much likelier each passage is under the target, nats per token [passages] (strip.py)."""
+        return gains(self.scan, self.passages)
 
     def text(self, passage: Passage) -> str:
         return self.document.text[passage.start : passage.end]

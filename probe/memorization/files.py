@@ -22,7 +22,7 @@ from probe.memorization.examine import Examined
 from probe.memorization.extraction import LEVELS
 from probe.memorization.plots import plots
 from probe.memorization.scan import Reading
-from probe.memorization.strip import gains, peaks
+from probe.memorization.strip import peaks
 from probe.memorization.summary import cautions, figures, gain_of_all, objections, repeat, sentences
 
 SHOWN = 30  # passages in the report
@@ -65,7 +65,7 @@ def passages(found: Examined) -> list[dict[str, Any]]:
     """Returns a row per passage, in order."""
     scan = found.scan
     columns = zip(
-        found.passages, found.results, gains(scan, found.passages), peaks(scan, scan.target, found.passages),
+        found.passages, found.results, found.gains, peaks(scan, scan.target, found.passages),
         peaks(scan, scan.reference or scan.target, found.passages), strict=True,
     )  # fmt: skip
     return [

@@ -10,7 +10,6 @@ from probe.audit.plots import COLOURS, INK, Plot, laid_out, new_axes
 from probe.memorization.examine import Examined
 from probe.memorization.extraction import LEVELS
 from probe.memorization.scan import Reading
-from probe.memorization.strip import gains
 
 _FLOOR = 1e-12  # p_z below which a window is drawn at the bottom
 
@@ -22,7 +21,7 @@ def plots(found: Examined) -> list[Plot]:
 
 def _gains(found: Examined) -> Plot:
     canvas, axes = new_axes(10, 2.6)
-    values = np.nan_to_num(gains(found.scan, found.passages))
+    values = np.nan_to_num(found.gains)
     edges = np.array([one.start for one in found.passages] + [found.passages[-1].end]) / len(found.document.text)
     axes.bar(edges[:-1], values, np.diff(edges), align="edge", color=COLOURS[0], linewidth=0)
     axes.axhline(0, color=INK, linewidth=0.6)

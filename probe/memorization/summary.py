@@ -11,9 +11,8 @@ import numpy as np
 
 from probe.audit.metrics import Figure
 from probe.memorization.examine import Examined
-from probe.memorization.extraction import LEVELS, samples
+from probe.memorization.extraction import CHANCES, LEVELS, samples
 from probe.memorization.scan import Reading
-from probe.memorization.strip import gains
 from probe.types import Call
 
 VERBATIM = 0.1  # p_z from which a suffix is held word for word: 44 samples give it with 99%
@@ -140,8 +139,7 @@ def repeat(found: Examined) -> str:
 
 def gain_of_all(found: Examined) -> Figure | None:
     """Returns the mean gain over passages with a 95% interval of the mean; None without a reference."""
-    values = gains(found.scan, found.passages)
-    values = values[~np.isnan(values)]
+    values = found.gains[~np.isnan(found.gains)]
     if len(values) < 2:
         return None
     from scipy.stats import t
@@ -169,7 +167,7 @@ def _power(log_p: float) -> str:
 
 
 def _samples(log_p: float) -> str:
-    return ", ".join(_count(samples(log_p, chance)) for chance in (0.5, 0.99))
+    return ", ".join(_count(samples(log_p, chance)) for chance in CHANCES)
 
 
 def _count(number: float) -> str:

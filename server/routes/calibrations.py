@@ -15,6 +15,7 @@ from probe.errors import InputError
 from probe.measure import Progress
 from probe.pipeline import Probe
 from probe.types import Text
+from server.job_routes import end
 from server.jobs import Job
 from server.schemas import (
     CalibrationCard,
@@ -74,9 +75,7 @@ def show(name: str, service: Shared) -> Card:
 @router.post("/{name}/cancel")
 def cancel(name: str, service: Shared) -> CalibrationJob:
     """Ends the making of a calibration."""
-    job = service.jobs.find(KIND, name)
-    service.jobs.cancel(job)
-    return _job(job)
+    return _job(end(service, KIND, name))
 
 
 @router.delete("/{name}")

@@ -24,9 +24,9 @@ from probe.memorization.windows import Shape
 from probe.pipeline import Probe
 from probe.prepare import Options as Level
 from server.document_schemas import DocumentJob, DocumentList
+from server.job_routes import end, forget, state
 from server.jobs import Job
 from server.schemas import Deleted, failures
-from server.schemas import Progress as Done
 from server.service import Service, service_of
 
 KIND = "document"
@@ -97,16 +97,13 @@ def report(name: str, service: Shared) -> HTMLResponse:
 @router.post("/{name}/cancel")
 def cancel(name: str, service: Shared) -> DocumentJob:
     """Ends the work on a document."""
-    job = service.jobs.find(KIND, name)
-    service.jobs.cancel(job)
-    return _job(job)
+    return _job(end(service, KIND, name))
 
 
 @router.delete("/{name}")
 def remove(name: str, service: Shared) -> Deleted:
     """Forgets a document and its text."""
-    service.jobs.forget(service.jobs.find(KIND, name))
-    return Deleted(id=name, object=KIND)
+    return forget(service, KIND, name)
 
 
 def _document(job: Job) -> Document:
@@ -118,8 +115,6 @@ def _job(job: Job, whole: bool = True) -> DocumentJob:
     found = _document(job)
     figures = as_dict(job.result.examined) if whole and isinstance(job.result, Finished) else None
     return DocumentJob(
-        id=job.id, model=job.name, status=job.status, created=job.created, error=job.error,
-        progress=Done(done=job.done, total=job.total), name=found.name, kind=found.kind, hash=found.hash,
-        characters=len(found.text), paragraphs=len(found.paragraphs), mended=dict(found.mended),
-        warnings=list(found.warnings), document=figures,
+        **state(job), name=found.name, kind=found.kind, hash=found.hash, characters=len(found.text),
+        paragraphs=len(found.paragraphs), mended=dict(found.mended), warnings=list(found.warnings), document=figures,
     )  # fmt: skip

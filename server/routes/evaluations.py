@@ -19,10 +19,10 @@ from probe.measure import Progress
 from probe.pipeline import Probe
 from probe.scores import choose
 from probe.types import Text
+from server.job_routes import end, forget, state
 from server.jobs import Job
 from server.schemas import AnyText, Deleted, EvaluationJob, EvaluationList, EvaluationRequest, failures
 from server.schemas import Entry as Given
-from server.schemas import Progress as Done
 from server.service import Service, service_of
 
 
@@ -81,16 +81,13 @@ def report(name: str, service: Shared) -> HTMLResponse:
 @router.post("/{name}/cancel")
 def cancel(name: str, service: Shared) -> EvaluationJob:
     """Ends an evaluation."""
-    job = service.jobs.find(KIND, name)
-    service.jobs.cancel(job)
-    return _job(job)
+    return _job(end(service, KIND, name))
 
 
 @router.delete("/{name}")
 def remove(name: str, service: Shared) -> Deleted:
     """Forgets an evaluation; one that is running is ended."""
-    service.jobs.forget(service.jobs.find(KIND, name))
-    return Deleted(id=name, object=KIND)
+    return forget(service, KIND, name)
 
 
 def _entries(texts: Sequence[AnyText | Given], member: bool) -> list[Entry]:
@@ -103,7 +100,4 @@ def _entries(texts: Sequence[AnyText | Given], member: bool) -> list[Entry]:
 
 def _job(job: Job, whole: bool = True) -> EvaluationJob:
     found = as_dict(job.result.figures) if whole and isinstance(job.result, Evaluated) else None
-    return EvaluationJob(
-        id=job.id, model=job.name, status=job.status, created=job.created, error=job.error, evaluation=found,
-        progress=Done(done=job.done, total=job.total),
-    )  # fmt: skip
+    return EvaluationJob(**state(job), evaluation=found)

@@ -12,9 +12,9 @@ from probe.memorization.pii.files import as_dict
 from probe.memorization.pii.investigate import Options, investigate
 from probe.memorization.pii.spans import patterns_of
 from server.document_schemas import PiiJob, PiiList, PiiRequest
+from server.job_routes import end, forget, state
 from server.jobs import Job
 from server.schemas import Deleted, failures
-from server.schemas import Progress as Done
 from server.service import Service, service_of
 from server.texts import texts_of
 
@@ -65,21 +65,15 @@ def show(name: str, service: Shared) -> PiiJob:
 @router.post("/{name}/cancel")
 def cancel(name: str, service: Shared) -> PiiJob:
     """Ends a search."""
-    job = service.jobs.find(KIND, name)
-    service.jobs.cancel(job)
-    return _job(job)
+    return _job(end(service, KIND, name))
 
 
 @router.delete("/{name}")
 def remove(name: str, service: Shared) -> Deleted:
     """Forgets a search and what it found."""
-    service.jobs.forget(service.jobs.find(KIND, name))
-    return Deleted(id=name, object=KIND)
+    return forget(service, KIND, name)
 
 
 def _job(job: Job, whole: bool = True) -> PiiJob:
     found = job.result.shown if whole and isinstance(job.result, Found) else None
-    return PiiJob(
-        id=job.id, model=job.name, status=job.status, created=job.created, error=job.error,
-        progress=Done(done=job.done, total=job.total), pii=found,
-    )  # fmt: skip
+    return PiiJob(**state(job), pii=found)

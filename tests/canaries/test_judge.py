@@ -41,7 +41,8 @@ def test_a_model_that_read_them(read: Read) -> None:
 
 def test_models_that_did_not(read: Read) -> None:
     found = judge_canaries(read.reference, None, read.planting)
-    assert found.verdict.call is Call.INCONCLUSIVE or found.verdict.p_value < 0.01  # type: ignore[operator]
+    assert found.verdict.p_value is not None
+    assert found.verdict.call is Call.INCONCLUSIVE or found.verdict.p_value < 0.01
     assert found.score == LIKELIHOOD and found.control is None and len(found.notes) == 3
     assert "--commitment" in found.notes[0] and "--published" in found.notes[1] and "--reference" in found.notes[2]
 
@@ -52,8 +53,8 @@ def test_every_draw_of_a_model_that_did_not_gives_every_rank_once(read: Read) ->
         judge_canaries(read.reference, None, Planting([replace(canary, drawn=drawn)], "", False), TrialOptions(0.02))
         for drawn in (0, 1)
     ]
-    values = likelihoods(read.reference, canary.texts, lambda _: None)
-    above = [sum(other >= value for other in values) for value in values]  # type: ignore[operator]
+    values = [one for one in likelihoods(read.reference, canary.texts, lambda _: None) if isinstance(one, float)]
+    above = [sum(other >= value for other in values) for value in values]
     assert sorted(above) == list(range(1, 101)) and [found.ranked[0].rank for found in ranks] == above[:2]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from probe.memorization.extraction import CHANCES
 from probe.memorization.pii.rank import COUNT, Ranked, rank
 from probe.memorization.pii.spans import Pattern, Span, find
 from probe.memorization.scan import Progress
@@ -68,8 +67,3 @@ def _exposed(datum: Datum) -> tuple[float, float]:
     if not isinstance(datum.target, Ranked):
         return -1.0, 0.0
     return datum.over if datum.over is not None else datum.target.exposure, datum.target.log_p
-
-
-def samples(found: Ranked) -> dict[float, float]:
-    """Returns how many samples give the value, by their chance."""
-    return {chance: found.samples(chance) for chance in CHANCES}

@@ -14,10 +14,12 @@ from itertools import islice
 
 import numpy as np
 
+from probe.canaries.rank import Ranked as RankedAmong
+from probe.canaries.rank import rank as rank_among
+from probe.canaries.score import total
 from probe.memorization.extraction import samples
 from probe.memorization.pii.fillers import fillers
 from probe.memorization.pii.spans import Span
-from probe.memorization.windows import Vector
 from probe.models.base import Engine, Extras
 from probe.types import Ints, Tokens, TokenStats, Unscored
 
@@ -28,17 +30,15 @@ _BEFORE = 400  # characters of context
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
-    """rank: among size values. log_p: of the value's tokens, nats. greedy: every token of it is the likeliest."""
+class Ranked(RankedAmong):
+    """id: the kind of the value. greedy: every token of it is the likeliest."""
 
-    rank: int
-    size: int
-    log_p: float
-    greedy: bool
+    greedy: bool = False
 
     @property
-    def exposure(self) -> float:
-        return math.log2(self.size) - math.log2(self.rank)
+    def log_p(self) -> float:
+        """Of the value's tokens, nats."""
+        return self.value
 
     @property
     def most(self) -> float:
@@ -62,7 +62,10 @@ def rank(engine: Engine, text: str, span: Span, count: int = COUNT, seed: int = 
     if isinstance(found, Unscored):
         return found
     totals, greedy = found
-    return Ranked(1 + int((totals[1:] >= totals[0]).sum()), len(totals), float(totals[0]), greedy)
+    standing = rank_among(span.kind, totals, 0)
+    if isinstance(standing, Unscored):
+        return standing
+    return Ranked(standing.id, standing.rank, standing.size, standing.value, standing.lost, greedy)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,14 +114,14 @@ def _alike(
     return found[:count]
 
 
-def _scored(engine: Engine, prefix: Ints, values: Sequence[Ints]) -> tuple[Vector, bool] | Unscored:
+def _scored(engine: Engine, prefix: Ints, values: Sequence[Ints]) -> tuple[list[float], bool] | Unscored:
     """Returns the log-likelihood of each value behind the prefix [values], and whether the first is greedy."""
     texts = [Tokens(np.concatenate([prefix[:1], one]), one, one, has_bos=True) for one in values]
     found = engine.score(texts, Extras(prefix=tuple(prefix.tolist())))
-    totals = []
-    for one in found:
+    totals: list[float] = []
+    for one in map(total, found):
         if isinstance(one, Unscored):
             return one
-        totals.append(float(one.logprob.sum(dtype=np.float64)))
+        totals.append(one)
     first = found[0]
-    return np.array(totals), isinstance(first, TokenStats) and bool((first.rank == 0).all())
+    return totals, isinstance(first, TokenStats) and bool((first.rank == 0).all())

@@ -1,0 +1,30 @@
+"""What the routes of long work share: the state of a job as its answer has it, and how one is ended or forgotten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from server.jobs import Job
+from server.schemas import Deleted, Progress
+from server.service import Service
+
+
+def state(job: Job) -> dict[str, Any]:
+    """Returns the fields that every job's answer has."""
+    return {
+        "id": job.id, "model": job.name, "status": job.status, "created": job.created, "error": job.error,
+        "progress": Progress(done=job.done, total=job.total),
+    }  # fmt: skip
+
+
+def end(service: Service, kind: str, name: str) -> Job:
+    """Ends a job's work before its next step and returns it. Raises UnknownName."""
+    job = service.jobs.find(kind, name)
+    service.jobs.cancel(job)
+    return job
+
+
+def forget(service: Service, kind: str, name: str) -> Deleted:
+    """Drops a job and what it left; one that is running is ended. Raises UnknownName."""
+    service.jobs.forget(service.jobs.find(kind, name))
+    return Deleted(id=name, object=kind)
