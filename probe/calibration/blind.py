@@ -163,7 +163,7 @@ def commonness(known: Bags, besides: int = 0) -> npt.NDArray[np.float64]:
     return np.asarray(np.log((counts + _SMOOTHING) / (len(known) - besides + 2 * _SMOOTHING)))
 
 
-def least_familiar(known: Bags) -> float:
-    """Returns the least familiarity, the mean commonness of its words, of a known text, each against the others."""
+def familiarities(known: Bags) -> npt.NDArray[np.float64]:
+    """Returns the familiarity, the mean commonness of its words, of each known text against the others [texts]."""
     common = commonness(known, besides=1)
-    return float(min(common[one].mean() for one in known.each))
+    return np.array([common[one].mean() for one in known.each])

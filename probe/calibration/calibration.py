@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from probe.calibration.blind import NO_BAGS, Bag, Bags, commonness, least_familiar
+from probe.calibration.blind import NO_BAGS, Bag, Bags, commonness, familiarities
 from probe.calibration.conformal import CONFIDENCE, needed, smallest_alpha, threshold_rank
 from probe.calibration.fingerprint import Fingerprint
 from probe.calibration.residual import Residual
@@ -20,6 +20,7 @@ from probe.types import Claim, Gate
 Vector = npt.NDArray[np.float64]
 
 LIKE = 1.5  # lengths are alike up to this ratio
+OUTSIDE = 0.02  # share of the known non-members that are left outside of what the others support, for each property
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +122,19 @@ class Calibration:
 
     @cached_property
     def familiarity(self) -> float:
-        """Least mean commonness of the words of a known non-member; minus infinity where none are kept."""
-        return least_familiar(self.bags) if len(self.bags) > 1 else -math.inf
+        """Mean commonness of its words that a text has to have; minus infinity where no words are kept."""
+        return _least(familiarities(self.bags), OUTSIDE) if len(self.bags) > 1 else -math.inf
 
     @cached_property
     def difficulties(self) -> tuple[float, float]:
-        """Least and greatest reference loss of the known non-members, nats per token."""
-        return float(self.difficulty.min()), float(self.difficulty.max())
+        """Least and greatest reference loss that a text may have, nats per token."""
+        return _least(self.difficulty, OUTSIDE / 2), -_least(-self.difficulty, OUTSIDE / 2)
+
+    @cached_property
+    def least_variety(self) -> float:
+        return _least(self.variety, OUTSIDE / 2)
+
+
+def _least(values: Vector, share: float) -> float:
+    """Returns the value that at most this share of the values is below; of few, the least."""
+    return float(np.quantile(values, share, method="lower"))

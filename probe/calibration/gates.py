@@ -89,16 +89,16 @@ def _support(calibration: Calibration, place: Place) -> str:
     easiest, hardest = calibration.difficulties
     if not easiest <= place.difficulty <= hardest:
         return (
-            f"its loss under the reference, {place.difficulty:.2f} nats per token, is outside the calibration's "
-            f"{easiest:.2f} to {hardest:.2f}: it is another kind of text; name or make a calibration of its kind"
+            f"its loss under the reference, {place.difficulty:.2f} nats per token, is outside the "
+            f"{easiest:.2f} to {hardest:.2f} of nearly all known non-members: it is another kind of text; "
+            "name or make a calibration of its kind"
         )
-    least = float(calibration.variety.min())
-    if place.variety < least:
+    if place.variety < (least := calibration.least_variety):
         return f"it repeats itself: {place.variety:.0%} of its tokens are distinct, the calibration has {least:.0%} up"
     if place.bag is not None and float(calibration.commonness[place.bag].mean()) < calibration.familiarity:
         return (
-            "its words are rarer among the calibration's texts than those of any of these: it is another kind of text; "
-            "name or make a calibration of its kind"
+            "its words are rarer among the calibration's texts than those of nearly all of these: it is another kind "
+            "of text; name or make a calibration of its kind"
         )
     return ""
 

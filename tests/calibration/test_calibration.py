@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from probe.calibration.blind import bag_all, familiarities
 from probe.calibration.calibration import Calibration
 from probe.calibration.residual import Residual
 from probe.types import Claim
@@ -24,6 +26,14 @@ def test_support_is_the_nonmembers_range(make: Make) -> None:
     calibration = make(tokens=np.array([30.0, 7.0, 12.0]), difficulty=np.array([2.5, 4.0, 1.25]))
     assert calibration.lengths == (7, 30)
     assert calibration.difficulties == (1.25, 4.0)
+
+
+def test_a_few_odd_nonmembers_widen_no_range(make: Make) -> None:
+    """Of 1,000 texts ten may lie below what a text may have, and ten above; of words twenty may be rarer."""
+    calibration = make(difficulty=np.arange(1000.0), variety=np.arange(1000.0) / 1000)
+    assert calibration.difficulties == (9.0, 990.0) and calibration.least_variety == 0.009
+    odd = replace(make(), bags=bag_all(["the same few words"] * 99 + ["purple llamas dance"]))
+    assert odd.familiarity > familiarities(odd.bags).min()
 
 
 def test_a_raw_score_is_seen_as_nonmembers_and_as_members_have_it(make: Make) -> None:

@@ -50,14 +50,15 @@ def smallest_claimable(calibration: Calibration) -> float:
 @pytest.mark.parametrize(
     ("tokens", "difficulty", "why"),
     [
-        (10, 2.0, ""), (100, 5.0, ""), (10, 5.0, ""),
+        (10, 2.03, ""), (100, 4.97, ""), (10, 4.97, ""),
         (9, 3.0, "longer"), (101, 3.0, "send a passage of it"),
-        (50, 1.99, "another kind of text"), (50, 5.01, "another kind of text"), (50, float("nan"), "another kind"),
+        (50, 2.02, "another kind of text"), (50, 4.98, "another kind of text"), (50, float("nan"), "another kind"),
     ],
 )  # fmt: skip
-def test_support_reaches_from_the_least_to_the_greatest_known(
+def test_support_is_the_known_lengths_and_all_but_the_outermost_losses(
     make: Make, tokens: int, difficulty: float, why: str
 ) -> None:
+    """Of 1,000 losses from 2 to 5 ten are below 2.03, and ten above 4.97."""
     found = gates(make(), tokens=tokens, difficulty=difficulty)
     assert found.failed == (["support"] if why else [])
     assert why in found.why.get("support", "")
@@ -112,9 +113,9 @@ def test_every_failed_gate_has_its_reason(make: Make, known_text: str) -> None:
 
 
 def test_a_text_that_repeats_itself_is_out_of_support(make: Make) -> None:
-    found = gates(make(), variety=0.49)
+    found = gates(make(), variety=0.5)
     assert found.results["support"] == "fail" and "it repeats itself" in found.why["support"]
-    assert gates(make(), variety=0.5).results["support"] == "pass"
+    assert gates(make(), variety=0.51).results["support"] == "pass"
 
 
 def test_support_takes_enough_nonmembers_of_the_texts_length(make: Make) -> None:
