@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 LEVELS = (0.001, 0.1, 0.5)  # of p_z, by which a book is told (arXiv:2505.12546)
 CHANCES = (0.5, 0.99)
+NEARLY = 0.9  # share of a stretch's tokens from which it is continued near-verbatim
 
 
 def samples(log_p: float, chance: float) -> float:
@@ -39,6 +40,19 @@ def longest_run(flags: npt.NDArray[np.bool_]) -> tuple[int, int]:
         return 0, 0
     longest = int(np.argmax(ends - begins))
     return int(begins[longest]), int(ends[longest] - begins[longest])
+
+
+def near_verbatim(flags: npt.NDArray[np.bool_], width: int, share: float = NEARLY) -> npt.NDArray[np.bool_]:
+    """Returns which lie in some stretch of `width`, or of all where these are fewer, that is true for this share."""
+    width = min(width, len(flags))
+    if not width:
+        return flags
+    sums = np.concatenate([[0], np.cumsum(flags)])
+    begins = np.flatnonzero(sums[width:] - sums[:-width] >= share * width)
+    edges = np.zeros(len(flags) + 1, np.int64)
+    np.add.at(edges, begins, 1)
+    np.add.at(edges, begins + width, -1)
+    return np.cumsum(edges[:-1]) > 0
 
 
 def edit_distance(one: npt.ArrayLike, other: npt.ArrayLike) -> float:

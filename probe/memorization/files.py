@@ -123,6 +123,7 @@ def _reading(found: Examined, reading: Reading) -> dict[str, Any]:
     starts = found.scan.tokens.start
     return {
         "share": {f"{level:g}": found.scan.share(reading, level) for level in LEVELS},
+        "near_verbatim": found.scan.recalled(reading),
         "greedy": int(reading.greedy.sum()), "highest_log10_p_z": _log10(float(reading.log_p.max())),
         "longest_run": {"tokens": length, "start": int(starts[begin]) if length else None},
         "loss": -float(np.mean(reading.logprob, dtype=np.float64)),

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from probe.errors import InputError
-from probe.memorization.extraction import LEVELS, longest_run
+from probe.memorization.extraction import LEVELS, longest_run, near_verbatim
 from probe.memorization.windows import Advance, Shape, Vector, body, exact, whole
 from probe.models.base import NO_EXTRAS, Engine, Extras
 from probe.types import Floats, Ints, Tokens, Unscored
@@ -87,6 +87,12 @@ class Scan:
     def share(self, reading: Reading, level: float) -> float:
         """Returns the share of the text's tokens that lie in a suffix of p_z >= level."""
         return float(self.covered(reading.log_p >= math.log(level)).mean())
+
+    def recalled(self, reading: Reading) -> float:
+        """Returns the near-verbatim recall: the share of scored tokens in stretches, as long as a suffix, of which the
+        likeliest token behind the true words before it is nearly always the true one.
+        """
+        return float(near_verbatim(reading.rank == 0, self.shape.suffix).mean())
 
     def covered(self, windows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Returns which tokens lie in the suffix of one of these windows [tokens]."""

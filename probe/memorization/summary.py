@@ -28,6 +28,9 @@ def figures(found: Examined) -> dict[str, tuple[str, str]]:
         f"share of the text with p_z of {level:g} or more": [_share(found, one, level) for one in readings]
         for level in LEVELS
     }
+    rows["near-verbatim recall: share of the text in stretches that are guessed right nine times in ten"] = [
+        f"{found.scan.recalled(one):.2%}" if one else "" for one in readings
+    ]
     rows["windows that greedy decoding extracts"] = [f"{int(one.greedy.sum()):,}" if one else "" for one in readings]
     rows[f"highest p_z of {int(found.scan.scored.sum()):,} windows that were scored exactly"] = [
         _power(float(one.log_p.max())) if one else "" for one in readings

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.memorization.extraction import common_run, edit_distance, extractable, longest_run, samples
+from probe.memorization.extraction import common_run, edit_distance, extractable, longest_run, near_verbatim, samples
 
 
 @pytest.mark.parametrize(("p", "count"), [(1e-3, 4603), (0.01, 459), (0.1, 44), (0.5, 7), (0.995, 1)])
@@ -37,6 +37,16 @@ def test_so_many_samples_do_it_and_one_less_does_not(p: float, chance: float) ->
 )
 def test_longest_run(flags: str, found: tuple[int, int]) -> None:
     assert longest_run(np.array([flag == "1" for flag in flags], bool)) == found
+
+
+@given(st.lists(st.booleans(), max_size=40), st.integers(1, 12), st.sampled_from([0.5, 0.9, 1.0]))
+def test_near_verbatim_is_every_stretch_with_so_many(flags: list[bool], width: int, share: float) -> None:
+    size, marked = min(width, len(flags)), set[int]()
+    for begin in range(len(flags) - size + 1 if size else 0):
+        if sum(flags[begin : begin + size]) >= share * size:
+            marked |= set(range(begin, begin + size))
+    found = near_verbatim(np.array(flags, bool), width, share)
+    assert set(np.flatnonzero(found)) == marked and len(found) == len(flags)
 
 
 WORDS = st.lists(st.integers(0, 3), max_size=12)

@@ -17,7 +17,9 @@ from probe.cli import app
 from probe.demo.records import LEVELS, planted
 from probe.demo.run import SEED
 from probe.errors import InputError
+from probe.memorization.pii.fillers import fillers
 from probe.memorization.pii.investigate import Options, investigate
+from probe.memorization.pii.lineup import Lineup, lineup
 from probe.memorization.pii.rank import Ranked, rank
 from probe.memorization.pii.spans import Span, find, patterns_of
 from probe.models.base import Extras
@@ -34,9 +36,15 @@ LETTER = (
 )
 
 
+def placed(text: str, span: Span, count: int) -> Lineup:
+    found = lineup(TARGET, text, span, count)
+    assert isinstance(found, Lineup)
+    return found
+
+
 def ranked(engine: LocalEngine, text: str, count: int = 300) -> Ranked:
     (span,) = find(text, PHONE, presidio=False)
-    found = rank(engine, text, span, count)
+    found = rank(engine, placed(text, span, count))
     assert isinstance(found, Ranked)
     return found
 
@@ -81,7 +89,7 @@ def test_only_the_value_s_tokens_count_and_ties_count_against_it() -> None:
             ]
 
     flat: Any = Flat()
-    found = rank(flat, text, span, 300)
+    found = rank(flat, placed(text, span, 300))
     assert isinstance(found, Ranked) and found.rank == 301 and found.exposure == 0
 
 
@@ -119,8 +127,22 @@ def test_patterns_that_are_none(pattern: str, said: str) -> None:
     ],
 )
 def test_what_cannot_be_ranked_is_told(text: str, span: Span, said: str | None) -> None:
-    found = rank(TARGET, text, span, 200)
-    assert isinstance(found, Ranked) if said is None else isinstance(found, Unscored) and said in found.reason
+    found = lineup(TARGET, text, span, 200)
+    assert isinstance(found, Lineup) if said is None else isinstance(found, Unscored) and said in found.reason
+
+
+def test_fillers_have_the_tokens_that_they_have_behind_the_whole_text() -> None:
+    """Only the last words are read with each: 300 fillers, and the same ones behind all that stands before."""
+    text = "All that was said of it before, " * 5 + LETTER
+    value = "+1 415 555 0132"
+    span = Span(text.index(value), text.index(value) + len(value), "PHONE_NUMBER")
+    among = placed(text, span, 300)
+    before = text[: span.start]
+    drawn = itertools.islice(fillers(value, span.kind, 0), 40 * 300)
+    whole = [one.ids for one in TARGET.tokenize([before + one for one in drawn]) if isinstance(one, Tokens)]
+    size = len(among.prefix)
+    alike = {tuple(ids[size:]) for ids in whole if np.array_equal(ids[:size], among.prefix)}
+    assert len(among.values) == 301 and {tuple(one) for one in among.values[1:]} <= alike
 
 
 def test_the_most_exposed_come_first_and_one_without_a_rank_last() -> None:

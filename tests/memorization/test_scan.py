@@ -126,6 +126,7 @@ def test_shares_are_of_the_text_and_never_above_what_was_scored(texts: dict[str,
     shares = [found.share(found.target, level) for level in LEVELS]
     assert 0 < shares[1] <= shares[0] < 0.3 and shares == sorted(shares, reverse=True)
     assert found.reference and found.share(found.reference, LEVELS[0]) == 0
+    assert 0.1 < found.recalled(found.target) < 0.5 and found.recalled(found.reference) == 0
     assert found.scored.sum() >= ALWAYS and not np.isfinite(found.target.log_p[~found.scored]).any()
     first, middle, end = found.characters(int(found.target.log_p.argmax()))
     assert 0 <= first < middle < end <= len(text) and any(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from probe.memorization.pii.rank import COUNT, Ranked, rank
+from probe.memorization.pii.lineup import COUNT, Lineup, lineup
+from probe.memorization.pii.rank import Ranked, rank
 from probe.memorization.pii.spans import Pattern, Span, find
 from probe.memorization.scan import Progress
 from probe.models.base import Engine
@@ -54,13 +55,19 @@ def investigate(
     ]
     found = []
     for done, (number, span) in enumerate(spans, 1):
-        standing = [
-            rank(engine, texts[number].text, span, options.count, options.seed) if engine is not None else None
-            for engine in (target, reference)
-        ]
-        found.append(Datum(number, span, standing[0] or Unscored("no target"), standing[1]))
+        among = lineup(target, texts[number].text, span, options.count, options.seed)
+        control = None
+        if reference is not None:
+            shared = target.same_tokenizer(reference)
+            own = among if shared else lineup(reference, texts[number].text, span, options.count, options.seed)
+            control = _standing(reference, own)
+        found.append(Datum(number, span, _standing(target, among), control))
         progress(done, len(spans))
     return sorted(found, key=_exposed, reverse=True)
+
+
+def _standing(engine: Engine, among: Lineup | Unscored) -> Standing:
+    return among if isinstance(among, Unscored) else rank(engine, among)
 
 
 def _exposed(datum: Datum) -> tuple[float, float]:

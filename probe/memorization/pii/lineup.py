@@ -1,0 +1,96 @@
+"""A true value among values of its format that have as many tokens, behind the same text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from probe.memorization.pii.fillers import fillers
+from probe.memorization.pii.spans import Span
+from probe.models.base import Engine
+from probe.types import Ints, Tokens, Unscored
+
+COUNT = 10_000  # fillers, at least where the format has so many
+FEWEST = 100
+_ROUNDS = 40  # of drawing as many: those of another number of tokens are of no use
+_BEFORE, _NEAR = 400, 24  # characters of context; of them that are read with every filler
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lineup:
+    """kind: of the value. prefix: ids of what stands before it, BOS included; values: ids of each, the true one first.
+
+    It holds for every engine of the same tokenizer.
+    """
+
+    kind: str
+    prefix: Ints
+    values: Sequence[Ints]
+
+
+def lineup(engine: Engine, text: str, span: Span, count: int = COUNT, seed: int = 0) -> Lineup | Unscored:
+    """Returns the value and its fillers, or why there is no rank."""
+    value, before = text[span.start : span.end], _context(text, span.start)
+    (found,) = engine.tokenize([before + value])
+    if isinstance(found, Unscored):
+        return found
+    begin = _first(found, len(before))
+    if begin == 0:
+        return Unscored("nothing stands before it")
+    if 2 * begin > engine.context:
+        return Unscored("the text before it is longer than half of the model's context")
+    prefix, ids = found.ids[:begin], found.ids[begin:]
+    alike = _alike(engine, _near(engine, before, value, prefix, ids), value, span.kind, count, seed)
+    if len(alike) < FEWEST:
+        return Unscored(f"{len(alike)} values of its format have as many tokens; a rank takes {FEWEST}")
+    return Lineup(span.kind, prefix, [ids, *alike])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Near:
+    """before: what is read with each filler; prefix: its ids; size: of these and the value's."""
+
+    before: str
+    prefix: Ints
+    size: int
+
+
+def _context(text: str, start: int) -> str:
+    """Returns what stands before, from the beginning of a word."""
+    if start <= _BEFORE:
+        return text[:start]
+    cut = text[start - _BEFORE : start]
+    return cut[cut.find(" ") + 1 :]
+
+
+def _first(tokens: Tokens, place: int) -> int:
+    """Returns the first token that reaches beyond a place in the text."""
+    lost = len(tokens.ids) - len(tokens.start)
+    return lost + int(np.searchsorted(tokens.end, place, side="right"))
+
+
+def _near(engine: Engine, before: str, value: str, prefix: Ints, ids: Ints) -> _Near:
+    """Returns the last words before the value, if behind them it has the tokens that it has behind all of them."""
+    end = before[max(0, before.rfind(" ", 0, max(0, len(before) - _NEAR))) :]
+    (found,) = engine.tokenize([end + value])
+    if isinstance(found, Tokens) and np.array_equal(found.ids[-len(ids) :], ids):
+        return _Near(end, found.ids[: -len(ids)], len(found.ids))
+    return _Near(before, prefix, len(prefix) + len(ids))
+
+
+def _alike(engine: Engine, near: _Near, value: str, kind: str, count: int, seed: int) -> list[Ints]:
+    """Returns the ids of fillers, each once, that have as many tokens as the value, behind the same ones."""
+    drawn, seen, found = fillers(value, kind, seed), {value}, list[Ints]()
+    begin = len(near.prefix)
+    for _ in range(_ROUNDS):
+        fresh = [one for one in dict.fromkeys(islice(drawn, count)) if one not in seen]
+        seen.update(fresh)
+        entries = engine.tokenize([near.before + one for one in fresh])
+        alike = [one.ids for one in entries if isinstance(one, Tokens) and len(one.ids) == near.size]
+        found += [ids[begin:] for ids in alike if np.array_equal(ids[:begin], near.prefix)]
+        if len(found) >= count or len(fresh) < count / 10:  # enough, or the format has no more
+            break
+    return found[:count]
