@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 
 from probe.config import Settings
 from probe.opening import open_placebo
@@ -15,6 +16,9 @@ from probe.reporting.opening import open_reporter
 from probe.scans.opening import open_desk
 from probe.versions import versions
 from server import errors
+from server.access.guard import Guard
+from server.access.opening import open_access
+from server.access.origins import Origins
 from server.batcher import Batcher
 from server.limits import BodyLimit
 from server.reporting import Reporting
@@ -29,11 +33,14 @@ from server.routes import (
     models,
     pii,
     probe,
+    session,
     web,
 )
 from server.scanning import Scanning
+from server.schemas import failures
 from server.service import Service
 
+ROUTES = (probe, aggregates, files, batches, calibrations, evaluations, documents, pii, models, session, health, web)
 Opener = Callable[[Settings], dict[str, Probe]]
 
 
@@ -49,6 +56,7 @@ def open_models(settings: Settings) -> dict[str, Probe]:
 def create_app(settings: Settings | None = None, opener: Opener = open_models) -> FastAPI:
     """Returns the service; its models are opened by `opener` at start-up."""
     settings = settings or Settings()
+    access = open_access(settings)
     groups_only = settings.reporting == "aggregate"
     reporter = open_reporter(settings) if groups_only else None
 
@@ -72,10 +80,13 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
         description="Was this text in that language model's training data, how sure is that, and what in it shows it?",
     )  # fmt: skip
     batcher = Batcher(settings.queue_depth, settings.max_request_tokens)
-    app.state.service = Service(settings, batcher, reporter=reporter)
+    app.state.service = Service(settings, batcher, reporter=reporter, access=access)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, uploads=settings.max_upload_bytes)
-    app.add_middleware(Reporting, groups_only=groups_only)  # outermost: what is refused is not read
+    app.add_middleware(Reporting, groups_only=groups_only)
+    app.add_middleware(Guard, access=access)
+    app.add_middleware(Origins, access=access)  # outermost: what is refused is not read
     errors.install(app)
-    for route in (probe, aggregates, files, batches, calibrations, evaluations, documents, pii, models, health, web):
-        app.include_router(route.router)
+    bearer = Depends(HTTPBearer(auto_error=False, description="of a service with keys"))  # told; the guard decides
+    for route in ROUTES:
+        app.include_router(route.router, dependencies=[bearer], responses=failures(401, 403, 429, 503))
     return app

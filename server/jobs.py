@@ -33,6 +33,7 @@ class Job:
 
     kind: str
     name: str
+    owner: str
     id: str = field(default_factory=lambda: f"job-{uuid4().hex}")
     status: Status = "queued"
     created: int = field(default_factory=lambda: int(time.time()))
@@ -60,24 +61,24 @@ class Jobs:
         self._thread = ThreadPoolExecutor(1, "job")
         self._jobs: dict[str, Job] = {}
 
-    def start(self, kind: str, name: str, work: Work, subject: object = None) -> Job:
+    def start(self, kind: str, name: str, owner: str, work: Work, subject: object = None) -> Job:
         """Queues work and returns its job. Raises Busy."""
         waiting = sum(not job.over for job in self._jobs.values())
         if waiting >= MOST_WAITING:
             raise Busy(f"{waiting} jobs are waiting already; try again when one is over, or cancel one.", 30)
-        job = Job(kind, name, subject=subject)
+        job = Job(kind, name, owner, subject=subject)
         self._jobs[job.id] = job
         self._thread.submit(_run, job, work)
         for old in [job.id for job in self._jobs.values() if job.over][:-MOST_KEPT]:
             del self._jobs[old]
         return job
 
-    def of_kind(self, kind: str) -> list[Job]:
-        return [job for job in self._jobs.values() if job.kind == kind]
+    def of_kind(self, kind: str, owner: str) -> list[Job]:
+        return [job for job in list(self._jobs.values()) if job.kind == kind and job.owner == owner]
 
-    def find(self, kind: str, name: str) -> Job:
-        """Returns the newest job of this id or name. Raises UnknownName."""
-        for job in reversed(self.of_kind(kind)):
+    def find(self, kind: str, name: str, owner: str) -> Job:
+        """Returns an owner's newest job of this id or name. Raises UnknownName."""
+        for job in reversed(self.of_kind(kind, owner)):
             if name in (job.id, job.name):
                 return job
         raise UnknownName(f"No {kind} {name!r}.", kind)

@@ -26,11 +26,14 @@ def serve(
     """Starts the HTTP service."""
     import uvicorn
 
+    from server.access.opening import open_access
+
     settings = settings_of(
         target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map, name=name,
         host=host, port=port, shadows=shadows, reporting=reporting,
     )  # fmt: skip
     check_port(settings.host, settings.port, "--port 8001")
+    open_access(settings)  # what nobody may reach ends here, before the models are loaded
     with waiting():
         from server.app import create_app, open_models
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from sqlalchemy import select
 
+from probe.access.keys import LOCAL
 from probe.errors import InputError, UnknownName
 from probe.scans.database import Database
 from probe.scans.finish import errors_key, output_key, summary_key
@@ -22,7 +23,6 @@ from probe.scans.parts import folder_key, part_key, raw_key
 from probe.scans.store import Store
 from probe.scans.tables import FILES
 
-OWNER = "default"
 OUTPUT, ERRORS = "-output", "-errors"
 _PIECE = 1 << 20
 
@@ -43,9 +43,13 @@ class File:
 class Desk:
     """owner: whose files and scans these are; nobody else's are seen."""
 
-    def __init__(self, database: Database, store: Store, owner: str = OWNER, lease: float = LEASE) -> None:
-        self._database, self.store, self._owner = database, store, owner
+    def __init__(self, database: Database, store: Store, owner: str = LOCAL, lease: float = LEASE) -> None:
+        self._database, self.store, self._owner, self._lease = database, store, owner, lease
         self.ledger = Ledger(database, owner, lease)
+
+    def of(self, owner: str) -> Desk:
+        """Returns the desk of another owner."""
+        return Desk(self._database, self.store, owner, self._lease)
 
     # files
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
+from probe.access.keys import LOCAL
 from probe.errors import InputError, UnknownName
 from probe.scans.database import Database
 from probe.scans.leases import LEASE, Leases
@@ -19,7 +20,7 @@ from probe.scans.tables import SCANS, TASKS
 class Ledger(Leases):
     """owner: whose scans these are; nobody else's are seen. Workers serve them all."""
 
-    def __init__(self, database: Database, owner: str = "default", lease: float = LEASE) -> None:
+    def __init__(self, database: Database, owner: str = LOCAL, lease: float = LEASE) -> None:
         super().__init__(database, lease)
         self._owner = owner
 

@@ -27,13 +27,15 @@ from probe.scans.store import Store
 
 IDLE = 0.5  # seconds between looks where nothing waits
 _MOST_ATTEMPTS = 5  # at reading the rows, or at the finish
-Open = Callable[[str, str | None], Probe]  # model, calibration
+Open = Callable[[str, str | None, str], Probe]  # model, calibration, owner
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass
 class Worker:
-    """models: the ids that it may serve. opened: gives a probe by model and calibration; raises MemprobeError."""
+    """models: the ids that it may serve. opened: gives a probe, whose calibration may be the owner's; raises
+    MemprobeError.
+    """
 
     ledger: Ledger
     store: Store
@@ -105,7 +107,7 @@ class Worker:
                 self.store.delete(key)
             return
         options = ScanOptions.of_stored(task.scan.options)
-        probe = self.opened(task.scan.model, options.calibration)
+        probe = self.opened(task.scan.model, options.calibration, task.scan.owner)
         if task.kind == "split":
             self._complete(task, scan=self._split(task, options, probe, alive))
             return

@@ -54,6 +54,7 @@ async def create(
     Level(alpha=alpha)  # a wrong one is refused now
     check("bytes", file.size or 0, BYTES)  # before it is held in memory
     found = await asyncio.to_thread(read_apart, await file.read(), file.filename or "file")
+    service.caller.asks([found.text])
 
     def work(progress: Progress) -> Finished:
         @contextmanager
@@ -64,31 +65,31 @@ async def create(
         examined = examine(own, found, options, bar, alpha, generate)
         return Finished(examined, html(examined, plots(examined), texts=True))
 
-    return _job(service.jobs.start(KIND, model, work, found))
+    return _job(service.start(KIND, model, work, found))
 
 
 @router.get("")
 def index(service: Shared) -> DocumentList:
     """Lists the documents of this run of the service, without their figures."""
-    return DocumentList(data=[_job(job, whole=False) for job in service.jobs.of_kind(KIND)])
+    return DocumentList(data=[_job(job, whole=False) for job in service.jobs_of(KIND)])
 
 
 @router.get("/{name}")
 def show(name: str, service: Shared) -> DocumentJob:
     """The state of a document, and its figures once it is completed."""
-    return _job(service.jobs.find(KIND, name))
+    return _job(service.job(KIND, name))
 
 
 @router.get("/{name}/text", response_class=PlainTextResponse)
 def text(name: str, service: Shared) -> PlainTextResponse:
     """What was read of the file: the text that was judged, to which all places refer."""
-    return PlainTextResponse(_document(service.jobs.find(KIND, name)).text)
+    return PlainTextResponse(_document(service.job(KIND, name)).text)
 
 
 @router.get("/{name}/report", response_class=HTMLResponse)
 def report(name: str, service: Shared) -> HTMLResponse:
     """One HTML page with tables, passages and pictures, complete in itself."""
-    job = service.jobs.find(KIND, name)
+    job = service.job(KIND, name)
     if not isinstance(job.result, Finished):
         raise InputError(f"The document is {job.status}; its report is there when it is completed.", "id")
     return HTMLResponse(job.result.page)

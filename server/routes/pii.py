@@ -41,25 +41,26 @@ def create(body: PiiRequest, service: Shared) -> PiiJob:
         body.fillers,
     )
     texts = texts_of([body.input] if isinstance(body.input, str) else body.input, service.settings.max_texts)
+    service.caller.asks(text.text for text in texts)
     setup = service.setup_in_turns(probe)
 
     def work(progress: Progress) -> Found:
         found = investigate(setup.target, setup.reference, texts, options, progress)
         return Found(as_dict(found, texts, options, probe.fingerprint, body.values))
 
-    return _job(service.jobs.start(KIND, body.model, work))
+    return _job(service.start(KIND, body.model, work))
 
 
 @router.get("")
 def index(service: Shared) -> PiiList:
     """Lists the searches of this run of the service, without what they found."""
-    return PiiList(data=[_job(job, whole=False) for job in service.jobs.of_kind(KIND)])
+    return PiiList(data=[_job(job, whole=False) for job in service.jobs_of(KIND)])
 
 
 @router.get("/{name}")
 def show(name: str, service: Shared) -> PiiJob:
     """The state of a search, and what it found once it is completed."""
-    return _job(service.jobs.find(KIND, name))
+    return _job(service.job(KIND, name))
 
 
 @router.post("/{name}/cancel")

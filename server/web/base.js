@@ -1,8 +1,12 @@
 // What every part of the page uses: the service's answers, elements, and work that is waited for.
 
-/** Returns the answer as JSON; throws an Error that says what the service said. */
+/** Returns the answer as JSON; throws an Error that says what the service said. Where a key is needed, asks for it. */
 export async function ask(path, options = {}) {
-  const answer = await fetch(path, options);
+  let answer = await fetch(path, options);
+  if (answer.status === 401) {
+    await keyGiven();
+    answer = await fetch(path, options);
+  }
   const body = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(body.error?.message || `The service answers ${answer.status}.`);
   return body;
@@ -10,6 +14,28 @@ export async function ask(path, options = {}) {
 
 export const post = (path, body) =>
   ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+let entering = null;
+
+/** Asks for a key until the service takes one; all who need it wait for the same. */
+function keyGiven() {
+  entering ??= new Promise((resolve) => {
+    const dialog = byId("key");
+    byId("key-form").onsubmit = async (event) => {
+      event.preventDefault();
+      const answer = await fetch("/v1/session", { method: "POST", headers: { Authorization: `Bearer ${byId("key-value").value.trim()}` } });
+      byId("key-value").value = "";
+      byId("key-answer").replaceChildren(...(answer.ok ? [] : [alertOf(new Error("The service does not know this key."))]));
+      if (!answer.ok) return;
+      dialog.close();
+      entering = null;
+      resolve();
+    };
+    dialog.oncancel = (event) => event.preventDefault();
+    dialog.showModal();
+  });
+  return entering;
+}
 
 export const byId = (id) => document.getElementById(id);
 

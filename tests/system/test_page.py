@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from probe.access.keys import KeyRing
 from probe.demo.locate import find, marks
 from tests.documents.made import as_pdf
 from tests.system.conftest import started
@@ -208,3 +209,29 @@ def test_errors_are_shown(page: Any, said: list[str]) -> None:
     assert ["422" in one for one in said] == [True]  # the browser's own word on the answer
     said.clear()
     assert "no regular expression" in page.inner_text("#data-state")
+
+
+def test_a_service_with_keys_asks_for_one(browser: Any, tmp_path: Path, texts: dict[str, list[str]]) -> None:
+    """A wrong key is told, a right one opens all parts, downloads among them; no script can read it afterwards."""
+    _, token = KeyRing(tmp_path / "keys.json").add("alice", ["probe", "scan"])
+    context = browser.new_context()
+    with started(tmp_path) as running:
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(running.base)
+        page.wait_for_selector("#key[open]")
+        accessible(page)
+        shot(page, "key")
+        for given, then in (("mp-00000000-" + "x" * 43, "#key-answer .alert"), (token, "#model option")):
+            page.fill("#key-value", given)
+            page.click("#key-form button")
+            page.wait_for_selector(then, state="attached")
+        page.fill("#input", texts["planted"][0])
+        page.click("#probe-form button")
+        page.wait_for_selector(".verdict.member")
+        assert page.locator("#key[open]").count() == 0
+        assert token not in page.evaluate("document.cookie + JSON.stringify([localStorage, sessionStorage])")
+        page.reload()
+        page.wait_for_selector("#model option", state="attached")
+        assert page.locator("#key[open]").count() == 0
+    context.close()
