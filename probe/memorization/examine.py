@@ -13,6 +13,7 @@ from probe.calibration.calibration import Calibration
 from probe.documents.document import Document
 from probe.documents.passages import FEWEST, MOST, Passage, passages
 from probe.memorization.continued import Continuation, go_on, highest
+from probe.memorization.recut import as_recut
 from probe.memorization.scan import Options, Progress, Scan, scan
 from probe.memorization.strip import gains
 from probe.memorization.windows import Vector
@@ -64,6 +65,6 @@ def examine(
     found = passages(document, *_sizes(probe.calibration, scanned.size / len(document.text.split())))
     texts = [Text(document.text[one.start : one.end], one.place, document.name) for one in found]
     with bar("Judging its passages") as progress:
-        results = probe(texts, alpha=alpha, progress=progress)
+        results = as_recut(probe(texts, alpha=alpha, progress=progress))
     continued = go_on(probe.target, scanned, document.text, highest(scanned, generate)) if generate else []
     return Examined(document, found, results, scanned, options, continued, probe)
