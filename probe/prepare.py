@@ -70,6 +70,12 @@ class Prepared:
         written = sum(len(entry.ids) + entry.size for entry in self.prompts if isinstance(entry, Prompt))
         return sum(map(_count, [self.target, *others, *self.behind.values()])) + SAMPLES * written
 
+    @property
+    def compared(self) -> int:
+        """Tokens that the reference will read."""
+        others = [group for groups in self.reference_copies.values() for group in groups]
+        return sum(map(_count, [self.reference, *others]))
+
 
 def prepare(setup: Setup, texts: Sequence[Text], options: Options) -> Prepared:
     """Tokenises; a text that is refused costs no other pass."""

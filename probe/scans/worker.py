@@ -12,6 +12,7 @@ from probe.calibration.batch import find_blind
 from probe.calibration.fingerprint import Fingerprint
 from probe.calibration.gates import BATCH
 from probe.errors import InputError, MemprobeError, StoreError
+from probe.logs import saying
 from probe.pipeline import Probe
 from probe.provenance.record import Sources
 from probe.scans.finish import finish
@@ -24,6 +25,7 @@ from probe.scans.processes import new_worker
 from probe.scans.score import score_shard
 from probe.scans.split import Sampled, Source, requests, shards
 from probe.scans.store import Store
+from probe.wanted import while_wanted
 
 IDLE = 0.5  # seconds between looks where nothing waits
 _MOST_ATTEMPTS = 5  # at reading the rows, or at the finish
@@ -73,7 +75,10 @@ class Worker:
         task = self.ledger.claim(self._name, self.models)
         if task is None:
             return False
-        with _Lease(self.ledger, task, self._name, self._stop) as lease:
+        with (
+            saying(scan=task.scan.id, task=f"{task.kind} {task.number}"),
+            _Lease(self.ledger, task, self._name, self._stop) as lease,
+        ):
             try:
                 self._do(task, lease.check)
                 return True
@@ -110,10 +115,11 @@ class Worker:
             self._complete(task, scan=self._split(task, options, probe, alive))
             return
         _check_model(task, probe)
-        counted = score_shard(
-            self.store, task, probe, self.sources(options.calibration), alive,
-            lambda trying: self.ledger.note_trying(task, trying),
-        )  # fmt: skip
+        with while_wanted(alive):  # it ends within a batch of texts, not only between shards
+            counted = score_shard(
+                self.store, task, probe, self.sources(options.calibration), alive,
+                lambda trying: self.ledger.note_trying(task, trying),
+            )  # fmt: skip
         self._complete(task, **counted)
 
     def _complete(self, task: Task, **values: Any) -> None:
