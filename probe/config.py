@@ -80,6 +80,20 @@ class Settings(BaseSettings):
         default=(0.0, 10.0), description="JSON: nats per token to which a group's losses are clipped"
     )
     queue_depth: int = Field(default=64, gt=0, description="requests that may wait")
+    request_seconds: float = Field(default=300.0, gt=0, description="from the end of a request to its answer's begin")
+    grace_seconds: int = Field(
+        default=10, ge=0, description="for open requests, then the job that runs, once the service is told to end"
+    )
+    header_seconds: float = Field(default=10.0, gt=0, description="within which a request's headers must be there")
+    header_bytes: int = Field(default=16_384, ge=1024, description="of the request line and all headers together")
+    body_seconds: float = Field(default=20.0, gt=0, description="for a body, or until an answer is taken")
+    body_rate: int = Field(default=1024, gt=0, description="bytes that buy a body or an answer a second more")
+    keep_alive_seconds: int = Field(default=5, ge=0, description="for which an idle connection stays open")
+    connections: int = Field(default=2048, gt=0, description="at once; beyond them requests are answered with 429")
+    backlog: int = Field(default=2048, gt=0, description="connections that the system holds until they are accepted")
+    log_format: Literal["json", "text"] | None = Field(
+        default=None, description="of records on stderr; text on a terminal, else json"
+    )
 
     @property
     def calibrations(self) -> Path:

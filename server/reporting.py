@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from server.asked import route_of
 from server.errors import envelope
 
 GROUPS = "POST /v1/aggregates"
 NO_TEXTS = frozenset(  # no answer of these depends on any text
     "GET " + path
-    for path in ("/healthz", "/readyz", "/v1/models", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc")
+    for path in (
+        *("/healthz", "/readyz", "/metrics", "/v1/models"),
+        *("/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"),
+    )
 )
 _GROUPS_ONLY = (
     "This service reports on groups only, and this path may tell of single texts. Send a cohort to "
@@ -41,7 +44,5 @@ class Reporting:
 def _route(scope: Scope) -> str | None:
     """Returns "METHOD /path/{of}/the/route" that will answer, None where none will."""
     method = scope.get("method", "WEBSOCKET").replace("HEAD", "GET")
-    for route in scope["app"].routes:
-        if route.matches(scope)[0] is Match.FULL:
-            return f"{method} {route.path}"
-    return None
+    path = route_of(scope)
+    return None if path is None else f"{method} {path}"
