@@ -16,7 +16,7 @@ from server.asked import HEADER, Asked, begin
 from server.errors import crowded, ending, unexpected
 from server.metrics import Metrics
 
-GONE = 499  # in logs and metrics, as nginx has it: the client went away before there was an answer
+GONE = 499  # in logs and metrics, as nginx has it: the client went away, or was given up, before there was an answer
 CROWDED = "memprobe.crowded"  # in a connection's state: there are too many of them
 _LOG = logging.getLogger(__name__)
 

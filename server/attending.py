@@ -67,7 +67,7 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        if self.over or self.late:
+        if self.over or self.late or self.gone:
             return
         if not self._started:
             self._started = True

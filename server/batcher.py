@@ -23,14 +23,10 @@ from probe.types import Evidence, Result, Text, TokenStats
 from probe.wanted import while_wanted
 from server.asked import note
 from server.metrics import Metrics
-from server.stages import Stages
+from server.stages import Abandoned, Stages
 
 SHARED_TOKENS = 16_384  # a pass takes waiting requests up to this many tokens, and always one
 T = TypeVar("T")
-
-
-class Abandoned(Exception):
-    """Raised inside a pass once nobody waits for it."""
 
 
 @dataclass(slots=True, eq=False)

@@ -34,7 +34,8 @@ class Metrics:
         self.registry, self.of_texts = CollectorRegistry(), of_texts
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        self._requests = self._counter("requests", "Requests answered; 499: the client went away", *_ROUTE, "status")
+        what = "Requests answered; 499: the client went away, or was too slow"
+        self._requests = self._counter("requests", what, *_ROUTE, "status")
         self._seconds = self._histogram("request_seconds", "From headers to the end of the answer", SECONDS, *_ROUTE)
         if of_texts:
             self._verdicts = self._counter("verdicts", "Texts of requests by their verdict, `error` if none", "call")

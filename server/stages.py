@@ -9,9 +9,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import TypeVar
 
-from probe.wanted import while_wanted
+from probe.wanted import Ask, while_wanted
 
 T = TypeVar("T")
+
+
+class Abandoned(Exception):
+    """Raised inside work once nobody waits for it."""
 
 
 class Stages:
@@ -22,12 +26,22 @@ class Stages:
         self._moved: dict[str, float] = {}  # when each stage that works last took a step
 
     async def on(self, stage: str, work: Callable[[], T]) -> T:
-        """Runs `work` in a stage's thread. A caller that is cancelled before it begins takes it back."""
-        return await asyncio.wrap_future(self._begin(stage, work))
+        """Runs `work` in a stage's thread. Where the caller is cancelled it is taken back, or ends at its next step."""
+        gone = False
+
+        def ask() -> None:
+            if gone:
+                raise Abandoned
+
+        try:
+            return await asyncio.wrap_future(self._begin(stage, work, ask))
+        except asyncio.CancelledError:
+            gone = True
+            raise
 
     def turn(self, stage: str, work: Callable[[], T]) -> T:
         """The same for a thread outside the event loop, which waits."""
-        return self._begin(stage, work).result()
+        return self._begin(stage, work, _nothing).result()
 
     def still(self) -> float:
         """Returns for how many seconds the stage that moved least has been at the same step; 0 where none works."""
@@ -41,20 +55,20 @@ class Stages:
             thread.shutdown(wait=False)
         return not wait(last, seconds).not_done
 
-    def _begin(self, stage: str, work: Callable[[], T]) -> Future[T]:
-        return self._threads[stage].submit(copy_context().run, self._run, stage, work)
+    def _begin(self, stage: str, work: Callable[[], T], ask: Ask) -> Future[T]:
+        return self._threads[stage].submit(copy_context().run, self._run, stage, work, ask)
 
-    def _run(self, stage: str, work: Callable[[], T]) -> T:
+    def _run(self, stage: str, work: Callable[[], T], ask: Ask) -> T:
         def step() -> None:
             self._moved[stage] = time.monotonic()
 
         step()
         try:
-            with while_wanted(step):
+            with while_wanted(ask), while_wanted(step):
                 return work()
         finally:
             del self._moved[stage]
 
 
 def _nothing() -> None:
-    """The last that a thread is given."""
+    """The last that a thread is given, and what is asked where somebody always waits."""

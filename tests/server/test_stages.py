@@ -40,6 +40,27 @@ def test_what_has_not_begun_is_taken_back() -> None:
     asyncio.run(scenario())
 
 
+def test_what_has_begun_ends_at_its_next_step_once_nobody_waits() -> None:
+    async def scenario() -> None:
+        stages, begun, ended = Stages(("one",)), threading.Event(), threading.Event()
+
+        def stepping() -> None:
+            begun.set()
+            try:
+                while not ended.wait(0.01):
+                    still_wanted()
+            finally:
+                ended.set()
+
+        task = asyncio.create_task(stages.on("one", stepping))
+        assert await asyncio.to_thread(begun.wait, 30)
+        task.cancel()
+        assert await asyncio.to_thread(ended.wait, 30)
+        assert stages.stop(30)
+
+    asyncio.run(scenario())
+
+
 def test_a_step_is_a_sign_of_life_and_a_thread_that_hangs_gives_none() -> None:
     async def scenario() -> None:
         stages, go = Stages(("one", "two")), threading.Event()
