@@ -46,6 +46,7 @@ class Service:
     jobs: Jobs = field(default_factory=Jobs)
     metrics: Metrics = field(default_factory=Metrics)
     ending: Ending = field(default_factory=Ending)
+    hangs: bool = False  # some thread did not end with the service
     desk: Desk | None = None
     placebo: Engine | None = None
     scanning: Scanning | None = None
@@ -63,7 +64,8 @@ class Service:
         jobs = asyncio.to_thread(self.jobs.stop, self.ending.left, _LAST)
         scans = asyncio.to_thread(self.scanning.stop, _LAST) if self.scanning else _nothing()
         ended = [*await asyncio.gather(jobs, scans), await self.batcher.stop(_LAST)]  # both need the models' thread
-        if not all(ended):
+        self.hangs = not all(ended)
+        if self.hangs:
             names = [name for name, one in zip(("jobs", "scans", "models"), ended, strict=True) if not one]
             _LOG.error("Threads that do not end are left behind: %s.", ", ".join(names))
 

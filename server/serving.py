@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import resource
 import signal
 import socket
@@ -39,10 +40,12 @@ def serve(app: FastAPI, settings: Settings, level: str = "info") -> None:
         h11_max_incomplete_event_size=settings.header_bytes, timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.grace_seconds,
     )  # fmt: skip
+    service: Service = app.state.service
     try:
-        Server(config, app.state.service).run()
+        Server(config, service).run()
     except KeyboardInterrupt:
-        _LOG.info("Ended by Ctrl-C.")
+        if service.hangs:  # the interpreter would wait for its thread
+            os._exit(128 + signal.SIGINT)
 
 
 class Server(uvicorn.Server):

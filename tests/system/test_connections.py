@@ -33,10 +33,10 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         assert '"level": "error"' not in running.log.read_text(), running.log.read_text()
 
 
-def long_request() -> bytes:
-    """A request that keeps the models busy for ten seconds or more: 64 texts of some 5,000 tokens."""
+def long_request(texts: int = 64) -> bytes:
+    """A request that keeps the models busy for ten seconds or more: texts of some 5,000 tokens."""
     words = " ".join(f"option {i} must be given before line {i * 7} is read" for i in range(300))
-    return request("/v1/probe", json.dumps({"model": "demo", "input": [f"{i} {words}" for i in range(64)]}).encode())
+    return request("/v1/probe", json.dumps({"model": "demo", "input": [f"{i} {words}" for i in range(texts)]}).encode())
 
 
 def figure(running: Running, name: str, **labels: str) -> float:
