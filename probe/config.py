@@ -1,4 +1,4 @@
-"""Settings, from the environment (prefix MEMPROBE_) or a .env file; the command line's options win over both."""
+"""Settings: from options, the environment (prefix MEMPROBE_), .env, secrets or a TOML file (sources.py)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from probe.sources import PREFIX, Sources, below
 
 
 class Settings(BaseSettings):
     """Every setting with its default. Limits hold for one request of the service."""
 
-    model_config = SettingsConfigDict(env_prefix="MEMPROBE_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore")
 
     home: Path = Field(
         default=Path.home() / ".memprobe", description="where calibrations and cached statistics are kept"
@@ -94,6 +96,15 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] | None = Field(
         default=None, description="of records on stderr; text on a terminal, else json"
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> Sources:  # fmt: skip
+        """Returns what is asked for a setting, one after the other. Raises SettingsError."""
+        return (init_settings, env_settings, dotenv_settings, *below(settings_cls))
 
     @property
     def calibrations(self) -> Path:
