@@ -65,6 +65,11 @@ def described(error: BaseException | None) -> dict[str, Any] | None:
     return found
 
 
+def where(error: BaseException) -> str:
+    """Returns the same as text, for records that may be written by others' formatters."""
+    return "\n    ".join(["Traceback:", *_lines(described(error))])
+
+
 class Json(logging.Formatter):
     """An object per record: time, level, logger, message, the facts, and of an exception where it came from."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from probe.logs import UNTOLD, Json, Plain, described, said, saying
+from probe.logs import UNTOLD, Json, Plain, described, said, saying, where
 
 MARK = "zyzzyva-marker"
 
@@ -90,6 +90,12 @@ def test_text_for_people_has_one_line_and_frames_below() -> None:
         head, *below = Plain().format(record).splitlines()
     assert head.endswith("error probe.x: It failed. request=r-1")
     assert below[0].strip() == "ValueError" and "KeyError" in "".join(below) and MARK not in "".join(below)
+
+
+def test_as_text_it_is_the_same() -> None:
+    said = where(failing())
+    assert said.startswith("Traceback:\n    ValueError\n") and " failing" in said and "KeyError" in said
+    assert MARK not in said
 
 
 def test_of_errors_that_follow_each_other_both_are_told() -> None:

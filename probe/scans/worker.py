@@ -12,7 +12,7 @@ from probe.calibration.batch import find_blind
 from probe.calibration.fingerprint import Fingerprint
 from probe.calibration.gates import BATCH
 from probe.errors import InputError, MemprobeError, StoreError
-from probe.logs import saying
+from probe.logs import saying, where
 from probe.pipeline import Probe
 from probe.provenance.record import Sources
 from probe.scans.finish import finish
@@ -64,10 +64,10 @@ class Worker:
                 if until_idle:
                     raise
                 _LOG.error("%s", error)
-            except Exception:  # whatever it is: a service whose worker is gone would keep its batches waiting for ever
+            except Exception as error:  # whatever it is: without a worker a service's batches would wait for ever
                 if until_idle:
                     raise
-                _LOG.exception("The worker goes on after an error.")
+                _LOG.error("The worker goes on after an error: %s", where(error))
             self._stop.wait(IDLE)
 
     def step(self) -> bool:
@@ -93,7 +93,7 @@ class Worker:
             except MemprobeError as error:
                 self.ledger.fail(task, self._name, str(error))
             except Exception as error:
-                _LOG.exception("Task %s %d of %s failed.", task.kind, task.number, task.scan.id)
+                _LOG.error("Task %s %d of %s failed: %s", task.kind, task.number, task.scan.id, where(error))
                 self._again(task, error)
         if not self.ledger.knows(task.scan.id):  # it was deleted meanwhile: so is what was written since
             self.store.delete(folder_key(task.scan.id))
