@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import socket
+from contextlib import suppress
 from types import FrameType
 from typing import Any, cast
 
@@ -41,11 +42,10 @@ def serve(app: FastAPI, settings: Settings, level: str = "info") -> None:
         timeout_graceful_shutdown=settings.grace_seconds,
     )  # fmt: skip
     service: Service = app.state.service
-    try:
-        Server(config, service).run()
-    except KeyboardInterrupt:
-        if service.hangs:  # the interpreter would wait for its thread
-            os._exit(128 + signal.SIGINT)
+    with suppress(KeyboardInterrupt):
+        Server(config, service).run()  # and raises SIGTERM again, which ends any process but the first of a container
+    if service.hangs:  # the interpreter would wait for its thread
+        os._exit(1)
 
 
 class Server(uvicorn.Server):
