@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo serve test test-system test-vllm lint types bench bench-accuracy bench-scans bench-shadows bench-defences mutations docs clean
+.PHONY: install demo serve test test-system test-vllm lint types audit bench bench-accuracy bench-scans bench-shadows bench-defences mutations docs clean
 
 install: $(STAMP)
 
@@ -52,6 +52,14 @@ lint: install
 types: install
 	$(BIN)/mypy
 
+# advisories on what is pinned, where somebody can be asked, and secrets that were committed
+AUDIT := .venv-audit
+audit: install
+	test -x $(AUDIT)/bin/pip-audit || { $(PYTHON) -m venv $(AUDIT) && \
+	    $(AUDIT)/bin/pip install -q --disable-pip-version-check pip-audit==2.10.1; } || echo 'pip-audit cannot be had here'
+	$(BIN)/python -m checks.advisories $(AUDIT)/bin/pip-audit
+	$(BIN)/python -m checks.secrets
+
 bench: install $(VLLM)/.installed
 	$(BIN)/python -m benchmarks
 	$(VLLM_ENV) $(VLLM)/bin/python -m benchmarks.vllm
@@ -78,4 +86,4 @@ docs: install
 	$(BIN)/python -m docs.generate
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(AUDIT) build *.egg-info

@@ -1,4 +1,4 @@
-"""Settings, from the environment (prefix MEMPROBE_) or a .env file; the command line's options win over both."""
+"""Settings: from options, the environment (prefix MEMPROBE_), .env, secrets or a TOML file (sources.py)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from probe.sources import PREFIX, Sources, below
 
 
 class Settings(BaseSettings):
     """Every setting with its default. Limits hold for one request of the service."""
 
-    model_config = SettingsConfigDict(env_prefix="MEMPROBE_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore")
 
     home: Path = Field(
         default=Path.home() / ".memprobe", description="where calibrations and cached statistics are kept"
@@ -92,6 +94,29 @@ class Settings(BaseSettings):
         default=(0.0, 10.0), description="JSON: nats per token to which a group's losses are clipped"
     )
     queue_depth: int = Field(default=64, gt=0, description="requests that may wait")
+    request_seconds: float = Field(default=300.0, gt=0, description="from the end of a request to its answer's begin")
+    grace_seconds: int = Field(
+        default=10, ge=0, description="for open requests, then the job that runs, once the service is told to end"
+    )
+    header_seconds: float = Field(default=10.0, gt=0, description="within which a request's headers must be there")
+    header_bytes: int = Field(default=16_384, ge=1024, description="of the request line and all headers together")
+    body_seconds: float = Field(default=20.0, gt=0, description="for a body, or until an answer is taken")
+    body_rate: int = Field(default=1024, gt=0, description="bytes that buy a body or an answer a second more")
+    keep_alive_seconds: int = Field(default=5, ge=0, description="for which an idle connection stays open")
+    connections: int = Field(default=2048, gt=0, description="at once; beyond them requests are answered with 429")
+    backlog: int = Field(default=2048, gt=0, description="connections that the system holds until they are accepted")
+    log_format: Literal["json", "text"] | None = Field(
+        default=None, description="of records on stderr; text on a terminal, else json"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> Sources:  # fmt: skip
+        """Returns what is asked for a setting, one after the other. Raises SettingsError."""
+        return (init_settings, env_settings, dotenv_settings, *below(settings_cls))
 
     @property
     def calibrations(self) -> Path:

@@ -17,6 +17,7 @@ from probe.scores.shadowed import Shadowed
 from probe.scores.view import NOT_ASKED
 from probe.setup import Setup
 from probe.types import NO_SHADOWS, Evidence, Tokens, TokenStats, Unscored
+from probe.wanted import still_wanted
 
 CHUNK = 256  # texts measured at once: enough to sort by length, few enough for progress
 Place = tuple[Prepared, int]  # a request, and the number of a text in it
@@ -97,6 +98,7 @@ def _plain(entries: Sequence[Entry]) -> list[tuple[Entry, Extras]]:
 
 def _score(engine: Engine, entries: Sequence[tuple[Entry, Extras]]) -> list[Measured]:
     """Scores each entry with its extras; those of the same ones together."""
+    still_wanted()
     groups: dict[Extras, list[Tokens]] = {}
     for tokens, extras in entries:
         if isinstance(tokens, Tokens):

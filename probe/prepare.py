@@ -18,6 +18,7 @@ from probe.scores.view import Role
 from probe.setup import Setup
 from probe.shadow.attacks import ASKED
 from probe.types import Text, Tokens, Unscored
+from probe.wanted import still_wanted
 
 ALPHA = 0.01
 NO_REFERENCE = Unscored("no reference model is given")
@@ -70,9 +71,16 @@ class Prepared:
         written = sum(len(entry.ids) + entry.size for entry in self.prompts if isinstance(entry, Prompt))
         return sum(map(_count, [self.target, *others, *self.behind.values()])) + SAMPLES * written
 
+    @property
+    def compared(self) -> int:
+        """Tokens that the reference will read."""
+        others = [group for groups in self.reference_copies.values() for group in groups]
+        return sum(map(_count, [self.reference, *others]))
+
 
 def prepare(setup: Setup, texts: Sequence[Text], options: Options) -> Prepared:
     """Tokenises; a text that is refused costs no other pass."""
+    still_wanted()
     plain = [entry.text.strip() or entry.text for entry in texts]  # a final newline is the file's, not the text's
     found = [_limited(entry, options.max_tokens) for entry in setup.target.tokenize(plain)]
     kept = [isinstance(entry, Tokens) for entry in found]
@@ -114,6 +122,7 @@ def _copies(
     setup: Setup, copy: Copies, texts: Sequence[str], kept: Sequence[bool]
 ) -> tuple[list[Sequence[str]], list[list[Entry]]]:
     """Returns the copies of each text, and their tokens, or why there are none."""
+    still_wanted()
     found = _made(setup, copy, [text for text, keep in zip(texts, kept, strict=True) if keep])
     if isinstance(found, Unscored):
         return [() for _ in texts], [[found] for _ in texts]

@@ -19,8 +19,12 @@ from server import errors
 from server.access.guard import Guard
 from server.access.opening import open_access
 from server.access.origins import Origins
+from server.answering import Answering
+from server.attending import Attending
 from server.batcher import Batcher
+from server.ending import Ending
 from server.limits import BodyLimit
+from server.metrics import Metrics
 from server.reporting import Reporting
 from server.routes import (
     aggregates,
@@ -39,6 +43,7 @@ from server.routes import (
 from server.scanning import Scanning
 from server.schemas import failures
 from server.service import Service
+from server.standing import Standing
 
 ROUTES = (probe, aggregates, files, batches, calibrations, evaluations, documents, pii, models, session, health, web)
 Opener = Callable[[Settings], dict[str, Probe]]
@@ -62,29 +67,31 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service: Service = app.state.service
         service.models = await service.batcher.on("forward", lambda: opener(settings))
         (first, *_) = service.models.values()
         service.placebo = await service.batcher.on("forward", lambda: open_placebo(settings, first.target))
         service.batcher.start()
         service.desk = await asyncio.to_thread(open_desk, settings)
-        service.scanning = scanning = Scanning(service) if settings.scan_workers and not groups_only else None
+        service.scanning = Scanning(service) if settings.scan_workers and not groups_only else None
         yield
-        if scanning:
-            await asyncio.to_thread(scanning.stop)
-        service.jobs.stop()
-        await service.batcher.stop()
+        await service.stop()
 
     app = FastAPI(
         title="memprobe", version=versions().get("memprobe", "0"), lifespan=lifespan,
         description="Was this text in that language model's training data, how sure is that, and what in it shows it?",
     )  # fmt: skip
-    batcher = Batcher(settings.queue_depth, settings.max_request_tokens)
-    app.state.service = Service(settings, batcher, reporter=reporter, access=access)
+    metrics = Metrics(of_texts=not groups_only)
+    batcher = Batcher(settings.queue_depth, settings.max_request_tokens, metrics)
+    service = app.state.service = Service(
+        settings, batcher, reporter=reporter, access=access, metrics=metrics, ending=Ending(settings.grace_seconds)
+    )
+    metrics.registry.register(Standing(service))
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, uploads=settings.max_upload_bytes)
-    app.add_middleware(Reporting, groups_only=groups_only)
+    app.add_middleware(Reporting, groups_only=groups_only)  # before it: what is refused is not read
+    app.add_middleware(Attending, seconds=settings.request_seconds)
     app.add_middleware(Guard, access=access)
-    app.add_middleware(Origins, access=access)  # outermost: what is refused is not read
+    app.add_middleware(Origins, access=access)
+    app.add_middleware(Answering, metrics=metrics)  # outermost: it tells of every answer
     errors.install(app)
     bearer = Depends(HTTPBearer(auto_error=False, description="of a service with keys"))  # told; the guard decides
     for route in ROUTES:

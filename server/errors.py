@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
@@ -11,9 +12,13 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from probe.errors import Busy, FingerprintMismatch, InputError, MemprobeError, Overlap, Spent, UnknownName
+from probe.logs import described
+from server.asked import request_id
 
 _INPUT = 'must be a text, a list of texts, or a list of {"id", "text"}'
 _FIELD = re.compile("[a-z_]+")
+_SOON = {"Retry-After": "5"}
+_LOG = logging.getLogger(__name__)
 _STATUS: tuple[tuple[type[MemprobeError], int, str], ...] = (
     (UnknownName, 404, "not_found"),
     (Overlap, 409, "cohort_overlap"),
@@ -46,8 +51,36 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def unexpected() -> JSONResponse:
+    """The answer where something failed that nobody foresaw."""
+    return envelope(500, f"An internal error; the service's log names it under request {request_id()}.", "server_error")
+
+
+def late(seconds: float) -> JSONResponse:
+    """The answer to a request that takes too long."""
+    message = (
+        f"This took longer than {seconds:g} seconds and was given up. Send fewer or shorter texts per request, or many "
+        "texts as a batch (POST /v1/batches); the operator may raise MEMPROBE_REQUEST_SECONDS."
+    )
+    return envelope(504, message, "request_timeout")
+
+
+def ending() -> JSONResponse:
+    """The answer to a request that the end of the service cuts off."""
+    return envelope(503, "The service is being ended; ask again in a moment.", "service_ending", headers=_SOON)
+
+
+def crowded() -> JSONResponse:
+    """The answer to a connection beyond those that the service holds at once."""
+    message = "Too many connections; try again in a second, or send larger requests over fewer of them."
+    return envelope(429, message, "too_many_connections", headers={"Retry-After": "1", "Connection": "close"})
+
+
 async def _known(request: Request, error: Exception) -> JSONResponse:
     status, code = next((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
+    if status >= 500:
+        _LOG.error("A request failed.", extra={"facts": {"error": described(error)}})
+        return envelope(status, f"{error} The service's log names request {request_id()}.", code)
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else None
     return envelope(status, str(error), code, getattr(error, "param", None), headers)
 
@@ -75,4 +108,4 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unknown(request: Request, error: Exception) -> JSONResponse:
-    return envelope(500, "An internal error; the service's log names it.", "server_error")
+    return unexpected()

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import uuid4
 
 from probe.errors import Busy, MemprobeError, UnknownName
+from probe.logs import described, saying
 from probe.measure import Progress
+from probe.wanted import while_wanted
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
 Work = Callable[[Progress], object]
 MOST_WAITING = 16
 MOST_KEPT = 256
+_LOG = logging.getLogger(__name__)
 
 
 class Cancelled(Exception):
@@ -50,6 +53,9 @@ class Job:
 
     def advance(self, done: int, total: int) -> None:
         self.done, self.total = done, total
+        self.check()
+
+    def check(self) -> None:
         if self.cancelling:
             raise Cancelled
 
@@ -68,13 +74,16 @@ class Jobs:
             raise Busy(f"{waiting} jobs are waiting already; try again when one is over, or cancel one.", 30)
         job = Job(kind, name, owner, subject=subject)
         self._jobs[job.id] = job
-        self._thread.submit(_run, job, work)
+        self._thread.submit(copy_context().run, _run, job, work)  # what it logs names the request that began it
         for old in [job.id for job in self._jobs.values() if job.over][:-MOST_KEPT]:
             del self._jobs[old]
         return job
 
+    def all(self) -> list[Job]:
+        return list(self._jobs.values())
+
     def of_kind(self, kind: str, owner: str) -> list[Job]:
-        return [job for job in list(self._jobs.values()) if job.kind == kind and job.owner == owner]
+        return [job for job in self.all() if job.kind == kind and job.owner == owner]
 
     def find(self, kind: str, name: str, owner: str) -> Job:
         """Returns an owner's newest job of this id or name. Raises UnknownName."""
@@ -94,27 +103,48 @@ class Jobs:
         self.cancel(job)
         self._jobs.pop(job.id, None)
 
-    def stop(self) -> None:
-        for job in self._jobs.values():
+    def stop(self, grace: float = 0.0, seconds: float = 10.0) -> bool:
+        """Ends all: the one that runs has `grace` seconds to finish, and `seconds` to notice that it may not. Returns
+        whether the thread ended.
+        """
+        open_ones = [job for job in self.all() if not job.over]
+        for job in open_ones:
+            if job.status == "queued":
+                self.cancel(job)
+        last = self._thread.submit(_nothing)
+        self._thread.shutdown(wait=False)
+        wait([last], grace)
+        for job in open_ones:
             job.cancelling = True
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        over = not wait([last], seconds).not_done
+        for job in open_ones:
+            if job.status != "completed":
+                _LOG.warning("Job %s (%s) was cancelled, as the service ends: start it again.", job.id, job.kind)
+        return over
+
+
+def _nothing() -> None:
+    """The last that the thread is given."""
 
 
 def _run(job: Job, work: Work) -> None:
+    with saying(job=job.id):
+        _do(job, work)
+
+
+def _do(job: Job, work: Work) -> None:
     if job.cancelling:
         job.status = "cancelled"
         return
     job.status = "running"
     try:
-        job.result = work(job.advance)
+        with while_wanted(job.check):
+            job.result = work(job.advance)
         job.status = "completed"
     except Cancelled:
         job.status = "cancelled"
     except MemprobeError as error:
         job.status, job.error = "failed", str(error)
-    except (
-        Exception
-    ) as error:  # the process and the jobs behind it go on; its message, which may quote a text, is not logged
-        where = "".join(traceback.format_tb(error.__traceback__))
-        logging.getLogger(__name__).error("Job %s failed with %s:\n%s", job.id, type(error).__name__, where)
+    except Exception as error:  # the process and the jobs behind it go on
+        _LOG.error("A job failed.", extra={"facts": {"error": described(error)}})
         job.status, job.error = "failed", "An internal error; the service's log names it."

@@ -10,12 +10,12 @@ from server.service import Service
 
 
 class Scanning:
-    """Begins at once; `stop` ends it after the texts that are being measured."""
+    """Begins at once; `stop` ends it after the batch of texts that is being measured."""
 
     def __init__(self, service: Service) -> None:
         assert service.desk is not None
         (name, own), *_ = service.models.items()
-        probe = Probe.of(service.setup_in_turns(own), own.calibration)
+        probe = Probe.of(service.setup_in_turns(own, "scan"), own.calibration)
         self._worker = make_worker(service.desk, service.settings, name, probe)
         self._thread = threading.Thread(target=self._worker.run, name="scans", daemon=True)
         self._thread.start()
@@ -24,6 +24,12 @@ class Scanning:
     def running(self) -> bool:
         return self._thread.is_alive()
 
-    def stop(self) -> None:
+    def tell(self) -> None:
+        """Lets the worker end: what it holds waits for another one within a batch of texts."""
         self._worker.stop()
-        self._thread.join()
+
+    def stop(self, seconds: float = 10.0) -> bool:
+        """Returns whether it ended in that time."""
+        self.tell()
+        self._thread.join(seconds)
+        return not self.running

@@ -284,6 +284,12 @@ class Health(BaseModel):
     status: str
 
 
+class Unready(Health):
+    """loading, ending or failing."""
+
+    reason: str
+
+
 class ErrorBody(BaseModel):
     message: str
     type: str

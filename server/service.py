@@ -4,8 +4,11 @@ caller owns.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from fastapi import Request
@@ -21,11 +24,18 @@ from probe.setup import Setup
 from server.access.caller import Caller, caller_of
 from server.access.opening import Access
 from server.batcher import Batcher
+from server.ending import Ending
 from server.jobs import Job, Jobs, Work
+from server.lately import Lately
+from server.metrics import Metrics
 from server.turns import Turns
 
 if TYPE_CHECKING:
     from server.scanning import Scanning
+
+_LOG = logging.getLogger(__name__)
+_LAST = 10.0  # seconds that a thread has to notice that it is to end
+_PATIENCE = 2.0  # seconds that a look at the database may keep somebody waiting
 
 
 @dataclass
@@ -38,6 +48,9 @@ class Service:
     models: dict[str, Probe] = field(default_factory=dict)
     calibrated: dict[tuple[str, str, str], Probe] = field(default_factory=dict)
     jobs: Jobs = field(default_factory=Jobs)
+    metrics: Metrics = field(default_factory=Metrics)
+    ending: Ending = field(default_factory=Ending)
+    hangs: bool = False  # some thread did not end with the service
     desk: Desk | None = None
     placebo: Engine | None = None
     scanning: Scanning | None = None
@@ -66,6 +79,23 @@ class Service:
         """Returns the caller's newest job of this id or name. Raises UnknownName."""
         return self.jobs.find(kind, name, self.caller.owner)
 
+    def end(self) -> None:
+        """Begins the end: streams are closed, the scans' worker hands back what it holds."""
+        self.ending.begin()
+        if self.scanning:
+            self.scanning.tell()
+
+    async def stop(self) -> None:
+        """Ends all work once no request is open. Threads that do not end are left, and told of."""
+        self.end()
+        jobs = asyncio.to_thread(self.jobs.stop, self.ending.left, _LAST)
+        scans = asyncio.to_thread(self.scanning.stop, _LAST) if self.scanning else _nothing()
+        ended = [*await asyncio.gather(jobs, scans), await self.batcher.stop(_LAST)]  # both need the models' thread
+        self.hangs = not all(ended)
+        if self.hangs:
+            names = [name for name, one in zip(("jobs", "scans", "models"), ended, strict=True) if not one]
+            _LOG.error("Threads that do not end are left behind: %s.", ", ".join(names))
+
     def model(self, name: str) -> Probe:
         """Returns a loaded model. Raises UnknownName."""
         if name not in self.models:
@@ -81,16 +111,34 @@ class Service:
             raise UnknownName(f"No placebo {name!r}. {there}; MEMPROBE_PLACEBO names one.", "placebo")
         return self.placebo
 
-    def setup_in_turns(self, model: Probe) -> Setup:
+    def engines(self) -> list[Engine]:
+        """Returns every engine that is open: of the models, their shadows, and the placebo."""
+        setups = [probe.setup for probe in self.models.values()]
+        shadows = [engine for setup in setups if setup.shadows for engine in setup.shadows.engines]
+        named = [*(setup.target for setup in setups), *(setup.reference for setup in setups), *shadows, self.placebo]
+        return [engine for engine in named if engine is not None]
+
+    @cached_property
+    def scans(self) -> Lately[dict[str, int]]:
+        """How many scans there are of each status, as far as the database says so in time."""
+        return Lately(lambda: self.desk.ledger.states() if self.desk else {}, _PATIENCE)
+
+    def setup_in_turns(self, model: Probe, work: str = "job") -> Setup:
         """Returns what a model's texts are measured with, for a job."""
         own = model.setup
-        reference = self.in_turns(model.reference) if model.reference else None
-        shadows = own.shadows and replace(own.shadows, engines=[self.in_turns(one) for one in own.shadows.engines])
-        return replace(own, target=self.in_turns(model.target), reference=reference, shadows=shadows)
+        reference = self.in_turns(model.reference, work) if model.reference else None
+        shadows = own.shadows and replace(
+            own.shadows, engines=[self.in_turns(one, work) for one in own.shadows.engines]
+        )
+        return replace(own, target=self.in_turns(model.target, work), reference=reference, shadows=shadows)
 
-    def in_turns(self, engine: Engine) -> Engine:
+    def in_turns(self, engine: Engine, work: str = "job") -> Engine:
         """Returns the engine for a job, whose passes run between those of requests."""
-        return Turns(engine, self.batcher.turn, self.caller.spends)
+        return Turns(engine, self.batcher.turn, partial(self._read, work))
+
+    def _read(self, work: str, tokens: int) -> None:
+        self.metrics.read(work, tokens)
+        self.caller.spends(tokens)
 
     async def probe(self, model: str, calibration: str | None) -> Probe:
         """Returns the model with its own or the named calibration. Raises UnknownName, FingerprintMismatch."""
@@ -105,6 +153,10 @@ class Service:
         probe = await self.batcher.on("forward", lambda: Probe.of(own.setup, found))
         self.calibrated[model, calibration, self.caller.owner] = probe
         return probe
+
+
+async def _nothing() -> bool:
+    return True
 
 
 def service_of(request: Request) -> Service:

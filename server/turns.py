@@ -22,17 +22,18 @@ class Take(Protocol):
 class Turns(Around):
     """The engine, one pass at a time."""
 
-    def __init__(self, engine: Engine, take: Take, spend: Callable[[int], None] = lambda tokens: None) -> None:
-        """spend: is told how many tokens every pass read."""
+    def __init__(self, engine: Engine, take: Take, read: Callable[[int], None] = lambda tokens: None) -> None:
+        """read: is told how many tokens each pass read."""
         super().__init__(engine)
-        self._take, self._spend = take, spend
+        self._take, self._read = take, read
 
     def load(self) -> None:
         """The service loaded it before it was ready."""
 
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
-        self._spend(sum(len(one.ids) for one in texts))
-        return self._take(lambda: self._engine.score(texts, extras))
+        found = self._take(lambda: self._engine.score(texts, extras))
+        self._read(sum(len(tokens.ids) for tokens in texts))
+        return found
 
     def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
         return self._take(lambda: write(self._engine, prompts, samples))

@@ -17,6 +17,7 @@ from probe.cli import (  # noqa: F401 - each adds its command
     calibrations,
     canaries,
     collection,
+    config,
     controls,
     corpus,
     deletion,

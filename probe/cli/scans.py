@@ -109,8 +109,10 @@ def worker(
 
         run_on_ray(settings, revision, ray, actors, gpus, once)
         return
+    from probe.logs import install
     from probe.scans.serving import serve
 
+    install(settings.log_format, "info")
     serve(settings, open_with(settings, revision), once=once, revision=revision)
 
 

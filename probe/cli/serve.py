@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -10,7 +10,7 @@ from probe.cli.app import app
 from probe.cli.options import CalibrationName, DeviceMap, Dtype, Reference, Shadows, Target, settings_of, waiting
 from probe.ports import check_port
 
-GRACE = 10  # seconds that open requests, event streams among them, may take to end
+Level = Literal["critical", "error", "warning", "info", "debug"]  # uvicorn's `trace` would log what callers send
 
 
 @app.command()
@@ -21,11 +21,9 @@ def serve(
     reporting: Annotated[
         str | None, typer.Option(help="texts, or aggregate: noised figures of groups, and nothing of single texts")
     ] = None,
-    host: str | None = None, port: int | None = None, log_level: Annotated[str, typer.Option()] = "info",
+    host: str | None = None, port: int | None = None, log_level: Annotated[Level, typer.Option()] = "info",
 ) -> None:  # fmt: skip
     """Starts the HTTP service."""
-    import uvicorn
-
     from server.access.opening import open_access
 
     settings = settings_of(
@@ -36,13 +34,7 @@ def serve(
     open_access(settings)  # what nobody may reach ends here, before the models are loaded
     with waiting():
         from server.app import create_app, open_models
+        from server.serving import serve as listen
 
         opened = open_models(settings)
-    uvicorn.run(
-        create_app(settings, lambda _: opened),
-        host=settings.host,
-        port=settings.port,
-        log_level=log_level,
-        access_log=False,
-        timeout_graceful_shutdown=GRACE,
-    )
+    listen(create_app(settings, lambda _: opened), settings, log_level)

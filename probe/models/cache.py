@@ -42,6 +42,7 @@ class Cache:
 
     def __init__(self, path: Path, limit: int) -> None:
         """limit: bytes that the file's rows may take."""
+        self.hits = self.misses = 0  # texts whose statistics were looked up here
         self._path, self._limit, self._lock, self._broken = path, limit, threading.Lock(), False
         with self._spared():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +95,11 @@ class Cache:
                     pass
                 self._shrink()
 
+    def count(self, hits: int, misses: int) -> None:
+        """Notes how many look-ups were answered, and how many were not."""
+        with self._lock:
+            self.hits, self.misses = self.hits + hits, self.misses + misses
+
     def close(self) -> None:
         if not self._broken:
             self._database.close()
@@ -124,6 +130,10 @@ class CachedEngine(Around):
         super().__init__(engine)
         self._cache = cache
 
+    @property
+    def cache(self) -> Cache:
+        return self._cache
+
     def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
         """Nothing of it is kept: what the cache stores holds no text."""
         return write(self._engine, prompts, samples)
@@ -134,6 +144,7 @@ class CachedEngine(Around):
         read = {i: _unpack(texts[i], *stored[key]) for i, key in enumerate(keys) if key in stored}
         known = {i: stats for i, stats in read.items() if stats}
         missing = [i for i in range(len(texts)) if i not in known]
+        self._cache.count(len(known), len(missing))
         fresh = (
             dict(zip(missing, self._engine.score([texts[i] for i in missing], extras), strict=True)) if missing else {}
         )
@@ -141,6 +152,11 @@ class CachedEngine(Around):
         settled = dict(zip(fresh, _keys(self.identity, extras, [texts[i] for i in fresh]), strict=True))
         self._cache.put((settled[i], s.windows, _pack(s)) for i, s in fresh.items() if isinstance(s, TokenStats))
         return [fresh[i] if i in fresh else known[i] for i in range(len(texts))]
+
+
+def caches_of(engines: Iterable[Engine]) -> list[Cache]:
+    """Returns the caches that stand before these engines, each once."""
+    return list(dict.fromkeys(engine.cache for engine in engines if isinstance(engine, CachedEngine)))
 
 
 def _keys(identity: Identity, extras: Extras, texts: Sequence[Tokens]) -> list[bytes]:

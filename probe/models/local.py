@@ -31,6 +31,7 @@ from probe.models.statistics import Columns, reduce
 from probe.models.streaming import linear
 from probe.models.writing import Prompt
 from probe.types import Tokens, TokenStats, Unscored
+from probe.wanted import still_wanted
 
 CPU_TOKENS, CUDA_TOKENS = 2048, 16384  # padded tokens per batch
 Arrays = dict[str, Any]
@@ -111,6 +112,7 @@ class LocalEngine(Tokenizing):
         lengths = [len(pieces[number].window.ids) for number in order]
         plan = list(batches(lengths, self._budget, self._packs)) if pieces else []
         for batch in reversed(plan):  # the largest first: what the allocator got for it serves all that follow
+            still_wanted()
             numbers = [order[place] for place in batch]
             group = [pieces[number].window for number in numbers]
             for number, columns in zip(numbers, self._run(group, extras, prefix), strict=True):

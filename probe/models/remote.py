@@ -31,6 +31,7 @@ from probe.models.served import context_of, served
 from probe.models.tokens import CANARY, Tokenizer, open_tokenizer
 from probe.models.wire import GIVE_UP, Wire, fault
 from probe.types import Floats, Tokens, TokenStats, Unscored
+from probe.wanted import Ask, asked
 
 _DISCOVERY = 10.0  # seconds: a list of models takes no time
 _SURE, _SMALL = 2.0, 8  # seconds, and texts of a call that are not worth a check of their own within them
@@ -119,7 +120,7 @@ class RemoteEngine(Tokenizing):
         self.load()
         self._failed = 0
         with self._wire.open() as client, ThreadPoolExecutor(self._concurrency) as pool:
-            found = list(pool.map(partial(self._text, client, extras.prefix), texts))
+            found = list(pool.map(partial(self._text, client, extras.prefix, asked()), texts))
             doubt = self._doubt(client, len(texts)) if any(isinstance(entry, TokenStats) for entry in found) else None
         if doubt is None:
             return found
@@ -142,7 +143,10 @@ class RemoteEngine(Tokenizing):
     def _same(self, rows: Floats) -> bool:
         return bool(np.abs(rows[:, 0] - self._opening[:, 0]).mean() <= _NOISE)
 
-    def _text(self, client: httpx2.Client, prefix: Sequence[int], tokens: Tokens) -> TokenStats | Unscored:
+    def _text(
+        self, client: httpx2.Client, prefix: Sequence[int], wanted: Ask, tokens: Tokens
+    ) -> TokenStats | Unscored:  # fmt: skip
+        wanted()  # in a thread of the pool, which has no part in the caller's context
         windows = cut(tokens, self.context, prefix)
         if self._failed >= GIVE_UP:
             return Unscored(f"not asked: the server failed {GIVE_UP} texts in a row")

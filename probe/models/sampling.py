@@ -19,6 +19,7 @@ from torch import Tensor
 from probe.models.load import ALIEN, Source, alien
 from probe.models.writing import Prompt
 from probe.types import Unscored
+from probe.wanted import still_wanted
 
 _TOKENS = 16_384  # of all rows of a batch: their keys and values are kept, one token of each is computed at a time
 Drawn = list[str] | Unscored
@@ -35,6 +36,7 @@ def go_on(model: Any, source: Source, prompts: Sequence[Prompt], samples: int) -
         numbers = list(group)
         step = max(1, _TOKENS // (max(1, samples) * (length + prompts[numbers[-1]].size)))
         for begin in range(0, len(numbers), step):
+            still_wanted()
             part = numbers[begin : begin + step]
             for number, ids in zip(part, _spared(model, [prompts[number] for number in part], samples), strict=True):
                 found[number] = ids if isinstance(ids, Unscored) else source.tokenizer.decode(ids)

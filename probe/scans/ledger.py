@@ -72,6 +72,15 @@ class Ledger(Leases):
         found: dict[str, int] = self._database.read(lambda connection: connection.execute(query).scalar_one())
         return found
 
+    def states(self) -> dict[str, int]:
+        """Returns how many scans there are of each status, whosever they are; those that are paused are `paused`."""
+        query = select(SCANS.c.status, SCANS.c.paused, func.count()).group_by(SCANS.c.status, SCANS.c.paused)
+        found: dict[str, int] = {}
+        for status, paused, count in self._database.read(lambda connection: connection.execute(query).all()):
+            state = "paused" if paused else status
+            found[state] = found.get(state, 0) + count
+        return found
+
     def knows(self, name: str) -> bool:
         """Returns whether there is such a scan, whosever it is."""
         query = select(SCANS.c.id).where(SCANS.c.id == name)

@@ -12,6 +12,7 @@ from probe.calibration.batch import find_blind
 from probe.calibration.fingerprint import Fingerprint
 from probe.calibration.gates import BATCH
 from probe.errors import InputError, MemprobeError, StoreError
+from probe.logs import saying, where
 from probe.pipeline import Probe
 from probe.provenance.record import Sources
 from probe.scans.finish import finish
@@ -24,6 +25,7 @@ from probe.scans.processes import new_worker
 from probe.scans.score import score_shard
 from probe.scans.split import Sampled, Source, requests, shards
 from probe.scans.store import Store
+from probe.wanted import while_wanted
 
 IDLE = 0.5  # seconds between looks where nothing waits
 _MOST_ATTEMPTS = 5  # at reading the rows, or at the finish
@@ -64,10 +66,10 @@ class Worker:
                 if until_idle:
                     raise
                 _LOG.error("%s", error)
-            except Exception:  # whatever it is: a service whose worker is gone would keep its batches waiting for ever
+            except Exception as error:  # whatever it is: without a worker a service's batches would wait for ever
                 if until_idle:
                     raise
-                _LOG.exception("The worker goes on after an error.")
+                _LOG.error("The worker goes on after an error: %s", where(error))
             self._stop.wait(IDLE)
 
     def step(self) -> bool:
@@ -75,7 +77,10 @@ class Worker:
         task = self.ledger.claim(self._name, self.models)
         if task is None:
             return False
-        with _Lease(self.ledger, task, self._name, self._stop) as lease:
+        with (
+            saying(scan=task.scan.id, task=f"{task.kind} {task.number}"),
+            _Lease(self.ledger, task, self._name, self._stop) as lease,
+        ):
             try:
                 self._do(task, lease.check)
                 return True
@@ -90,7 +95,7 @@ class Worker:
             except MemprobeError as error:
                 self.ledger.fail(task, self._name, str(error))
             except Exception as error:
-                _LOG.exception("Task %s %d of %s failed.", task.kind, task.number, task.scan.id)
+                _LOG.error("Task %s %d of %s failed: %s", task.kind, task.number, task.scan.id, where(error))
                 self._again(task, error)
         if not self.ledger.knows(task.scan.id):  # it was deleted meanwhile: so is what was written since
             self.store.delete(folder_key(task.scan.id))
@@ -112,10 +117,11 @@ class Worker:
             self._complete(task, scan=self._split(task, options, probe, alive))
             return
         _check_model(task, probe)
-        counted = score_shard(
-            self.store, task, probe, self.sources(options.calibration), alive,
-            lambda trying: self.ledger.note_trying(task, trying),
-        )  # fmt: skip
+        with while_wanted(alive):  # it ends within a batch of texts, not only between shards
+            counted = score_shard(
+                self.store, task, probe, self.sources(options.calibration), alive,
+                lambda trying: self.ledger.note_trying(task, trying),
+            )  # fmt: skip
         self._complete(task, **counted)
 
     def _complete(self, task: Task, **values: Any) -> None:

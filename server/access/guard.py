@@ -15,6 +15,7 @@ from probe.errors import Busy, InputError
 from server.access.caller import Caller
 from server.access.opening import Access, is_loopback
 from server.access.scopes import OPEN, scopes_of
+from server.asked import request_id
 from server.errors import envelope
 from server.matching import route_of
 
@@ -82,7 +83,7 @@ class Guard:
         known = caller if isinstance(caller, Caller) else Caller("")
         subject = _SUBJECT.search(scope["path"])
         facts: Mapping[str, Any] = {
-            "request": scope.get("request_id"), "key": known.key and known.key.name, "owner": known.owner or None,
+            "request": request_id(), "key": known.key and known.key.name, "owner": known.owner or None,
             "route": " ".join(route or ()), "subject": known.about or (subject and subject[0]), "status": status,
         }  # fmt: skip
         assert self._access.record is not None

@@ -18,6 +18,7 @@ from probe.scans.options import of_metadata
 from probe.scans.requests import ENDPOINT
 from probe.scans.show import rate, remaining
 from server.batch_schemas import Batch, BatchList, BatchRequest, RequestCounts, ScanProgress, page
+from server.ending import Ending
 from server.schemas import Deleted, failures
 from server.service import Service, desk_of, service_of
 
@@ -113,13 +114,15 @@ def part(name: str, number: int, desk: Counter) -> StreamingResponse:
 
 
 @router.get("/{name}/events", response_class=StreamingResponse)
-async def events(name: str, desk: Counter) -> StreamingResponse:
-    """Server-sent events: `progress` whenever something changed, `done` at the end, `deleted` where it is deleted."""
+async def events(name: str, service: Shared, desk: Counter) -> StreamingResponse:
+    """Server-sent events: `progress` whenever something changed, `done` at the end, `deleted` where it is deleted,
+    `ending` where the service ends before: ask the one that follows it.
+    """
     first = await asyncio.to_thread(_batch, desk, name)
-    return StreamingResponse(_events(desk, first), media_type="text/event-stream", headers=_UNSTORED)
+    return StreamingResponse(_events(desk, first, service.ending), media_type="text/event-stream", headers=_UNSTORED)
 
 
-async def _events(desk: Desk, batch: Batch) -> AsyncIterator[str]:
+async def _events(desk: Desk, batch: Batch, ending: Ending) -> AsyncIterator[str]:
     told = ""
     while True:
         data = batch.model_dump_json()
@@ -129,7 +132,9 @@ async def _events(desk: Desk, batch: Batch) -> AsyncIterator[str]:
             told = data
         if over:
             return
-        await asyncio.sleep(_EVERY)
+        if await ending.within(_EVERY):
+            yield f"event: ending\ndata: {json.dumps({'id': batch.id})}\n\n"
+            return
         try:
             batch = await asyncio.to_thread(_batch, desk, batch.id)
         except UnknownName:

@@ -14,6 +14,7 @@ from probe.pipeline import Probe
 from probe.prepare import Options
 from probe.types import Text, Tokens, TokenStats, Unscored
 from server.batcher import Batcher
+from tests.server import engines
 
 LINES = [f"The option number {i} must be given before the first call, or an error is raised." for i in range(12)]
 
@@ -113,19 +114,67 @@ def test_one_failing_request_does_not_fail_its_neighbours(demo: Probe) -> None:
     asyncio.run(scenario())
 
 
-def test_a_cancelled_request_is_not_measured(demo: Probe) -> None:
+def test_a_cancelled_request_leaves_the_queue_at_once_and_is_not_measured(demo: Probe) -> None:
     async def scenario() -> None:
-        engine, batcher = Gated(demo.target), await running()
+        engine, batcher = Gated(demo.target), await running(depth=2)
         probe = Probe(engine)
         first = asyncio.create_task(batcher.run(probe, [Text(LINES[0])], options()))
         await settle()
         second = asyncio.create_task(batcher.run(probe, [Text(LINES[1])], options()))
         await settle()
         second.cancel()
+        await asyncio.wait([second])
+        assert batcher.pending == 1 and not batcher._queue
+        third = asyncio.create_task(batcher.run(probe, [Text(LINES[2])], options()))  # there is room for it
+        await settle()
+        third.cancel()
         engine.gate.set()
         await first
         await settle()
         assert sum(engine.sizes) == 1
+        await batcher.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_pass_ends_once_all_of_its_requests_are_gone(demo: Probe) -> None:
+    async def scenario() -> None:
+        engine, batcher = engines.Gated(demo.target), await running()
+        probe = Probe(engine)
+        blocker = asyncio.create_task(batcher.run(probe, [Text(LINES[0])], options()))
+        assert await asyncio.to_thread(engine.entered.wait, 30)
+        engine.entered.clear()
+        pair = [asyncio.create_task(batcher.run(probe, [Text(line)], options())) for line in LINES[1:3]]
+        await settle()
+        blocker.cancel()
+        assert await asyncio.to_thread(engine.ended.wait, 30)
+        engine.ended.clear()
+        assert await asyncio.to_thread(engine.entered.wait, 30)  # the two share a pass now
+        pair[0].cancel()
+        assert not await asyncio.to_thread(engine.ended.wait, 0.3)
+        pair[1].cancel()
+        assert await asyncio.to_thread(engine.ended.wait, 30)
+        engine.gate.set()
+        _, (result,) = await batcher.run(probe, [Text(LINES[3])], options())
+        assert result.error is None and batcher.pending == 0
+        assert await batcher.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_pass_that_gives_nothing_leaves_doubt_until_one_gives_something(demo: Probe) -> None:
+    async def scenario() -> None:
+        engine, batcher = engines.Faulty(demo.target), await running()
+        probe = Probe(engine)
+        engine.error = RuntimeError("the device is gone")
+        with pytest.raises(RuntimeError):
+            await batcher.run(probe, [Text(LINES[0])], options())
+        assert batcher.doubtful
+        engine.error = None
+        await batcher.run(probe, [Text("")], options())  # no model read anything
+        assert batcher.doubtful
+        await batcher.run(probe, [Text(LINES[0])], options())
+        assert not batcher.doubtful
         await batcher.stop()
 
     asyncio.run(scenario())

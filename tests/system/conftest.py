@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -19,9 +20,12 @@ import pytest
 
 @dataclass(frozen=True)
 class Running:
+    """log: what the service writes to stdout and stderr; a pipe that nobody reads would stop it."""
+
     base: str
     port: int
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
+    log: Path
 
 
 def free_port() -> int:
@@ -34,29 +38,27 @@ def free_port() -> int:
 def started(home: Path, *options: str, **environment: str) -> Iterator[Running]:
     """Runs `memprobe serve` until the block ends."""
     port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "probe", "serve", "--port", str(port), *options],
-        env={**os.environ, "MEMPROBE_HOME": str(home), **environment},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    base = f"http://127.0.0.1:{port}"
-    try:
-        _await(process, base)
-        yield Running(base, port, process)
-    finally:
-        process.terminate()
+    with NamedTemporaryFile(prefix="serve", suffix=".log") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "probe", "serve", "--port", str(port), *options],
+            env={**os.environ, "MEMPROBE_HOME": str(home), **environment}, stdout=log, stderr=log,
+        )  # fmt: skip
+        base = f"http://127.0.0.1:{port}"
         try:
-            process.wait(10)
+            _await(process, base, Path(log.name))
+            yield Running(base, port, process, Path(log.name))
         finally:
-            process.kill()
-            if process.stdout:
-                process.stdout.close()
+            process.terminate()
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
 
 
-def _await(process: subprocess.Popen[str], base: str) -> None:
+def _await(process: subprocess.Popen[bytes], base: str, log: Path) -> None:
     for _ in range(300):
         if process.poll() is not None:
-            raise RuntimeError(process.stdout.read() if process.stdout else "")
+            raise RuntimeError(log.read_text())
         try:
             urlopen(f"{base}/readyz", timeout=1).close()
             return
