@@ -13,6 +13,7 @@ from probe.opening import open_placebo
 from probe.pipeline import Probe
 from probe.reporting.opening import open_reporter
 from probe.scans.opening import open_desk
+from probe.scans.sweep import sweeping
 from probe.versions import versions
 from server import errors
 from server.batcher import Batcher
@@ -61,7 +62,8 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
         service.batcher.start()
         service.desk = await asyncio.to_thread(open_desk, settings)
         service.scanning = scanning = Scanning(service) if settings.scan_workers and not groups_only else None
-        yield
+        with sweeping(service.desk, settings):
+            yield
         if scanning:
             await asyncio.to_thread(scanning.stop)
         service.jobs.stop()

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from probe.errors import Busy, MemprobeError, UnknownName
 from probe.measure import Progress
+from probe.models.tags import tagged
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
 Work = Callable[[Progress], object]
@@ -42,6 +43,8 @@ class Job:
     cancelling: bool = False
     result: object = None
     subject: object = None
+    work: Work | None = field(default=None, repr=False)
+    forgotten: bool = False
 
     @property
     def over(self) -> bool:
@@ -54,20 +57,21 @@ class Job:
 
 
 class Jobs:
-    """The jobs of one service, the newest last."""
+    """The jobs of one service, the newest last. dropped: is told of each that is forgotten, once it is over."""
 
-    def __init__(self) -> None:
+    def __init__(self, dropped: Callable[[str], object] = lambda name: None) -> None:
         self._thread = ThreadPoolExecutor(1, "job")
         self._jobs: dict[str, Job] = {}
+        self._dropped = dropped
 
     def start(self, kind: str, name: str, work: Work, subject: object = None) -> Job:
         """Queues work and returns its job. Raises Busy."""
         waiting = sum(not job.over for job in self._jobs.values())
         if waiting >= MOST_WAITING:
             raise Busy(f"{waiting} jobs are waiting already; try again when one is over, or cancel one.", 30)
-        job = Job(kind, name, subject=subject)
+        job = Job(kind, name, subject=subject, work=work)
         self._jobs[job.id] = job
-        self._thread.submit(_run, job, work)
+        self._thread.submit(self._run, job)
         for old in [job.id for job in self._jobs.values() if job.over][:-MOST_KEPT]:
             del self._jobs[old]
         return job
@@ -89,18 +93,36 @@ class Jobs:
             job.status = "cancelled"
 
     def forget(self, job: Job) -> None:
-        """Ends a job and drops what it left."""
-        self.cancel(job)
+        """Ends a job and drops what it left, texts and statistics. Raises StoreError where these cannot be deleted."""
         self._jobs.pop(job.id, None)
+        job.forgotten = True
+        self.cancel(job)
+        if job.status != "running":  # else it may still put some there, and drops them when it ends
+            self._clear(job)
+
+    def _clear(self, job: Job) -> None:
+        job.work = job.subject = job.result = None
+        self._dropped(job.id)
 
     def stop(self) -> None:
         for job in self._jobs.values():
             job.cancelling = True
         self._thread.shutdown(wait=True, cancel_futures=True)
 
+    def _run(self, job: Job) -> None:
+        with tagged(job.id):
+            _run(job)
+        job.work = None  # it holds the texts
+        if job.forgotten:
+            try:
+                self._clear(job)
+            except MemprobeError as error:
+                logging.getLogger(__name__).error("Job %s is forgotten, its statistics are not: %s", job.id, error)
 
-def _run(job: Job, work: Work) -> None:
-    if job.cancelling:
+
+def _run(job: Job) -> None:
+    work = job.work
+    if job.cancelling or work is None:
         job.status = "cancelled"
         return
     job.status = "running"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import Request
@@ -12,6 +13,7 @@ from probe.calibration.store import find
 from probe.config import Settings
 from probe.errors import UnknownName
 from probe.models.base import Engine
+from probe.models.stats_table import drop
 from probe.pipeline import Probe
 from probe.reporting.reporter import Reporter
 from probe.scans.desk import Desk
@@ -33,11 +35,14 @@ class Service:
     started: int = field(default_factory=lambda: int(time.time()))
     models: dict[str, Probe] = field(default_factory=dict)
     calibrated: dict[tuple[str, str], Probe] = field(default_factory=dict)
-    jobs: Jobs = field(default_factory=Jobs)
+    jobs: Jobs = field(init=False)
     desk: Desk | None = None
     placebo: Engine | None = None
     scanning: Scanning | None = None
     reporter: Reporter | None = None
+
+    def __post_init__(self) -> None:
+        self.jobs = Jobs(partial(drop, self.settings.cache))
 
     def model(self, name: str) -> Probe:
         """Returns a loaded model. Raises UnknownName."""

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from probe.models.around import Around
 from probe.models.base import NO_EXTRAS, Engine, Extras
+from probe.models.tags import carried
 from probe.models.writing import Prompt, write
 from probe.types import Tokens, TokenStats, Unscored
 
@@ -30,7 +31,7 @@ class Turns(Around):
         """The service loaded it before it was ready."""
 
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
-        return self._take(lambda: self._engine.score(texts, extras))
+        return self._take(carried(lambda: self._engine.score(texts, extras)))
 
     def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
         return self._take(lambda: write(self._engine, prompts, samples))

@@ -25,6 +25,7 @@ from probe.calibration.gates import SET_LEVEL
 from probe.calibration.packing import Arrays, pack, unpack
 from probe.calibration.residual import Residual
 from probe.data.arrays import write
+from probe.data.private import make_folder
 from probe.errors import CalibrationError, InputError, UnknownName
 from probe.scores import TABLE
 from probe.scores.fitted import UNFITTED
@@ -46,7 +47,7 @@ _BROKEN = (
 def save(calibration: Calibration, folder: Path) -> Path:
     """Writes NAME.npz, readable by its owner only, and returns its path."""
     path = _path(calibration.name, folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     header, arrays = _parts(calibration)
     return write(path, header, **arrays)
 

@@ -9,9 +9,11 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
 from probe.errors import InputError, UnknownName
+from probe.scans import deleted
 from probe.scans.database import Database
 from probe.scans.leases import LEASE, Leases
 from probe.scans.nouns import OPEN, Done, Scan
+from probe.scans.parts import folder_key
 from probe.scans.statements import lock, new_task, note_event, perhaps_finish, scan_of
 from probe.scans.tables import SCANS, TASKS
 
@@ -109,11 +111,12 @@ class Ledger(Leases):
         return self.scan(name)
 
     def delete(self, name: str) -> None:
-        """Forgets a scan, running or not. Raises UnknownName."""
+        """Forgets a scan, running or not, and notes that what it wrote is to go. Raises UnknownName."""
 
         def work(connection: Connection) -> None:
             lock(connection, name)  # else a split may add a shard between the two
             self._scan(connection, name)
+            deleted.note(connection, name, folder_key(name))
             connection.execute(TASKS.delete().where(TASKS.c.scan == name))
             connection.execute(SCANS.delete().where(SCANS.c.id == name))
 
