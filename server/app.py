@@ -18,6 +18,7 @@ from probe.versions import versions
 from server import errors
 from server.batcher import Batcher
 from server.limits import BodyLimit
+from server.quiet import Quiet, quieten
 from server.reporting import Reporting
 from server.routes import (
     aggregates,
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service: Service = app.state.service
+        quieten(asyncio.get_running_loop())
         service.models = await service.batcher.on("forward", lambda: opener(settings))
         (first, *_) = service.models.values()
         service.placebo = await service.batcher.on("forward", lambda: open_placebo(settings, first.target))
@@ -76,7 +78,8 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
     batcher = Batcher(settings.queue_depth, settings.max_request_tokens)
     app.state.service = Service(settings, batcher, reporter=reporter)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, uploads=settings.max_upload_bytes)
-    app.add_middleware(Reporting, groups_only=groups_only)  # outermost: what is refused is not read
+    app.add_middleware(Reporting, groups_only=groups_only)  # what is refused is not read
+    app.add_middleware(Quiet)
     errors.install(app)
     for route in (probe, aggregates, files, batches, calibrations, evaluations, documents, pii, models, health, web):
         app.include_router(route.router)

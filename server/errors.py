@@ -30,7 +30,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(MemprobeError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unknown)
 
 
 def envelope(
@@ -74,5 +73,6 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return envelope(error.status_code, f"{error.detail}.", code, headers=dict(error.headers or {}))
 
 
-async def _unknown(request: Request, error: Exception) -> JSONResponse:
+def internal() -> JSONResponse:
+    """Returns the answer to what no handler knows (quiet.py)."""
     return envelope(500, "An internal error; the service's log names it.", "server_error")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from uuid import uuid4
 from probe.errors import Busy, MemprobeError, UnknownName
 from probe.measure import Progress
 from probe.models.tags import tagged
+from probe.untold import called, told
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
 Work = Callable[[Progress], object]
@@ -84,7 +84,7 @@ class Jobs:
         for job in reversed(self.of_kind(kind)):
             if name in (job.id, job.name):
                 return job
-        raise UnknownName(f"No {kind} {name!r}.", kind)
+        raise UnknownName(f"No {kind} {called(name)}.", kind)
 
     def cancel(self, job: Job) -> None:
         """Ends a job before its next chunk of texts."""
@@ -133,9 +133,6 @@ def _run(job: Job) -> None:
         job.status = "cancelled"
     except MemprobeError as error:
         job.status, job.error = "failed", str(error)
-    except (
-        Exception
-    ) as error:  # the process and the jobs behind it go on; its message, which may quote a text, is not logged
-        where = "".join(traceback.format_tb(error.__traceback__))
-        logging.getLogger(__name__).error("Job %s failed with %s:\n%s", job.id, type(error).__name__, where)
+    except Exception as error:  # the process and the jobs behind it go on
+        logging.getLogger(__name__).error("Job %s failed.\n%s", job.id, told(error))
         job.status, job.error = "failed", "An internal error; the service's log names it."

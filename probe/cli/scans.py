@@ -21,6 +21,7 @@ from probe.cli.options import (
     settings_of,
 )
 from probe.config import Settings
+from probe.untold import silence
 
 if TYPE_CHECKING:
     from probe.scans.desk import Desk
@@ -110,6 +111,7 @@ def worker(
     gpus: Annotated[float, typer.Option(min=0, help="with --ray: GPUs of each")] = 0,
 ) -> None:  # fmt: skip
     """Scores the shards of batches, beside a service and other workers; any number, on any machines."""
+    silence()
     settings = settings_of(
         target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map, name=name,
         shadows=shadows,

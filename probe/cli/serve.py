@@ -9,6 +9,7 @@ import typer
 from probe.cli.app import app
 from probe.cli.options import CalibrationName, DeviceMap, Dtype, Reference, Shadows, Target, settings_of, waiting
 from probe.ports import check_port
+from probe.untold import silence
 
 GRACE = 10  # seconds that open requests, event streams among them, may take to end
 
@@ -26,6 +27,7 @@ def serve(
     """Starts the HTTP service."""
     import uvicorn
 
+    silence()
     settings = settings_of(
         target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map, name=name,
         host=host, port=port, shadows=shadows, reporting=reporting,

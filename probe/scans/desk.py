@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,11 +24,13 @@ from probe.scans.options import ScanOptions
 from probe.scans.parts import folder_key, part_key, raw_key
 from probe.scans.store import Store
 from probe.scans.tables import FILES
+from probe.untold import called
 
 OWNER = "default"
 OUTPUT, ERRORS = "-output", "-errors"
 _PIECE = 1 << 20
 _LONGEST = 255  # characters of a file's name
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Desk:
     def add(self, name: str, purpose: str, pieces: Iterator[bytes]) -> File:
         """Stores a file piece by piece. Raises StoreError."""
         found = f"file-{uuid4().hex}"
-        key = f"files/{found}/{_safe(name)}"
+        key = f"files/{found}/file{_ending(name)}"
         kept: File | None = None
         try:
             with self.store.writing(key) as file:
@@ -82,7 +85,7 @@ class Desk:
         row = self.database.read(lambda connection: connection.execute(query).mappings().first())
         found = File(**row) if row else self._written(name)
         if found is None:
-            raise UnknownName(f"No file {name!r}.", "id")
+            raise UnknownName(f"No file {called(name)}.", "id")
         return found
 
     def files(self, purpose: str | None = None, limit: int = 10_000, after: str | None = None) -> list[File]:
@@ -207,11 +210,10 @@ def _shown(name: str) -> str:
     return "".join(filter(str.isprintable, name))[:_LONGEST] or "file"
 
 
-def _safe(name: str) -> str:
-    """Returns a name's own last part, of characters that every store takes; the ending stays."""
-    last = PurePosixPath(name.replace("\\", "/")).name
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in last).lstrip(".")
-    return kept[-100:] or "file"
+def _ending(name: str) -> str:
+    """Returns what says how a file is to be read, such as .jsonl.gz: nothing else of its name stands in the store."""
+    suffixes = PurePosixPath(name.replace("\\", "/").replace("\0", "")).suffixes[-2:]
+    return "".join(one.lower() for one in suffixes if _SUFFIX.fullmatch(one))
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:

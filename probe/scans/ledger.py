@@ -16,6 +16,7 @@ from probe.scans.nouns import OPEN, Done, Scan
 from probe.scans.parts import folder_key
 from probe.scans.statements import lock, new_task, note_event, perhaps_finish, scan_of
 from probe.scans.tables import SCANS, TASKS
+from probe.untold import called
 
 
 class Ledger(Leases):
@@ -126,7 +127,7 @@ class Ledger(Leases):
         query = select(SCANS).where(SCANS.c.id == name.replace("\0", ""), SCANS.c.owner == self._owner)
         row = connection.execute(query).mappings().first()
         if row is None:
-            raise UnknownName(f"No batch {name!r}.", "id")
+            raise UnknownName(f"No batch {called(name)}.", "id")
         return scan_of(row)
 
 

@@ -81,4 +81,4 @@ def _watch(ray: Any, pool: dict[Any, Any], stop: threading.Event, once: bool) ->
             except ray.exceptions.RayTaskError as error:
                 if isinstance(error.cause, MemprobeError):
                     raise error.cause from error
-                raise ModelError(f"An actor failed: {error.cause!r}.") from error
+                raise ModelError(f"An actor failed: {type(error.cause).__name__}.") from error

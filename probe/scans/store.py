@@ -109,7 +109,8 @@ class Store:
         except RuntimeError:  # links in a circle
             inside = False
         if not inside:
-            raise StoreError(f"{key} leads out of the store {self.address}: take away the link that stands there.")
+            start = "/".join(key.split("/")[:2])  # what follows may be a name that a user gave
+            raise StoreError(f"{start} leads out of the store {self.address}: take away the link that stands there.")
         return path
 
     def _part(self, key: str) -> Path:

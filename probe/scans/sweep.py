@@ -22,6 +22,7 @@ from probe.scans import deleted
 from probe.scans.desk import Desk
 from probe.scans.parts import shards_key
 from probe.scans.tables import FILES, SCANS
+from probe.untold import told
 
 DAY = 86_400.0
 EVERY = 3_600.0  # seconds from one sweep to the next
@@ -136,7 +137,7 @@ def sweeping(desk: Desk, settings: Settings, every: float = EVERY) -> Iterator[N
             except MemprobeError as error:
                 _LOG.error("Not all was swept: %s", error)
             except Exception as error:  # the next time may do
-                _LOG.error("Not all was swept: %s.", type(error).__name__)
+                _LOG.error("Not all was swept.\n%s", told(error))
             over.wait(every)
 
     thread = threading.Thread(target=work, name="sweep", daemon=True)

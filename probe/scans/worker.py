@@ -27,6 +27,7 @@ from probe.scans.processes import new_worker
 from probe.scans.score import score_shard
 from probe.scans.split import Sampled, Source, requests, shards
 from probe.scans.store import Store
+from probe.untold import told
 
 IDLE = 0.5  # seconds between looks where nothing waits
 _MOST_ATTEMPTS = 5  # at reading the rows, or at the finish
@@ -68,10 +69,10 @@ class Worker:
                 if until_idle:
                     raise
                 _LOG.error("%s", error)
-            except Exception:  # whatever it is: a service whose worker is gone would keep its batches waiting for ever
+            except Exception as error:  # a service whose worker is gone would keep its batches waiting for ever
                 if until_idle:
                     raise
-                _LOG.exception("The worker goes on after an error.")
+                _LOG.error("The worker goes on after an error.\n%s", told(error))
             self._stop.wait(IDLE)
 
     def step(self) -> bool:
@@ -94,7 +95,7 @@ class Worker:
             except MemprobeError as error:
                 self._fail(task, str(error))
             except Exception as error:
-                _LOG.exception("Task %s %d of %s failed.", task.kind, task.number, task.scan.id)
+                _LOG.error("Task %s %d of %s failed.\n%s", task.kind, task.number, task.scan.id, told(error))
                 self._again(task, error)
         if not self.ledger.knows(task.scan.id):  # it was deleted meanwhile: so is what was written since
             self.store.delete(folder_key(task.scan.id))

@@ -184,7 +184,7 @@ def test_a_file_whose_content_could_not_be_stored_is_not_listed(tmp_path: Path) 
     def pieces() -> Any:
         yield b"x"
         (folder,) = (tmp_path / "store" / "files").iterdir()
-        (folder / f"{MARK}.jsonl").mkdir()  # what the upload is to be moved to is in the way
+        (folder / "file.jsonl").mkdir()  # what the upload is to be moved to is in the way
 
     with pytest.raises(StoreError):
         desk.add(f"{MARK}.jsonl", "batch", pieces())
