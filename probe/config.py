@@ -52,6 +52,14 @@ class Settings(BaseSettings):
     remote_key: SecretStr | None = Field(default=None, description="bearer key of remote servers")
     remote_concurrency: int = Field(default=16, gt=0, description="requests to a remote server at once")
     cache_bytes: int = Field(default=1 << 30, ge=0, description="disk for token statistics; 0 keeps none")
+    cache_days: float = Field(
+        default=30.0, ge=0, description="after which statistics that nobody used are deleted; 0 keeps them"
+    )
+    retention_days: float = Field(
+        default=0.0,
+        ge=0,
+        description="after which uploads and scans that rest are deleted; 0 keeps them",
+    )
     database_url: str | None = Field(
         default=None, description="of batch scans: sqlite:///PATH or postgresql+psycopg://...; a file in home otherwise"
     )
@@ -117,6 +125,10 @@ class Settings(BaseSettings):
     ) -> Sources:  # fmt: skip
         """Returns what is asked for a setting, one after the other. Raises SettingsError."""
         return (init_settings, env_settings, dotenv_settings, *below(settings_cls))
+
+    @property
+    def cache(self) -> Path:
+        return self.home / "cache.sqlite"
 
     @property
     def calibrations(self) -> Path:

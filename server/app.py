@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
 from probe.config import Settings
+from probe.models.stats_table import drop
 from probe.opening import open_placebo
 from probe.pipeline import Probe
 from probe.reporting.opening import open_reporter
 from probe.scans.opening import open_desk
+from probe.scans.sweep import sweeping
 from probe.versions import versions
 from server import errors
 from server.access.guard import Guard
@@ -23,6 +26,7 @@ from server.answering import Answering
 from server.attending import Attending
 from server.batcher import Batcher
 from server.ending import Ending
+from server.jobs import Jobs
 from server.limits import BodyLimit
 from server.metrics import Metrics
 from server.reporting import Reporting
@@ -73,7 +77,8 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
         service.batcher.start()
         service.desk = await asyncio.to_thread(open_desk, settings)
         service.scanning = Scanning(service) if settings.scan_workers and not groups_only else None
-        yield
+        with sweeping(service.desk, settings):
+            yield
         await service.stop()
 
     app = FastAPI(
@@ -83,8 +88,9 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
     metrics = Metrics(of_texts=not groups_only)
     batcher = Batcher(settings.queue_depth, settings.max_request_tokens, metrics)
     service = app.state.service = Service(
-        settings, batcher, reporter=reporter, access=access, metrics=metrics, ending=Ending(settings.grace_seconds)
-    )
+        settings, batcher, reporter=reporter, access=access, metrics=metrics, ending=Ending(settings.grace_seconds),
+        jobs=Jobs(partial(drop, settings.cache)),
+    )  # fmt: skip
     metrics.registry.register(Standing(service))
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, uploads=settings.max_upload_bytes)
     app.add_middleware(Reporting, groups_only=groups_only)  # before it: what is refused is not read

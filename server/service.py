@@ -21,6 +21,7 @@ from probe.pipeline import Probe
 from probe.reporting.reporter import Reporter
 from probe.scans.desk import Desk
 from probe.setup import Setup
+from probe.untold import called
 from server.access.caller import Caller, caller_of
 from server.access.opening import Access
 from server.batcher import Batcher
@@ -99,7 +100,7 @@ class Service:
     def model(self, name: str) -> Probe:
         """Returns a loaded model. Raises UnknownName."""
         if name not in self.models:
-            raise UnknownName(f"No model {name!r} is served. There are: {', '.join(self.models)}.", "model")
+            raise UnknownName(f"No model {called(name)} is served. There are: {', '.join(self.models)}.", "model")
         return self.models[name]
 
     def placebo_named(self, name: str) -> Engine:
@@ -108,7 +109,7 @@ class Service:
             return self.models[name].target
         if self.placebo is None or name != self.placebo.identity.name:
             there = f"There is {self.placebo.identity.name}" if self.placebo else "There is none"
-            raise UnknownName(f"No placebo {name!r}. {there}; MEMPROBE_PLACEBO names one.", "placebo")
+            raise UnknownName(f"No placebo {called(name)}. {there}; MEMPROBE_PLACEBO names one.", "placebo")
         return self.placebo
 
     def engines(self) -> list[Engine]:

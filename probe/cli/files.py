@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 
 import typer
 
+from probe.data.private import make_folder
 from probe.data.read import Columns, Unreadable, read
 from probe.errors import InputError
 from probe.types import Text
@@ -58,16 +59,17 @@ def writable_file(path: Path) -> Path:
     return path
 
 
-def writable_folder(path: Path, remedy: str = "name another folder") -> Path:
+def writable_folder(path: Path, remedy: str = "name another folder", *, private: bool = False) -> Path:
     """Returns the path of a folder in which files can be made; one that is not there yet can be made, and is not.
 
-    Nothing but a trial tells, on any file system. Raises InputError.
+    Nothing but a trial tells, on any file system. private: the folders above it that the trial makes are their owner's.
+    Raises InputError.
     """
     try:
         if path.is_file():
             raise InputError(f"{path} is a file; {remedy}.")
         new = not path.exists()
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path) if private else path.mkdir(parents=True, exist_ok=True)
         TemporaryFile(dir=path).close()
         if new:
             path.rmdir()

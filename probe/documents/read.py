@@ -13,6 +13,7 @@ from probe.documents.mend import mend
 from probe.documents.pdf import pdf
 from probe.documents.plain import markdown, plain
 from probe.errors import InputError
+from probe.untold import shown
 
 Reader = Callable[[bytes], Opened]
 READERS: dict[str, Reader] = {
@@ -26,7 +27,8 @@ def kind_of(name: str) -> str:
     ending = PurePath(name).suffix.lower() or ".txt"
     if ending not in READERS:
         raise InputError(
-            f"{name[:200]}: this ending is not known; documents are {', '.join(READERS)}. Save it as one.", "file"
+            f"{shown(name, 'The file')}: this ending is not known; documents are {', '.join(READERS)}. Save it as one.",
+            "file",
         )
     return ending
 

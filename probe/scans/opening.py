@@ -14,7 +14,8 @@ from probe.scans.store import Store
 def open_desk(settings: Settings) -> Desk:
     """Raises StoreError."""
     url = settings.database_url or f"sqlite:///{settings.home / 'scans.sqlite'}"
-    return Desk(Database(url), Store(settings.store or settings.home / "store"), lease=settings.lease_seconds)
+    store = Store(settings.store or settings.home / "store")
+    return Desk(Database(url), store, lease=settings.lease_seconds, cache=settings.cache)
 
 
 class Probes:

@@ -13,6 +13,8 @@ from probe.calibration.known import Known
 from probe.calibration.store import check_name
 from probe.errors import InputError
 from probe.measure import Progress
+from probe.models.stats_table import drop
+from probe.models.tags import calibration_tag, tagged
 from probe.pipeline import Probe
 from probe.types import Text
 from server.job_routes import end
@@ -52,7 +54,8 @@ async def create(body: CalibrationRequest, service: Shared) -> CalibrationJob:
     def work(progress: Progress) -> str:
         probe = Probe.of(service.setup_in_turns(model))
         third = service.in_turns(placebo) if placebo else None
-        found = calibrate(probe, known, body.name, body.seed, progress, third)
+        with tagged(calibration_tag(body.name, service.caller.owner)):
+            found = calibrate(probe, known, body.name, body.seed, progress, third)
         service.shelf.save(found)
         return found.name
 
@@ -83,8 +86,9 @@ def cancel(name: str, service: Shared) -> CalibrationJob:
 
 @router.delete("/{name}")
 def remove(name: str, service: Shared) -> Deleted:
-    """Deletes a stored calibration; the embedded ones stay."""
+    """Deletes a stored calibration, and the statistics of the texts that it was made of; the embedded ones stay."""
     service.shelf.delete(name)
+    drop(service.settings.cache, calibration_tag(name, service.caller.owner))
     return Deleted(id=name, object=KIND)
 
 

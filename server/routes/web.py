@@ -7,6 +7,7 @@ from importlib.resources import files
 from fastapi import APIRouter, Response
 
 from probe.errors import UnknownName
+from probe.untold import called
 
 router = APIRouter(include_in_schema=False)
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
@@ -27,6 +28,6 @@ def home() -> Response:
 def page(name: str) -> Response:
     """Raises UnknownName."""
     if name not in _FILES:
-        raise UnknownName(f"No file {name[:100]!r} belongs to the page.", "name")
+        raise UnknownName(f"No file {called(name)} belongs to the page.", "name")
     kind = _TYPES[name.rpartition(".")[2]]
     return Response(_FILES[name].read_bytes(), media_type=f"{kind}; charset=utf-8", headers=_HEADERS)

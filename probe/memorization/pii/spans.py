@@ -6,6 +6,7 @@ names and places take one. Nothing is fetched.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,10 +15,12 @@ from typing import Any, TypeAlias
 import regex
 
 from probe.errors import InputError, ModelError
+from probe.untold import called, shown
 
 Pattern: TypeAlias = Any  # regex ships no types
 SECONDS = 5.0  # that the patterns may take for a text: some expressions would take for ever
 LEAST = 0.35  # Presidio's confidence; a phone number without its country has .4
+_LANGUAGE = re.compile("[a-z]{2,8}")
 _NO_DATA = frozenset(("URL", "DATE_TIME", "NRP", "AGE", "ORGANIZATION"))  # found, and of nobody in particular
 
 
@@ -36,13 +39,13 @@ def patterns_of(given: Sequence[str]) -> dict[str, Pattern]:
     for one in given:
         name, _, expression = one.partition("=")
         if not name or not expression:
-            raise InputError(
-                f"{one!r} is no pattern: write NAME=EXPRESSION, such as ID='[A-Z]{{2}}\\d{{6}}'.", "pattern"
-            )
+            said = "A pattern has no name, or nothing else"
+            raise InputError(f"{said}: write NAME=EXPRESSION, such as ID='[A-Z]{{2}}\\d{{6}}'.", "pattern")
         try:
             found[name] = regex.compile(expression)
         except regex.error as error:
-            raise InputError(f"{expression!r} is no regular expression ({error}).", "pattern") from error
+            where = "" if error.pos is None else f" (character {error.pos + 1})"
+            raise InputError(f"The pattern {called(name)} is no regular expression{where}.", "pattern") from error
     return found
 
 
@@ -65,8 +68,8 @@ def _by_pattern(text: str, name: str, pattern: Pattern) -> list[Span]:
         found = list(pattern.finditer(text, concurrent=True, timeout=SECONDS))
     except TimeoutError as error:
         raise InputError(
-            f"The pattern {name} takes more than {SECONDS:g} s for a text of {len(text):,} characters: write a simpler "
-            "one, without repetitions within repetitions.", "patterns",
+            f"The pattern {shown(name, 'of that name')} takes more than {SECONDS:g} s for a text of {len(text):,} "
+            "characters: write a simpler one, without repetitions within repetitions.", "patterns",
         ) from error  # fmt: skip
     ends = [one.span(1 if pattern.groups else 0) for one in found]
     return [Span(begin, end, name) for begin, end in ends if end > begin >= 0]
@@ -104,9 +107,11 @@ def _words(spacy: Any, language: str) -> Any:
     order = ("trf", "lg", "md", "sm")
     installed.sort(key=lambda name: next((place for place, end in enumerate(order) if name.endswith(end)), len(order)))
     try:
+        if not _LANGUAGE.fullmatch(language):  # it becomes part of a module's name
+            raise ValueError
         return spacy.load(installed[0]) if installed else spacy.blank(language)
     except (ImportError, OSError, ValueError) as error:
-        raise InputError(f"spaCy does not know the language {language!r} ({error}).", "language") from error
+        raise InputError(f"spaCy knows no language {called(language)}.", "language") from error
 
 
 def _stay_offline() -> None:
