@@ -13,6 +13,7 @@ from starlette.types import Scope
 HEADER = "X-Request-ID"
 NOWHERE = "none"  # the route of a path that leads nowhere, which is the caller's own words
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9_-]{8,64}")
+_ROUTE = "memprobe.route"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"))
 _current: ContextVar[Asked | None] = ContextVar("asked", default=None)
 
@@ -52,8 +53,9 @@ def request_id() -> str | None:
 
 
 def route_of(scope: Scope) -> str | None:
-    """Returns the "/path/{of}/the/route" that will answer, None where none will."""
-    for route in scope["app"].routes:
-        if route.matches(scope)[0] is Match.FULL:
-            return str(route.path)
-    return None
+    """Returns the "/path/{of}/the/route" that will answer, None where none will; looked up once for a request."""
+    if _ROUTE not in scope:
+        full = (route.path for route in scope["app"].routes if route.matches(scope)[0] is Match.FULL)
+        scope[_ROUTE] = next(full, None)
+    found: str | None = scope[_ROUTE]
+    return found
