@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -103,7 +102,7 @@ class Batcher:
         try:
             return await waiting.answer
         finally:
-            with suppress(ValueError):  # else a pass took it
+            if waiting in self._queue:  # else a pass took it
                 self._queue.remove(waiting)
 
     async def _loop(self) -> None:
