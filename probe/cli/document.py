@@ -11,6 +11,7 @@ import typer
 from probe.cli.app import app
 from probe.cli.files import writable_folder
 from probe.cli.options import CalibrationName, DeviceMap, Dtype, Reference, Revision, Target, open_with, settings_of
+from probe.cli.reading import read_document
 
 
 @app.command()
@@ -32,7 +33,6 @@ def document(
     as_json: Annotated[bool, typer.Option("--json", help="print document.json instead of tables")] = False,
 ) -> None:  # fmt: skip
     """Reads a document, judges its passages, and finds what of it the model can be made to write."""
-    from probe.documents.apart import read_file
     from probe.memorization.scan import Options
     from probe.memorization.windows import Shape
     from probe.show import progress
@@ -40,9 +40,7 @@ def document(
     options = Options(Shape(prefix, suffix, stride), temperature, top_k, most)  # named before anything is loaded
     if out:
         writable_folder(out, "name another folder for --out")
-    found = read_file(file)
-    for warning in found.warnings:
-        typer.echo(f"Note: {warning}.", err=True)
+    found = read_document(file)
     if text_only:
         typer.echo(found.text)
         return

@@ -34,28 +34,6 @@ def read_texts(inputs: list[str], columns: Columns) -> tuple[list[Text], list[st
     return texts, broken
 
 
-def each_file(paths: Sequence[Path]) -> list[Path]:
-    """Returns the files that are named, and those within folders that can be read. Raises InputError for none."""
-    found: list[Path] = []
-    for path in paths:
-        inside = (
-            sorted(one for one in path.rglob("*") if one.is_file() and _PATH.search(one.name))
-            if path.is_dir()
-            else [path]
-        )
-        if not inside:
-            raise InputError(
-                f"The folder {path} holds no file that can be read: txt, md, html, epub, pdf, jsonl, csv ..."
-            )
-        found += inside
-    return found
-
-
-def is_document(path: Path) -> bool:
-    """True for a file that only the reader of documents can read; a .txt or .md is a text as it stands, too."""
-    return path.suffix.lower() in (".pdf", ".epub", ".html", ".htm", ".xhtml")
-
-
 def new_file(path: Path) -> Path:
     """Returns the path where a file can be made, before long work is lost for it. Raises InputError."""
     if writable_file(path).exists():

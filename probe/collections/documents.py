@@ -109,7 +109,7 @@ def passages(text: Text, engine: Engine, most: int = PASSAGE) -> list[Text]:
     The rest at the end goes with the last passage but one where it is less than half a passage.
     """
     words = text.text.split()
-    (tokens,) = engine.tokenize([text.text])
+    (tokens,) = engine.tokenize([" ".join(words)])  # of the words alone: lines may be broken anyhow
     if not words or not isinstance(tokens, Tokens):
         return [replace(text, source=text.source or text.id)]
     size = max(1, int(_ROOM * most * len(words) / len(tokens.ids)))

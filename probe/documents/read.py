@@ -22,8 +22,8 @@ READERS: dict[str, Reader] = {
 
 
 def kind_of(name: str) -> str:
-    """Returns the ending. Raises InputError for one that cannot be read."""
-    ending = PurePath(name).suffix.lower()
+    """Returns the ending, that of a text where there is none. Raises InputError for one that cannot be read."""
+    ending = PurePath(name).suffix.lower() or ".txt"
     if ending not in READERS:
         raise InputError(
             f"{name[:200]}: this ending is not known; documents are {', '.join(READERS)}. Save it as one.", "file"

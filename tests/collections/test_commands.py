@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from probe.cli import app
 from probe.errors import InputError
 from tests.collections.conftest import Passages
 from tests.collections.test_exchangeability import LINES
-from tests.documents.made import as_epub, as_pdf, as_text
+from tests.documents.made import as_epub, as_html, as_pdf, as_text
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guide.md").read_text()
 
@@ -82,6 +83,47 @@ def test_folders_of_documents_of_any_kind(folder: Path, passages: Passages) -> N
     (folder / "empty").mkdir()
     with pytest.raises(InputError, match="holds no file that can be read"):
         CliRunner().invoke(app, ["collection", "empty", "--controls", "controls"], catch_exceptions=False)
+
+
+def test_the_format_of_a_file_makes_no_difference(folder: Path, passages: Passages) -> None:
+    """Lines broken and words hyphenated in one format, whole in the other: the same passages, the same figures."""
+    makers = {"txt": hyphenated, "html": as_html, "epub": as_epub}
+    for side, texts in (("s", passages.members), ("c", passages.nonmembers)):
+        plain = [" ".join(re.sub(r"[^ -~]|[*_#]", " ", text.text).split()) for text in texts[:60]]
+        for ending, maker in makers.items():
+            (folder / f"{side}-{ending}").mkdir()
+            for number in range(6):
+                (folder / f"{side}-{ending}" / f"{number}.{ending}").write_bytes(maker(plain[10 * number :][:10]))
+    arguments = ("collection", "s-html", "--json", "--controls")
+    figures = [json.loads(command(*arguments, f"c-{ending}").stdout) for ending in makers]
+    assert all(one == figures[0] for one in figures) and figures[0]["documents"]["controls"] == 6
+
+
+def hyphenated(texts: Sequence[str]) -> bytes:
+    """Narrow lines, the longer words of which are cut."""
+    cut = [re.sub(r"(?<= [a-z]{4})(?=[a-z]{4,}[ .])", "-\n", text) for text in texts]
+    return "\n\n".join(cut).encode()
+
+
+def test_a_file_that_gives_no_text_fails_no_other(folder: Path, passages: Passages) -> None:
+    for side, texts in (("books", passages.members), ("others", passages.nonmembers)):
+        (folder / side).mkdir()
+        for number in range(3):
+            (folder / side / f"{number}.txt").write_text("\n\n".join(text.text for text in texts[10 * number :][:10]))
+    (folder / "books" / "broken.pdf").write_bytes(b"%PDF-1.4 and no more")
+    (folder / "books" / "empty.txt").write_bytes(b"")
+    (folder / "books" / "old.txt").write_bytes(
+        "\n\n".join(text.text for text in passages.members[30:40]).encode("cp1252")
+    )
+    done = command("collection", "books", "--controls", "others", "--json")
+    said = json.loads(done.stdout)
+    assert said["documents"]["suspect"] == 4 and said["notes"][0] == "2 files that give no text were left out"
+    assert "Left out books/broken.pdf: The PDF is damaged" in done.stderr
+    assert "Left out books/empty.txt: The document holds no text" in done.stderr
+    alone = command("collection", "books/broken.pdf", "--controls", "others")
+    assert isinstance(alone.exception, InputError) and "books/broken.pdf: The PDF is damaged" in str(alone.exception)
+    missing = command("collection", "none.txt", "--controls", "others")
+    assert isinstance(missing.exception, InputError) and "No file none.txt" in str(missing.exception)
 
 
 def test_rows_that_name_no_document_are_warned_of(folder: Path) -> None:

@@ -28,7 +28,8 @@ from probe.types import Text, Tokens, TokenStats, Unscored
 from tests.tiny import ASSETS
 
 TARGET, REFERENCE = (LocalEngine.open(str(ASSETS / name)) for name in ("target", "reference"))
-PHONE = patterns_of([r"PHONE_NUMBER=Phone: 555 (\d{3} \d{4})"])  # all begin with 555: random ones do not
+PATTERN = r"PHONE_NUMBER=Phone: 555 (\d{3} \d{4})"
+PHONE = patterns_of([PATTERN])  # all begin with 555: random ones do not
 RECORDS = {level: [one.text for one in planted(SEED) if one.times == level] for level in LEVELS}
 LETTER = (
     "Write to jane.doe@example.com or call +1 415 555 0132. The card is 4111 1111 1111 1111, the account DE89 3704 "
@@ -152,18 +153,26 @@ def test_the_most_exposed_come_first_and_one_without_a_rank_last() -> None:
     assert investigate(TARGET, None, texts[:1], Options(PHONE, presidio=False, count=200))[0].reference is None
 
 
+def test_files_of_any_kind_and_a_broken_one_beside_them(tmp_path: Path) -> None:
+    """Paragraphs keep what stands before them, old encodings are read, and what cannot be read is named."""
+    record = RECORDS[32][0].replace("\n", "\n\n")
+    (tmp_path / "old.txt").write_bytes(f"Caf\xe9.\n\n{record}".encode("cp1252"))
+    (tmp_path / "page.html").write_text("".join(f"<p>{line}</p>" for line in record.split("\n\n")))
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4")
+    done = CliRunner().invoke(
+        app, ["pii", str(tmp_path), "--no-presidio", "--pattern", PATTERN, "--fillers", "200", "--json"]
+    )
+    assert done.exit_code == 0 and "broken.pdf: The PDF is damaged" in done.stderr
+    assert "old.txt: no valid UTF-8: read as Windows-1252" in done.stderr
+    assert {one["text"] for one in json.loads(done.stdout)["data"]} == {"old.txt, line 1", "page.html, line 1"}
+
+
 def test_the_command(tmp_path: Path) -> None:
     rows = [RECORDS[32][0], RECORDS[0][0]]
     (tmp_path / "texts.jsonl").write_text(
         "".join(json.dumps({"id": f"r{n}", "text": t}) + "\n" for n, t in enumerate(rows))
     )
-    arguments = [
-        "pii",
-        str(tmp_path / "texts.jsonl"),
-        "--no-presidio",
-        "--pattern",
-        r"PHONE_NUMBER=Phone: 555 (\d{3} \d{4})",
-    ]
+    arguments = ["pii", str(tmp_path / "texts.jsonl"), "--no-presidio", "--pattern", PATTERN]
     done = CliRunner().invoke(app, [*arguments, "--fillers", "200", "--out", str(tmp_path / "out"), "--json"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)["data"]
