@@ -5,7 +5,6 @@ Text stands in text.txt, and in the report unless it is left out there.
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections import Counter
@@ -18,6 +17,7 @@ import numpy as np
 from probe.audit.files import write_pages
 from probe.audit.plots import Plot
 from probe.audit.report import page, picture, stamped
+from probe.data.sheet import write_csv
 from probe.memorization.examine import Examined
 from probe.memorization.extraction import LEVELS
 from probe.memorization.plots import plots
@@ -37,7 +37,8 @@ def write(found: Examined, folder: Path, texts: bool = True) -> list[Path]:
         "report.html": html(found, pictures, texts),
     }  # fmt: skip
     written = write_pages(folder, pages, pictures)
-    write_passages(found, folder / "passages.csv")
+    rows = passages(found)
+    write_csv(folder / "passages.csv", list(rows[0]), (row.values() for row in rows))
     return sorted([*written, folder / "passages.csv"])
 
 
@@ -79,14 +80,6 @@ def passages(found: Examined) -> list[dict[str, Any]]:
         }
         for number, (passage, result, gain, high, control) in enumerate(columns, 1)
     ]  # fmt: skip
-
-
-def write_passages(found: Examined, path: Path) -> None:
-    rows = passages(found)
-    with path.open("w", newline="", encoding="utf-8", errors="replace") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def html(found: Examined, pictures: list[Plot], texts: bool) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections import Counter
@@ -13,6 +12,7 @@ from typing import Any
 
 from probe.audit.report import page, stamped
 from probe.calibration.fingerprint import Fingerprint
+from probe.data.sheet import write_csv
 from probe.memorization.extraction import CHANCES
 from probe.memorization.pii.investigate import Datum, Options, Standing
 from probe.memorization.pii.mask import mask
@@ -35,10 +35,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     rows = [row(datum, texts, values) for datum in found]
     (folder / "pii.json").write_text(json.dumps(as_dict(found, texts, options, stamp, values), indent=1) + "\n")
-    with (folder / "pii.csv").open("w", newline="", encoding="utf-8", errors="replace") as file:
-        writer = csv.DictWriter(file, list(row_of_nothing()), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(folder / "pii.csv", list(row_of_nothing()), (one.values() for one in rows))
     html = page(
         "probe.memorization.pii", sentences=sentences(found), caution=CAUTION, rows=rows,
         columns=list(row_of_nothing()),
