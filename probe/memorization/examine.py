@@ -26,7 +26,9 @@ Bar = Callable[[str], AbstractContextManager[Progress]]
 
 @dataclass(frozen=True, eq=False)
 class Examined:
-    """results: of the passages, in their order. options: of the scan."""
+    """results: of the passages, in their order. options: of the scan. alpha: that verdicts claim. generate: how many
+    windows the model was to go on from.
+    """
 
     document: Document
     passages: Sequence[Passage]
@@ -35,6 +37,8 @@ class Examined:
     options: Options
     continuations: Sequence[Continuation]
     probe: Probe
+    alpha: float = 0.01
+    generate: int = 0
 
     @cached_property
     def gains(self) -> Vector:
@@ -67,4 +71,4 @@ def examine(
     with bar("Judging its passages") as progress:
         results = as_recut(probe(texts, alpha=alpha, progress=progress))
     continued = go_on(probe.target, scanned, document.text, highest(scanned, generate)) if generate else []
-    return Examined(document, found, results, scanned, options, continued, probe)
+    return Examined(document, found, results, scanned, options, continued, probe, alpha, generate)

@@ -7,7 +7,8 @@ from rich.text import Text as Line
 
 from probe.memorization.examine import Examined
 from probe.memorization.files import passages
-from probe.memorization.summary import cautions, figures, sentences
+from probe.memorization.findings import sentences
+from probe.memorization.summary import cautions, figures
 from probe.show import console, excerpt, verdict
 
 _SHOWN = 10  # passages

@@ -91,6 +91,8 @@ def test_what_was_read_alone(tmp_path: Path) -> None:
     [
         (["--prefix", "0"], "1 at least"),
         (["--prefix", "300"], "too short for a prefix of 300"),
+        (["--temperature", "0"], "a top-k of 1 is greedy"),
+        (["--stride", "9" * 25], "1,000,000 at most"),
         ([], "ending is not known"),
     ],
 )
