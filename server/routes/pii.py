@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 
 from probe.measure import Progress
 from probe.memorization.pii.files import as_dict
-from probe.memorization.pii.investigate import Options, investigate
+from probe.memorization.pii.investigate import Options, check_texts, investigate
 from probe.memorization.pii.spans import patterns_of
 from server.document_schemas import PiiJob, PiiList, PiiRequest
 from server.job_routes import end, forget, state
@@ -34,13 +34,9 @@ class Found:
 def create(body: PiiRequest, service: Shared) -> PiiJob:
     """Looks for personal data in the background, and ranks each value; poll it under its id."""
     probe = service.model(body.model)
-    options = Options(
-        patterns_of([f"{name}={one}" for name, one in body.patterns.items()]),
-        body.presidio,
-        body.language,
-        body.fillers,
-    )
+    options = Options(patterns_of(body.patterns), body.presidio, body.language, body.fillers)
     texts = texts_of([body.input] if isinstance(body.input, str) else body.input, service.settings.max_texts)
+    check_texts(texts)
     service.caller.asks(text.text for text in texts)
     setup = service.setup_in_turns(probe)
 

@@ -19,7 +19,6 @@ from probe.memorization.summary import repeat
 from probe.memorization.windows import Shape
 from probe.pipeline import Probe
 
-
 DEFAULT = Options()
 
 

@@ -21,7 +21,7 @@ from probe.memorization.pii.fillers import fillers
 from probe.memorization.pii.investigate import Options, investigate
 from probe.memorization.pii.lineup import Lineup, lineup
 from probe.memorization.pii.rank import Ranked, rank
-from probe.memorization.pii.spans import Span, find, patterns_of
+from probe.memorization.pii.spans import Span, find, named, patterns_of
 from probe.models.base import Extras
 from probe.models.local import LocalEngine
 from probe.types import Text, Tokens, TokenStats, Unscored
@@ -29,7 +29,7 @@ from tests.tiny import ASSETS
 
 TARGET, REFERENCE = (LocalEngine.open(str(ASSETS / name)) for name in ("target", "reference"))
 PATTERN = r"PHONE_NUMBER=Phone: 555 (\d{3} \d{4})"
-PHONE = patterns_of([PATTERN])  # all begin with 555: random ones do not
+PHONE = patterns_of(named([PATTERN]))  # all begin with 555: random ones do not
 RECORDS = {level: [one.text for one in planted(SEED) if one.times == level] for level in LEVELS}
 LETTER = (
     "Write to jane.doe@example.com or call +1 415 555 0132. The card is 4111 1111 1111 1111, the account DE89 3704 "
@@ -102,14 +102,23 @@ def test_presidio_finds_what_has_a_form() -> None:
         ("IBAN_CODE", "DE89 3704 0044 0532 0130 00"), ("IP_ADDRESS", "192.168.10.4"),
         ("PHONE_NUMBER", "+1 415 555 0132"),
     }  # fmt: skip
-    mine = find(LETTER, patterns_of([r"MINE=call (\+1 \d{3})"]))
+    mine = find(LETTER, patterns_of({"MINE": r"call (\+1 \d{3})"}))
     assert Span(LETTER.index("+1"), LETTER.index("+1") + 6, "MINE") in mine
     assert all(one.end <= other.start for one, other in itertools.pairwise(mine))
 
 
+def test_texts_of_any_length_are_searched() -> None:
+    """spaCy refuses a million characters: pieces are read, and what stands where two meet is found once and whole."""
+    pytest.importorskip("presidio_analyzer", reason="Presidio is not installed (pip install memprobe[pii])")
+    value = "jane.doe@example.com"
+    for place in (0, 99_990, 100_000, 199_999, 1_100_000):
+        text = "word and " * (place // 9) + " " * (place % 9) + f" {value} " + "more words " * 1_000
+        assert [text[one.start : one.end] for one in find(text, {})] == [value]
+
+
 def test_a_pattern_that_takes_for_ever_is_ended() -> None:
     with pytest.raises(InputError, match="The pattern X takes more than 5 s"):
-        find("a" * 60 + "!", patterns_of(["X=(a|aa)+$"]), presidio=False)
+        find("a" * 60 + "!", patterns_of({"X": "(a|aa)+$"}), presidio=False)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +126,7 @@ def test_a_pattern_that_takes_for_ever_is_ended() -> None:
 )
 def test_patterns_that_are_none(pattern: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        patterns_of([pattern])
+        patterns_of(named([pattern]))
 
 
 @pytest.mark.parametrize(
@@ -147,9 +156,13 @@ def test_fillers_have_the_tokens_that_they_have_behind_the_whole_text() -> None:
 
 
 def test_the_most_exposed_come_first_and_one_without_a_rank_last() -> None:
-    texts = [Text(RECORDS[0][0]), Text(RECORDS[32][0]), Text("Phone: 555 123 4567 and no more.")]
-    found = investigate(TARGET, REFERENCE, texts, Options(PHONE, presidio=False, count=200))
-    assert found[0].text == 1 and found[0].over is not None and found[0].over > 2
+    texts = [Text("The digit 5 alone."), *(Text(text) for text in [RECORDS[32][0], *RECORDS[0][:6]])]
+    patterns = PHONE | patterns_of({"DIGIT": "digit (5)"})
+    found = investigate(TARGET, REFERENCE, texts, Options(patterns, presidio=False, count=200))
+    over = [one.over for one in found if one.over is not None]
+    assert 1 in [one.text for one in found[:3]]
+    assert over[0] > 2 and over == sorted(over, reverse=True) and over[-1] < -1
+    assert found[-1].text == 0 and isinstance(found[-1].target, Unscored)
     assert investigate(TARGET, None, texts[:1], Options(PHONE, presidio=False, count=200))[0].reference is None
 
 

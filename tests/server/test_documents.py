@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from typing import Any
@@ -61,6 +62,10 @@ def test_from_an_upload_to_a_report(client: TestClient) -> None:
         (as_pdf(TEXTS, password="x"), "a.pdf", {}, "is encrypted"),
         (b"PK\3\4", "a.epub", {}, "damaged"),
         (b"some text", "a.txt", {"prefix": "0"}, "1 at least"),
+        (b"some text", "a.txt", {"stride": "9" * 25}, "1,000,000 at most"),
+        (b"some text", "a.txt", {"temperature": "0"}, "above 0"),
+        (b"some text", "a.txt", {"temperature": "nan"}, "above 0"),
+        (b"some text", "a.txt", {"prefiks": "5"}, "prefiks"),
     ],
 )
 def test_what_cannot_be_read_is_told_at_once(
@@ -69,6 +74,38 @@ def test_what_cannot_be_read_is_told_at_once(
     answer = upload(client, content, name, **form)
     assert answer.status_code == 422 and said in answer.json()["error"]["message"]
     assert client.get("/v1/documents").json()["data"] == []
+
+
+def test_a_document_s_sampler_and_number_of_windows(client: TestClient) -> None:
+    begun = upload(client, as_epub(TEXTS), "book.epub", temperature="0.5", top_k="3", most="1", alpha="0.05").json()
+    found = finished(client, f"/v1/documents/{begun['id']}")["document"]
+    windows = {name: found["windows"][name] for name in ("temperature", "top_k", "scored")}
+    assert windows == {"temperature": 0.5, "top_k": 3, "scored": 1} and found["alpha"] == 0.05
+
+
+def test_jobs_are_found_by_their_id_alone(client: TestClient) -> None:
+    upload(client, as_epub(TEXTS), "book.epub")
+    body = {"model": "demo", "input": "Call 555 123 4567.", "presidio": False, "patterns": {"a=b": r"\d+"}}
+    begun = client.post("/v1/pii", json=body | {"fillers": 100}).json()
+    for path in ("/v1/documents/demo", "/v1/pii/demo"):
+        assert client.get(path).status_code == client.delete(path).status_code == 404
+    assert len(client.get("/v1/documents").json()["data"]) == len(client.get("/v1/pii").json()["data"]) == 1
+    found = finished(client, f"/v1/pii/{begun['id']}")["pii"]
+    assert [one["kind"] for one in found["data"]] == ["a=b"] * 3  # a name may be any, and is not taken apart
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("", "no text to search"), ([], "no text to search"), ([" ", {"id": "x", "text": "\n"}], "no text to search"),
+        (["fine", "\ud800"], "Text 2 is no Unicode"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_searched_is_told_at_once(client: TestClient, given: Any, said: str) -> None:
+    content = json.dumps({"model": "demo", "input": given, "presidio": False})
+    answer = client.post("/v1/pii", content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422 and said in answer.json()["error"]["message"]
+    assert client.get("/v1/pii").json()["data"] == []
 
 
 def test_unknown_names(client: TestClient) -> None:
