@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from probe.documents.document import Document
+from probe.documents.words import words
 
 FEWEST, MOST = 60, 120  # words
-_SENTENCE = re.compile(r"(?<=[.!?])[\"'\u201d\u2019)\]]*\s+(?=[\"'\u201c\u2018(\[]*[^\Wa-z_])")
-_WORD = re.compile(r"\S+")
+_SENTENCE = re.compile(
+    r"(?<=[.!?])[\"'\u201d\u2019)\]]*\s+(?=[\"'\u201c\u2018(\[]*[^\Wa-z_])"
+    r"|[\u3002\uff01\uff1f\uff61]+[\"'\u201d\u2019)\]\u300d\u300f\uff09\u300b\u3011]*\s*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,9 @@ def _pieces(document: Document, most: int) -> Iterator[tuple[int, int]]:
 
 
 def _cut(text: str, start: int, end: int, most: int) -> Iterator[tuple[int, int]]:
-    words = [(m.start(), m.end()) for m in _WORD.finditer(text, start, end)]
-    for place in range(0, len(words), most):
-        part = words[place : place + most]
+    every = words(text, start, end)
+    for place in range(0, len(every), most):
+        part = every[place : place + most]
         yield part[0][0], part[-1][1]
 
 
@@ -73,4 +76,4 @@ def _words(document: Document, pieces: list[tuple[int, int]]) -> int:
 
 
 def _count(text: str, start: int, end: int) -> int:
-    return sum(1 for _ in _WORD.finditer(text, start, end))
+    return len(words(text, start, end))

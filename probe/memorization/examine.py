@@ -12,6 +12,7 @@ import numpy as np
 from probe.calibration.calibration import Calibration
 from probe.documents.document import Document
 from probe.documents.passages import FEWEST, MOST, Passage, passages
+from probe.documents.words import words
 from probe.memorization.continued import Continuation, go_on, highest
 from probe.memorization.recut import as_recut
 from probe.memorization.scan import Options, Progress, Scan, scan
@@ -66,7 +67,7 @@ def examine(
     """generate: how many windows the model goes on from. Raises InputError for a document that cannot be scored."""
     with bar("Reading the document") as progress:
         scanned = scan(probe.target, probe.reference, document.text, options, progress)
-    found = passages(document, *_sizes(probe.calibration, scanned.size / len(document.text.split())))
+    found = passages(document, *_sizes(probe.calibration, scanned.size / len(words(document.text))))
     texts = [Text(document.text[one.start : one.end], one.place, document.name) for one in found]
     with bar("Judging its passages") as progress:
         results = as_recut(probe(texts, alpha=alpha, progress=progress))
