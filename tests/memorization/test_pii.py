@@ -6,6 +6,7 @@ import csv
 import itertools
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from probe.cli import app
 from probe.demo.records import LEVELS, planted
 from probe.demo.run import SEED
 from probe.errors import InputError
-from probe.memorization.pii.fillers import fillers
+from probe.memorization.pii.fillers import by_pieces, fillers, free
 from probe.memorization.pii.investigate import Options, investigate
 from probe.memorization.pii.lineup import Lineup, lineup
 from probe.memorization.pii.rank import Ranked, rank
@@ -139,6 +140,33 @@ def test_patterns_that_are_none(pattern: str, said: str) -> None:
 def test_what_cannot_be_ranked_is_told(text: str, span: Span, said: str | None) -> None:
     found = lineup(TARGET, text, span, 200)
     assert isinstance(found, Lineup) if said is None else isinstance(found, Unscored) and said in found.reason
+
+
+@pytest.mark.parametrize(
+    "address", ["UshurmaDratchev@rhyta.com", "john.smith@gmail.com", "mary.jones7@hospital.org", "xq_19zz@a-b.co.uk"]
+)
+def test_every_address_has_fillers_of_as_many_tokens(address: str) -> None:
+    """Where no names have as many, pieces of names and words in the place of its own: same form, same ending."""
+    text = f"You said that your address is {address}."
+    span = Span(text.index(address), text.index(address) + len(address), "EMAIL_ADDRESS")
+    among = placed(text, span, 500)
+    size = len(among.values[0])
+    assert len({tuple(one) for one in among.values}) == 501 and all(len(one) == size for one in among.values)
+
+
+def test_fillers_of_pieces_have_the_form_of_the_value() -> None:
+    drawn = by_pieces(["Ush", "ur", "ma7", "@", "rhy", "ta.com"], "EMAIL_ADDRESS", ["and", "the", "Bob", "ab"], 0)
+    for one in itertools.islice(drawn, 50):
+        assert re.fullmatch(r"[A-Z][a-z]{6}\d@[a-z]{5}\.com", one)
+    assert next(by_pieces(["A", "b1"], "X", [], 0)) == next(by_pieces(["A", "b1"], "X", [], 0))
+    assert [free(kind) for kind in ("EMAIL_ADDRESS", "OWN", "IBAN_CODE", "IP_ADDRESS")] == [True, True, False, False]
+
+
+def test_the_table_tells_why_there_is_no_rank(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": "Phone: 5"}) + "\n")
+    arguments = ["pii", str(tmp_path / "a.jsonl"), "--no-presidio", "--pattern", "DIGIT=(5)"]
+    done = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    assert "have as many tokens; a rank takes 100" in done.stdout
 
 
 def test_fillers_have_the_tokens_that_they_have_behind_the_whole_text() -> None:
