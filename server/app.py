@@ -20,6 +20,7 @@ from server.access.guard import Guard
 from server.access.opening import open_access
 from server.access.origins import Origins
 from server.batcher import Batcher
+from server.headers import Headers
 from server.limits import BodyLimit
 from server.reporting import Reporting
 from server.routes import (
@@ -77,6 +78,7 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
 
     app = FastAPI(
         title="memprobe", version=versions().get("memprobe", "0"), lifespan=lifespan,
+        docs_url=None, redoc_url=None,  # they would load scripts of others: routes/web.py has our own
         description="Was this text in that language model's training data, how sure is that, and what in it shows it?",
     )  # fmt: skip
     batcher = Batcher(settings.queue_depth, settings.max_request_tokens)
@@ -84,7 +86,8 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, uploads=settings.max_upload_bytes)
     app.add_middleware(Reporting, groups_only=groups_only)
     app.add_middleware(Guard, access=access)
-    app.add_middleware(Origins, access=access)  # outermost: what is refused is not read
+    app.add_middleware(Origins, access=access)  # before all others: what is refused is not read
+    app.add_middleware(Headers)
     errors.install(app)
     bearer = Depends(HTTPBearer(auto_error=False, description="of a service with keys"))  # told; the guard decides
     for route in ROUTES:

@@ -24,6 +24,7 @@ from probe.memorization.windows import Shape
 from probe.pipeline import Probe
 from probe.prepare import Options as Level
 from server.document_schemas import DocumentJob, DocumentList, DocumentRequest
+from server.headers import REPORT
 from server.job_routes import end, forget, state
 from server.jobs import Job
 from server.schemas import Deleted, failures
@@ -90,7 +91,7 @@ def report(name: str, service: Shared) -> HTMLResponse:
     job = service.job(KIND, name)
     if not isinstance(job.result, Finished):
         raise InputError(f"The document is {job.status}; its report is there when it is completed.", "id")
-    return HTMLResponse(job.result.page)
+    return HTMLResponse(job.result.page, headers=REPORT)
 
 
 @router.post("/{name}/cancel")

@@ -47,6 +47,8 @@ def test_from_an_upload_to_a_report(client: TestClient) -> None:
     assert found["progress"]["done"] == found["progress"]["total"] > 0
     report = client.get(f"{path}/report")
     assert report.status_code == 200 and "What this does not prove" in report.text
+    policy = report.headers["content-security-policy"]  # it holds a stranger's words
+    assert "sandbox" in policy and "script" not in policy and report.headers["x-content-type-options"] == "nosniff"
     assert any(text[:30] in report.text for text in TEXTS)
     (listed,) = client.get("/v1/documents").json()["data"]
     assert listed["id"] == begun["id"] and listed["document"] is None
@@ -138,6 +140,16 @@ def test_personal_data_are_masked(client: TestClient) -> None:
     assert len(client.get("/v1/pii").json()["data"]) == 2
     assert client.post("/v1/pii", json=body | {"patterns": {"X": "("}}).status_code == 422
     assert client.post("/v1/pii", json=body | {"fillers": 5}).status_code == 422
+
+
+def test_every_answer_lets_nothing_else_in(client: TestClient) -> None:
+    document = upload(client, as_epub(TEXTS), "book.epub").json()
+    for path in ("/docs", "/openapi.json", "/v1/models", "/v1/none", f"/v1/documents/{document['id']}/text"):
+        headers = client.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"], path
+        assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer", path
+    assert client.get("/redoc").status_code == 404
+    assert not re.search("https?://", client.get("/docs").text + client.get("/web/docs.js").text)
 
 
 def test_the_page_lets_nothing_else_in(client: TestClient) -> None:

@@ -185,6 +185,17 @@ def test_calibrations_and_evaluations(page: Any, texts: dict[str, list[str]]) ->
     shot(page, "evaluations")
 
 
+def test_the_interface_is_described_without_asking_others(page: Any) -> None:
+    page.click("footer a")
+    page.wait_for_selector("article table")
+    assert page.locator("article[aria-label='POST /v1/documents']").is_visible()
+    page.click("article[aria-label='POST /v1/documents'] a >> text=DocumentRequest")
+    assert "top_k" in page.inner_text("#DocumentRequest") and "needed" in page.inner_text("#DocumentRequest")
+    assert "Return a new list" in page.inner_text("#ProbeRequest pre")
+    accessible(page)
+    shot(page, "docs")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_a_phone(page: Any, scheme: str) -> None:
     page.set_viewport_size(PHONE)
