@@ -27,6 +27,7 @@ class DocumentRequest(BaseModel):
     top_k: int | None = Field(None, description="of that sampler; 1 is greedy")
     most: int = Field(MOST, description="windows that are scored exactly, the likeliest")
     generate: int = Field(0, ge=0, le=100, description="windows that the model is let go on from")
+    samples: int = Field(0, ge=0, le=50, description="continuations of each that are drawn by chance besides")
 
 
 class DocumentJob(BaseModel):

@@ -95,7 +95,7 @@ def html(found: Examined, pictures: list[Plot], texts: bool) -> str:
         warnings=found.document.warnings, mended=found.document.mended, windows=found.scan.shape,
         rows=[rows[place] | {"text": found.text(found.passages[place]) if texts else ""} for place in order[:SHOWN]],
         shown=min(SHOWN, len(rows)), passages=len(rows), texts=texts,
-        alpha=found.alpha, sampler=found.options.sampler,
+        samples=found.samples, alpha=found.alpha, sampler=found.options.sampler,
         continuations=[
             (one, text[one.start : one.middle], text[one.middle : one.end]) for one in found.continuations if texts
         ],

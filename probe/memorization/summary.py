@@ -75,7 +75,7 @@ def repeat(found: Examined) -> str:
     if options.top_k is not None:
         said.append(f"--top-k {options.top_k}")
     if found.generate:
-        said.append(f"--generate {found.generate}")
+        said.append(f"--generate {found.generate}{f' --samples {found.samples}' if found.samples else ''}")
     return " ".join(said)
 
 

@@ -16,6 +16,7 @@ from probe.documents.document import Document
 from probe.documents.limits import BYTES, check
 from probe.errors import InputError
 from probe.measure import Progress
+from probe.memorization.continued import check_samples
 from probe.memorization.examine import Examined, examine
 from probe.memorization.files import as_dict, html
 from probe.memorization.plots import plots
@@ -50,6 +51,7 @@ async def create(
     """Takes a txt, md, html, epub or pdf. Its text is read at once; poll the job for the rest."""
     probe = await service.probe(body.model, body.calibration)
     options = Options(Shape(body.prefix, body.suffix, body.stride), body.temperature, body.top_k, body.most)
+    check_samples(body.generate, body.samples)
     Level(alpha=body.alpha)  # a wrong one is refused now
     check("bytes", body.file.size or 0, BYTES)  # before it is held in memory
     found = await asyncio.to_thread(read_apart, await body.file.read(), body.file.filename or "file")
@@ -61,7 +63,7 @@ async def create(
             yield progress
 
         own = Probe.of(service.setup_in_turns(probe), probe.calibration)
-        examined = examine(own, found, options, bar, body.alpha, body.generate)
+        examined = examine(own, found, options, bar, body.alpha, body.generate, body.samples)
         return Finished(examined, html(examined, plots(examined), texts=True))
 
     return _job(service.start(KIND, body.model, work, found))

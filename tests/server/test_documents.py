@@ -34,7 +34,7 @@ def upload(client: TestClient, content: bytes, name: str, **form: str) -> Any:
 
 
 def test_from_an_upload_to_a_report(client: TestClient) -> None:
-    answer = upload(client, as_epub(TEXTS), "book.epub", generate="2")
+    answer = upload(client, as_epub(TEXTS), "book.epub", generate="2", samples="3")
     begun = answer.json()
     assert answer.status_code == 202 and begun["name"] == "book.epub" and begun["paragraphs"] == len(TEXTS)
     path = f"/v1/documents/{begun['id']}"
@@ -43,7 +43,7 @@ def test_from_an_upload_to_a_report(client: TestClient) -> None:
     assert found["status"] == "completed", found["error"]
     document = found["document"]
     assert document["windows"]["prefix"] == 12 and len(document["continuations"]) == 2
-    assert all(one["written"] for one in document["continuations"])
+    assert all(one["written"] and one["sampled"]["count"] == 3 for one in document["continuations"])
     assert found["progress"]["done"] == found["progress"]["total"] > 0
     report = client.get(f"{path}/report")
     assert report.status_code == 200 and "What this does not prove" in report.text
@@ -67,6 +67,7 @@ def test_from_an_upload_to_a_report(client: TestClient) -> None:
         (b"some text", "a.txt", {"stride": "9" * 25}, "1,000,000 at most"),
         (b"some text", "a.txt", {"temperature": "0"}, "above 0"),
         (b"some text", "a.txt", {"temperature": "nan"}, "above 0"),
+        (b"some text", "a.txt", {"samples": "2"}, "say of how many"),
         (b"some text", "a.txt", {"prefiks": "5"}, "prefiks"),
     ],
 )
