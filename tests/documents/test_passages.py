@@ -35,7 +35,15 @@ def test_a_long_paragraph_is_cut_where_sentences_end() -> None:
 
 def test_a_sentence_without_end_is_cut_too() -> None:
     document = opened("word " * 500)
-    assert [len(document.text[one.start : one.end].split()) for one in passages(document)] == [120, 120, 120, 140]
+    assert [len(document.text[one.start : one.end].split()) for one in passages(document)] == [100] * 5
+
+
+def test_no_passage_is_a_word_or_two() -> None:
+    """What is left of a long sentence, and a title, go with their neighbours."""
+    long = " ".join(["word"] * 121) + "."
+    document = opened("\n\n".join([long, "A title", long, "This way!", long, "Short."] * 5))
+    counts = [len(words(document.text, one.start, one.end)) for one in passages(document, 20, 40)]
+    assert min(counts) >= 10 and max(counts) <= 50
 
 
 @pytest.mark.parametrize(
