@@ -22,15 +22,17 @@ function operation(method, path, one) {
   const title = `${method.toUpperCase()} ${path}`;
   const fields = (one.parameters || []).map((field) => [field.name, field.in, ...told(field.schema), field.required ? "needed" : standing(field.schema), field.description || ""]);
   const bodies = Object.entries(one.requestBody?.content || {}).map(([kind, body]) => make("p", {}, `Body, ${kind}: `, ...told(body.schema)));
-  const answers = Object.entries(one.responses).map(([status, answer]) => [status, answer.description, said(answer)]);
+  const every = Object.entries(one.responses);
+  const answers = every.filter(([status]) => status < 300).map(([status, answer]) => make("p", {}, `${status}: `, said(answer)));
+  const errors = every.filter(([status]) => status >= 400).map(([status]) => status).sort().join(", ");
   return make("article", { "aria-label": title }, make("h3", {}, make("code", {}, title)), make("p", {}, one.description || one.summary || ""),
     fields.length ? table(["field", "in", "kind", "default", "meaning"], fields, `Fields of ${title}`) : null, ...bodies,
-    table(["status", "meaning", "answer"], answers, `Answers of ${title}`));
+    ...answers, errors ? make("p", { class: "quiet" }, `${errors}: `, ...told({ $ref: "ErrorResponse" })) : null);
 }
 
 function said(answer) {
   const [[kind, body] = []] = Object.entries(answer.content || {});
-  return kind ? make("span", {}, `${kind} `, ...(body.schema ? told(body.schema) : [])) : "";
+  return kind ? make("span", {}, `${kind} `, ...(body.schema ? told(body.schema) : [])) : answer.description;
 }
 
 function schema([name, one]) {

@@ -40,6 +40,7 @@ TELLS_OF_TEXTS = {
     *(f"GET /v1/documents/{{name}}/{what}" for what in ("text", "report")),
     *("POST /v1/documents/{name}/cancel", "POST /v1/pii/{name}/cancel"),
     "GET /",  # the page asks what is refused
+    *("GET /v1/pii/{name}/report", "GET /v1/pii/{name}/csv"),
     *("POST /v1/pii", "GET /v1/pii", "GET /v1/pii/{name}", "DELETE /v1/pii/{name}"),
 }
 WORDS = "the value must be given before a call returns and no handler of this queue reads more than one line".split()

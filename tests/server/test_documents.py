@@ -138,6 +138,11 @@ def test_personal_data_are_masked(client: TestClient) -> None:
         (one,) = found["pii"]["data"]
         assert one["text"] == "r" and one["rank"] == 1 and (one["value"] == record.phone[4:]) is values
         assert (record.phone[4:] in str(found)) is values
+        path = f"/v1/pii/{answer.json()['id']}"
+        page, rows = client.get(f"{path}/report"), client.get(f"{path}/csv")
+        assert "sandbox" in page.headers["content-security-policy"] and "exposure" in page.text
+        assert rows.headers["content-type"].startswith("text/csv") and rows.text.count("\n") == 2
+        assert all((record.phone[4:] in one.text) is values for one in (page, rows))
     assert len(client.get("/v1/pii").json()["data"]) == 2
     assert client.post("/v1/pii", json=body | {"patterns": {"X": "("}}).status_code == 422
     assert client.post("/v1/pii", json=body | {"fillers": 5}).status_code == 422
