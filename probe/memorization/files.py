@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from probe.audit.files import write_pages
+from probe.audit.objections import objections
 from probe.audit.plots import Plot
 from probe.audit.report import page, picture, stamped
 from probe.data.sheet import write_csv
@@ -24,7 +25,7 @@ from probe.memorization.findings import gain_of_all, sentences
 from probe.memorization.plots import plots
 from probe.memorization.scan import Reading
 from probe.memorization.strip import peaks
-from probe.memorization.summary import cautions, figures, objections, repeat
+from probe.memorization.summary import cautions, figures, repeat
 
 SHOWN = 30  # passages in the report
 

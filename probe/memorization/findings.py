@@ -17,6 +17,7 @@ VERBATIM = 0.1  # p_z from which a suffix is held word for word: 44 samples give
 CONTROL = 1e-6  # p_z that the reference must stay below there
 _LONG = 20  # tokens
 _SMALL = 12  # tokens of a prefix and a suffix that short passages are found by
+_WORDS = {"out_of_distribution": "not comparable (out of distribution)"}
 _FIGURES = re.compile(r"[\d.,]*\d")
 
 
@@ -117,7 +118,7 @@ def _supported(result: Result) -> bool:
 
 def _judged(found: Examined) -> list[str]:
     """Returns how many passages have which answer, and how many would be called members by chance."""
-    calls = [f"{count:,} {call.replace('_', ' ')}" for call, count in _calls(found).most_common()]
+    calls = [f"{count:,} {_WORDS.get(call, call)}" for call, count in _calls(found).most_common()]
     said = [f"Passages: {', '.join(calls)}."]
     claims = [one.verdict for one in found.results if one.verdict and one.verdict.claim and _supported(one)]
     if claims:

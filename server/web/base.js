@@ -78,7 +78,7 @@ export const call = (verdict) => CALLS[verdict] || verdict || "";
 export function figure(value, digits = 3) {
   if (value === null || value === undefined) return "";
   if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(1);
-  return Number(value).toFixed(digits);
+  return Number(value).toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
 }
 
 /** Runs a form's work; its button waits, errors are shown in `place`. */
@@ -138,11 +138,11 @@ export async function list(path, place, caption, open) {
   try {
     const jobs = (await ask(path)).data.reverse();
     const rows = jobs.map((job) => {
-      const button = make("button", { type: "button" }, `${job.name || job.model}, ${new Date(1000 * job.created).toLocaleTimeString("en")}`);
+      const button = make("button", { type: "button" }, `${job.name ? `${job.name}, ` : ""}${new Date(1000 * job.created).toLocaleTimeString("en")}`);
       button.addEventListener("click", () => open(job));
       return [button, job.status, job.model, job.error || ""];
     });
-    place.replaceChildren(rows.length ? table([caption, "state", "model", "error"], rows, `${caption}: the newest first`) : make("p", {}, "None yet."));
+    place.replaceChildren(rows.length ? table(["begun", "state", "model", "error"], rows, `${caption}, the newest first`) : make("p", {}, "None yet."));
   } catch (error) {
     place.replaceChildren(alertOf(error));
   }

@@ -12,7 +12,7 @@ onSubmit(byId("data-form"), byId("data-state"), async () => {
   await open(begun);
 });
 
-export const listData = () => list("/v1/pii", byId("data-list"), "Searches of this run of the service", (job) =>
+export const listData = () => list("/v1/pii", byId("data-list"), "Searches since the service began", (job) =>
   open(job).catch((error) => byId("data-state").replaceChildren(alertOf(error))));
 
 async function open(begun) {

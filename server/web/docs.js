@@ -20,7 +20,7 @@ async function begin() {
 
 function operation(method, path, one) {
   const title = `${method.toUpperCase()} ${path}`;
-  const fields = (one.parameters || []).map((field) => [field.name, field.in, ...told(field.schema), field.required ? "needed" : standing(field.schema), field.description || ""]);
+  const fields = (one.parameters || []).map((field) => [field.name, field.in, make("span", {}, ...told(field.schema)), field.required ? "needed" : standing(field.schema), field.description || ""]);
   const bodies = Object.entries(one.requestBody?.content || {}).map(([kind, body]) => make("p", {}, `Body, ${kind}: `, ...told(body.schema)));
   const every = Object.entries(one.responses);
   const answers = every.filter(([status]) => status < 300).map(([status, answer]) => make("p", {}, `${status}: `, said(answer)));

@@ -18,7 +18,7 @@ onSubmit(byId("document-form"), byId("document-state"), async () => {
   await open(begun);
 });
 
-export const listDocuments = () => list("/v1/documents", byId("document-list"), "Documents of this run of the service", (job) =>
+export const listDocuments = () => list("/v1/documents", byId("document-list"), "Documents since the service began", (job) =>
   open(job).catch((error) => byId("document-state").replaceChildren(alertOf(error))));
 
 async function open(begun) {

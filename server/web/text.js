@@ -37,13 +37,15 @@ function answer(result) {
   ].filter(([, value]) => value);
   const gates = Object.entries(result.gates);
   return [
-    make("p", { class: `verdict ${result.verdict}` }, call(result.verdict)),
+    make("p", { class: `verdict ${result.verdict}` }, capital(call(result.verdict))),
     make("p", {}, result.reason),
     table(["figure", "value"], figures, "What it rests on"),
     gates.length ? table(["gate", "result"], gates, "Gates") : null,
     ...result.warnings.map((one) => make("p", { class: "quiet" }, `Warning: ${one}.`)),
   ].filter(Boolean);
 }
+
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
 
 function map(text, tokens) {
   const compared = tokens.some((one) => one.reference_logprob !== null);
