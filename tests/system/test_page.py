@@ -289,6 +289,23 @@ def test_a_service_that_is_away_is_waited_for(page: Any, said: list[str], tmp_pa
     said.clear()  # the browser's own words on what failed
 
 
+def test_a_scan_whose_service_ends_says_so(browser: Any, tmp_path: Path, texts: dict[str, list[str]]) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    rows = [{"text": text} for text in texts["nonmember"]] * 400
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with started(tmp_path) as running:
+        page.goto(f"{running.base}/#scan")
+        page.wait_for_selector("#model option", state="attached")
+        page.set_input_files("#rows", str(tmp_path / "rows.jsonl"))
+        page.click("#scan-form button")
+        page.wait_for_selector("#scan-state >> text=in_progress:")
+        running.process.kill()
+        page.wait_for_selector("#scan-state >> text=it is asked again")
+    context.close()
+
+
 def test_a_service_with_keys_asks_for_one(browser: Any, tmp_path: Path, texts: dict[str, list[str]]) -> None:
     """A wrong key is told, a right one opens all parts, downloads among them; no script can read it afterwards."""
     _, token = KeyRing(tmp_path / "keys.json").add("alice", ["probe", "scan"])
