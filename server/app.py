@@ -26,6 +26,7 @@ from server.answering import Answering
 from server.attending import Attending
 from server.batcher import Batcher
 from server.ending import Ending
+from server.headers import Headers
 from server.jobs import Jobs
 from server.limits import BodyLimit
 from server.metrics import Metrics
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
 
     app = FastAPI(
         title="memprobe", version=versions().get("memprobe", "0"), lifespan=lifespan,
+        docs_url=None, redoc_url=None,  # they would load scripts of others: routes/web.py has our own
         description="Was this text in that language model's training data, how sure is that, and what in it shows it?",
     )  # fmt: skip
     metrics = Metrics(of_texts=not groups_only)
@@ -97,6 +99,7 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
     app.add_middleware(Attending, seconds=settings.request_seconds)
     app.add_middleware(Guard, access=access)
     app.add_middleware(Origins, access=access)
+    app.add_middleware(Headers)
     app.add_middleware(Answering, metrics=metrics)  # outermost: it tells of every answer
     errors.install(app)
     bearer = Depends(HTTPBearer(auto_error=False, description="of a service with keys"))  # told; the guard decides

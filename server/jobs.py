@@ -26,6 +26,7 @@ Work = Callable[[Progress], object]
 MOST_WAITING = 16
 MOST_KEPT = 256
 _LOG = logging.getLogger(__name__)
+_NAMED = frozenset(("calibration",))  # kinds that make something with a name of its own; of others it is the model's
 
 
 class Cancelled(Exception):
@@ -91,9 +92,9 @@ class Jobs:
         return [job for job in self.all() if job.kind == kind and job.owner == owner]
 
     def find(self, kind: str, name: str, owner: str) -> Job:
-        """Returns an owner's newest job of this id or name. Raises UnknownName."""
+        """Returns an owner's job of this id, or the newest that makes something of this name. Raises UnknownName."""
         for job in reversed(self.of_kind(kind, owner)):
-            if name in (job.id, job.name):
+            if name == job.id or (kind in _NAMED and name == job.name):
                 return job
         raise UnknownName(f"No {kind} {called(name)}.", kind)
 

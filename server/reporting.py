@@ -9,11 +9,7 @@ from server.matching import route_of
 
 GROUPS = "POST /v1/aggregates"
 NO_TEXTS = frozenset(  # no answer of these depends on any text
-    "GET " + path
-    for path in (
-        *("/healthz", "/readyz", "/metrics", "/v1/models"),
-        *("/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"),
-    )
+    "GET " + path for path in ("/healthz", "/readyz", "/metrics", "/v1/models", "/openapi.json", "/docs", "/web/{name}")
 ) | {"POST /v1/session", "DELETE /v1/session"}
 _GROUPS_ONLY = (
     "This service reports on groups only, and this path may tell of single texts. Send a cohort to "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from probe.cli.app import app
-from probe.cli.files import read_known
+from probe.cli.files import read_known, writable_folder
 from probe.cli.options import (
     CalibrationName,
     DeviceMap,
@@ -52,6 +52,7 @@ def collection(
     random_split: Annotated[bool, typer.Option(help="suspect and controls are random parts of one set")] = False,
     earlier: Annotated[float | None, typer.Option(help="e-value of batches of other documents")] = None,
     alpha: Annotated[float, typer.Option(help="the false-positive rate of the claim")] = 0.01,
+    out: Annotated[Path | None, typer.Option(help="folder for the report and JSON")] = None,
     text_column: TextColumn = "text", id_column: IdColumn = "id", seed: int = 0,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:  # fmt: skip
@@ -59,10 +60,13 @@ def collection(
     from probe.collections import show
     from probe.collections.collection import judge_set
     from probe.collections.decide import Options
+    from probe.collections.report import Material, hashed, write
     from probe.opening import open_placebo
     from probe.show import progress
 
     options = Options(alpha, score, cast(Any, by), random_split, earlier, seed)
+    if out:
+        writable_folder(out, "name another folder for --out")
     columns = Columns(text_column, id_column, document_column or _DOCUMENT)
     named = tuple(each_file(paths) for paths in (suspect, controls, members or []))
     read = [read_each(paths, lambda path: _read(path, columns)) for paths in named]
@@ -80,6 +84,11 @@ def collection(
         result = judge_set(opened, mine, theirs, known, options, advance, third)
     if lost := sum(map(len, named)) - sum(map(len, read)):
         result = replace(result, notes=(f"{lost:,} files that give no text were left out", *result.notes))
+    if out:
+        files = dict(zip(("suspect", "controls", "known members"), map(hashed, read), strict=True))
+        name = opened.calibration.name if opened.calibration else ""
+        written = write(result, options, Material(files, opened.fingerprint, name, placebo or ""), out)
+        typer.echo(f"Wrote {', '.join(path.name for path in written)} to {out}.", err=True)
     if as_json:
         typer.echo(json.dumps(show.collection_dict(result), ensure_ascii=True))
     else:

@@ -33,10 +33,10 @@ def pii(
 ) -> None:  # fmt: skip
     """Finds personal data in texts, and ranks each value among thousands of the same format."""
     from probe.memorization.pii.investigate import Options, investigate
-    from probe.memorization.pii.spans import patterns_of
+    from probe.memorization.pii.spans import named, patterns_of
     from probe.show import progress
 
-    options = Options(patterns_of(pattern or []), presidio, language, fillers)  # named before anything is loaded
+    options = Options(patterns_of(named(pattern or [])), presidio, language, fillers)  # named before anything is loaded
     if out:
         writable_folder(out, "name another folder for --out")
     read = _read(texts, Columns(text_column, id_column))

@@ -7,6 +7,7 @@ that begins so behind apostrophes: taking one away gives every text back. Number
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,9 +18,15 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
     """Writes a header and rows in the place of an earlier file; None is an empty cell."""
-    with path.open("w", newline="", encoding="utf-8", errors="replace") as file:
-        writer = csv.writer(file)  # lines end as RFC 4180 has it, so that both signs of an end are quoted
-        writer.writerows([map(_cell, row) for row in (columns, *rows)])
+    path.write_bytes(as_csv(columns, rows))
+
+
+def as_csv(columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> bytes:
+    """Returns the same, UTF-8."""
+    file = io.StringIO()
+    writer = csv.writer(file)  # lines end as RFC 4180 has it, so that both signs of an end are quoted
+    writer.writerows([map(_cell, row) for row in (columns, *rows)])
+    return file.getvalue().encode(errors="replace")
 
 
 def _cell(value: Any) -> Any:

@@ -15,15 +15,17 @@ from typing import Any
 import numpy as np
 
 from probe.audit.files import write_pages
+from probe.audit.objections import objections
 from probe.audit.plots import Plot
 from probe.audit.report import page, picture, stamped
 from probe.data.sheet import write_csv
 from probe.memorization.examine import Examined
 from probe.memorization.extraction import LEVELS
+from probe.memorization.findings import gain_of_all, sentences
 from probe.memorization.plots import plots
 from probe.memorization.scan import Reading
 from probe.memorization.strip import peaks
-from probe.memorization.summary import cautions, figures, gain_of_all, objections, repeat, sentences
+from probe.memorization.summary import cautions, figures, repeat
 
 SHOWN = 30  # passages in the report
 
@@ -54,6 +56,7 @@ def as_dict(found: Examined) -> dict[str, Any]:
             "count": len(scan.begins), "scored": int(scan.scored.sum()), "capped": scan.capped,
             "temperature": found.options.temperature, "top_k": found.options.top_k,
         },
+        "alpha": found.alpha,
         "target": _reading(found, scan.target), "reference": scan.reference and _reading(found, scan.reference),
         "gain": asdict(gain) if gain else None, "passages": passages(found),
         "continuations": [asdict(one) | {"near": one.near} for one in found.continuations],
@@ -93,6 +96,7 @@ def html(found: Examined, pictures: list[Plot], texts: bool) -> str:
         warnings=found.document.warnings, mended=found.document.mended, windows=found.scan.shape,
         rows=[rows[place] | {"text": found.text(found.passages[place]) if texts else ""} for place in order[:SHOWN]],
         shown=min(SHOWN, len(rows)), passages=len(rows), texts=texts,
+        samples=found.samples, alpha=found.alpha, sampler=found.options.sampler,
         continuations=[
             (one, text[one.start : one.middle], text[one.middle : one.end]) for one in found.continuations if texts
         ],

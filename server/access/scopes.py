@@ -6,7 +6,7 @@ OPEN = frozenset[str]()  # no key is asked for: nothing of anybody's is told
 ADMIN = frozenset(("admin",))
 _PROBE, _SCAN, _EITHER = frozenset(("probe",)), frozenset(("scan",)), frozenset(("probe", "scan"))
 _SCOPES = {
-    "": OPEN, "healthz": OPEN, "readyz": OPEN, "web": OPEN, "openapi.json": OPEN, "docs": OPEN, "redoc": OPEN,
+    "": OPEN, "healthz": OPEN, "readyz": OPEN, "web": OPEN, "openapi.json": OPEN, "docs": OPEN,
     "v1/models": _EITHER, "v1/calibrations": _EITHER, "v1/session": OPEN,
     **dict.fromkeys(("v1/probe", "v1/aggregates", "v1/documents", "v1/pii", "v1/evaluations"), _PROBE),
     **dict.fromkeys(("v1/files", "v1/batches"), _SCAN),

@@ -19,6 +19,7 @@ from probe.measure import Progress
 from probe.pipeline import Probe
 from probe.scores import choose
 from probe.types import Text
+from server.headers import REPORT
 from server.job_routes import end, forget, state
 from server.jobs import Job
 from server.schemas import AnyText, Deleted, EvaluationJob, EvaluationList, EvaluationRequest, failures
@@ -77,7 +78,7 @@ def report(name: str, service: Shared) -> HTMLResponse:
     job = service.job(KIND, name)
     if not isinstance(job.result, Evaluated):
         raise InputError(f"The evaluation is {job.status}; its report is there when it is completed.", "id")
-    return HTMLResponse(job.result.page)
+    return HTMLResponse(job.result.page, headers=REPORT)
 
 
 @router.post("/{name}/cancel")

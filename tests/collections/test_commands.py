@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from probe.cli import app
+from probe.documents.document import digest
 from probe.errors import InputError
 from tests.collections.conftest import Passages
 from tests.collections.test_exchangeability import LINES
@@ -57,6 +58,26 @@ def test_collection(folder: Path) -> None:
     table = " ".join(command("collection", *paths).stdout.split())
     assert "inconclusive" in table and "it takes 50 on each side" in table and "still needed: 26 suspect" in table
     assert re.search(r"share of members: [01]\.\d\d \[", table)
+
+
+def test_its_report(folder: Path) -> None:
+    paths = ("suspect.jsonl", "--controls", "controls.jsonl", "--random-split", "--alpha", "0.02")
+    done = command("collection", *paths, "--out", "out", "--json")
+    assert done.exit_code == 0 and "Wrote collection.json, report.html to out" in done.stderr
+    told = json.loads((folder / "out" / "collection.json").read_text())
+    assert json.loads(done.stdout).items() <= told.items() and told["alpha"] == 0.02 and told["calibration"] == "demo"
+    assert told["files"]["suspect"]["suspect.jsonl"] == digest((folder / "suspect.jsonl").read_bytes())
+    assert told["repeat"].endswith("--calibration demo --by mean --alpha 0.02 --seed 0 --random-split")
+    page = (folder / "out" / "report.html").read_text()
+    for said in (
+        "<strong>member</strong>, evidence B",
+        "at most 2% would be called member",
+        told["repeat"],
+        "gate size",
+    ):
+        assert said in page
+    rows = [json.loads(line)["text"] for line in (folder / "suspect.jsonl").read_text().splitlines()]
+    assert not any(text[:40] in page for text in rows)
 
 
 def test_plain_files_are_documents(folder: Path, passages: Passages) -> None:

@@ -147,7 +147,7 @@ def test_a_route_that_is_not_listed_is_for_administrators(guarded: Guarded) -> N
     assert scopes_of(("GET", "/metrics")) == scopes_of(("GET", "/v1/later/{name}")) == ADMIN
     assert scopes_of(("POST", "/v1/probe")) == {"probe"} and scopes_of(None) is OPEN
     assert {path for method, path in routes(guarded.app) if scopes_of((method, path)) is OPEN} == {
-        "/", "/web/{name}", "/healthz", "/readyz", "/v1/session",
+        "/", "/docs", "/web/{name}", "/healthz", "/readyz", "/v1/session",
     }  # fmt: skip
 
 
