@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
-from probe.errors import InputError
+from probe.errors import InputError, UnknownName
+from probe.scans.desk import Desk
 from probe.scans.ledger import Ledger
 from probe.scans.nouns import Task
 from probe.scans.processes import new_worker
+from probe.scans.store import Store
 from tests.system.scans.conftest import Postgres
 from tests.system.scans.helper import (
     Line,
@@ -214,3 +216,14 @@ def test_processes_that_open_an_empty_database_at_once_all_find_its_tables(postg
             return len(Ledger(database).scans())
 
     assert at_once(*[count] * 6) == [0] * 6
+
+
+def test_names_with_nul_name_nothing_and_harm_nothing(postgres: Postgres, tmp_path: Path) -> None:
+    """PostgreSQL refuses the character in any text, and SQLite takes it."""
+    with database_at(postgres.database()) as database:
+        desk = Desk(database, Store(tmp_path))
+        for ask in (desk.file, desk.remove, desk.ledger.scan, desk.ledger.cancel, desk.delete):
+            with pytest.raises(UnknownName):
+                ask("\0")
+        kept = desk.add("a\0.jsonl", "batch", iter([b"{}"]))
+        assert desk.file(kept.id).name == "a\ufffd.jsonl" and desk.files("\0") == []
