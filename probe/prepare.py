@@ -74,7 +74,10 @@ class Prepared:
 def prepare(setup: Setup, texts: Sequence[Text], options: Options) -> Prepared:
     """Tokenises; a text that is refused costs no other pass."""
     plain = [entry.text.strip() or entry.text for entry in texts]  # a final newline is the file's, not the text's
-    found = [_limited(entry, options.max_tokens) for entry in setup.target.tokenize(plain)]
+    found = [
+        _limited(entry, options.max_tokens) if text.refused is None else Unscored(text.refused)
+        for entry, text in zip(setup.target.tokenize(plain), texts, strict=True)
+    ]
     kept = [isinstance(entry, Tokens) for entry in found]
     chosen = choose(options.scores)
     other = _for_reference(setup, plain, found)

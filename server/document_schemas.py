@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from server.jobs import Status
-from server.schemas import AnyText, Entry, Progress
+from server.schemas import AnyText, Asked, Entry, Progress
 
 
 class DocumentJob(BaseModel):
@@ -35,10 +35,9 @@ class DocumentList(BaseModel):
     data: list[DocumentJob]
 
 
-class PiiRequest(BaseModel):
+class PiiRequest(Asked):
     """Texts in which personal data are looked for."""
 
-    model_config = ConfigDict(extra="forbid")
     model: str = Field(description="an id of GET /v1/models")
     input: AnyText | list[AnyText | Entry] = Field(description="one text, or a list of texts or of {id, text}")
     patterns: dict[str, str] = Field(default_factory=dict, description="expressions of your own by name")

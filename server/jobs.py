@@ -76,11 +76,16 @@ class Jobs:
         return [job for job in self._jobs.values() if job.kind == kind]
 
     def find(self, kind: str, name: str) -> Job:
-        """Returns the newest job of this id or name. Raises UnknownName."""
-        for job in reversed(self.of_kind(kind)):
-            if name in (job.id, job.name):
+        """Returns the job of this id. Raises UnknownName."""
+        for job in self.of_kind(kind):
+            if job.id == name:
                 return job
         raise UnknownName(f"No {kind} {name!r}.", kind)
+
+    def named(self, kind: str, name: str) -> Job:
+        """Returns the newest job of this name, where what it makes goes by it, or of this id. Raises UnknownName."""
+        found = [job for job in self.of_kind(kind) if job.name == name]
+        return found[-1] if found else self.find(kind, name)
 
     def cancel(self, job: Job) -> None:
         """Ends a job before its next chunk of texts."""

@@ -12,6 +12,7 @@ from probe.memorization.pii.files import as_dict
 from probe.memorization.pii.investigate import Options, investigate
 from probe.memorization.pii.spans import patterns_of
 from server.document_schemas import PiiJob, PiiList, PiiRequest
+from server.documented import leads_to
 from server.job_routes import end, forget, state
 from server.jobs import Job
 from server.schemas import Deleted, failures
@@ -21,6 +22,8 @@ from server.texts import texts_of
 KIND = "pii"
 router = APIRouter(prefix="/v1/pii", tags=["documents"], responses=failures(400, 404, 409, 413, 422, 429))
 Shared = Annotated[Service, Depends(service_of)]
+_ONE = "/v1/pii/{name}"
+_LEADS = leads_to(f"GET {_ONE}", f"DELETE {_ONE}", f"POST {_ONE}/cancel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Found:
     shown: dict[str, Any]
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, responses=_LEADS)
 def create(body: PiiRequest, service: Shared) -> PiiJob:
     """Looks for personal data in the background, and ranks each value; poll it under its id."""
     probe = service.model(body.model)
