@@ -16,6 +16,7 @@ from probe.scans.opening import open_desk
 from probe.versions import versions
 from server import errors
 from server.batcher import Batcher
+from server.leftover import Leftover
 from server.limits import BodyLimit
 from server.reporting import Reporting
 from server.routes import (
@@ -32,6 +33,7 @@ from server.routes import (
     web,
 )
 from server.scanning import Scanning
+from server.schemas import failures
 from server.service import Service
 
 Opener = Callable[[Settings], dict[str, Probe]]
@@ -69,12 +71,14 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
 
     app = FastAPI(
         title="memprobe", version=versions().get("memprobe", "0"), lifespan=lifespan,
+        responses=failures(403, 408, 413, 415, 500),  # by any route: middleware answers before it
         description="Was this text in that language model's training data, how sure is that, and what in it shows it?",
     )  # fmt: skip
     batcher = Batcher(settings.queue_depth, settings.max_request_tokens)
     app.state.service = Service(settings, batcher, reporter=reporter)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, uploads=settings.max_upload_bytes)
-    app.add_middleware(Reporting, groups_only=groups_only)  # outermost: what is refused is not read
+    app.add_middleware(Reporting, groups_only=groups_only)  # before the body: what is refused is not kept
+    app.add_middleware(Leftover)
     errors.install(app)
     for route in (probe, aggregates, files, batches, calibrations, evaluations, documents, pii, models, health, web):
         app.include_router(route.router)

@@ -55,7 +55,7 @@ class Batcher:
 
     async def run(self, probe: Probe, texts: Sequence[Text], options: Options) -> tuple[Prepared, list[Result]]:
         """Returns the results of one request. Raises Busy where the queue is full."""
-        if self._pending >= self._depth:
+        if max(self._pending, self._queue.qsize()) >= self._depth:  # what was cancelled lies there for a while
             raise Busy(f"{self._depth} requests are waiting already; try again in a second, or send larger requests.")
         self._pending += 1
         try:
@@ -90,6 +90,8 @@ class Batcher:
         group, tokens = [first], first.prepared.read
         while not self._queue.empty():
             following = self._queue.get_nowait()
+            if following.answer.cancelled():
+                continue
             tokens += following.prepared.read
             if following.probe is not first.probe or tokens > SHARED_TOKENS:
                 self._held = following

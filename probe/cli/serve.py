@@ -33,6 +33,7 @@ def serve(
     check_port(settings.host, settings.port, "--port 8001")
     with waiting():
         from server.app import create_app, open_models
+        from server.patience import Patient, connections
 
         opened = open_models(settings)
     uvicorn.run(
@@ -42,4 +43,6 @@ def serve(
         log_level=log_level,
         access_log=False,
         timeout_graceful_shutdown=GRACE,
+        http=Patient,
+        limit_concurrency=connections(),
     )

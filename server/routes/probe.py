@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from probe.prepare import Options
 from probe.provenance.record import Sources, answer
 from probe.scores import choose
+from server.gone import unless_gone
 from server.schemas import ProbeRequest, ProbeResponse, failures
 from server.service import Service, service_of
 from server.texts import texts_of
@@ -19,7 +20,9 @@ _ERRORS = failures(400, 404, 409, 413, 422, 429, 500)
 
 
 @router.post("/v1/probe", response_model=ProbeResponse, responses=_ERRORS, tags=["probe"])
-async def probe(body: ProbeRequest, service: Annotated[Service, Depends(service_of)]) -> dict[str, object]:
+async def probe(
+    body: ProbeRequest, request: Request, service: Annotated[Service, Depends(service_of)]
+) -> dict[str, object]:
     """Judges each text; one that cannot be scored is a result with an error, and the others stand."""
     texts = texts_of([body.input] if isinstance(body.input, str) else body.input, service.settings.max_texts)
     options = Options(
@@ -27,7 +30,7 @@ async def probe(body: ProbeRequest, service: Annotated[Service, Depends(service_
     )
     model = await service.probe(body.model, body.calibration)
     sources = Sources.of(service.settings, calibration=body.calibration)
-    prepared, results = await service.batcher.run(model, texts, options)
+    prepared, results = await unless_gone(request, service.batcher.run(model, texts, options))
     return {
         "id": f"probe-{uuid4().hex}",
         "model": body.model,

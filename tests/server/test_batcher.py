@@ -129,3 +129,27 @@ def test_a_cancelled_request_is_not_measured(demo: Probe) -> None:
         await batcher.stop()
 
     asyncio.run(scenario())
+
+
+def test_cancelled_requests_take_room_until_they_are_dropped(demo: Probe) -> None:
+    """Else a caller who leaves at once, again and again, would fill the memory behind one slow pass."""
+
+    async def scenario() -> None:
+        engine, batcher = Gated(demo.target), await running(depth=3)
+        probe = Probe(engine)
+        first = asyncio.create_task(batcher.run(probe, [Text(LINES[0])], options()))
+        await settle()
+        for line in LINES[1:4]:
+            ghost = asyncio.create_task(batcher.run(probe, [Text(line)], options()))
+            await settle()
+            ghost.cancel()
+        with pytest.raises(Busy):
+            await batcher.run(probe, [Text(LINES[4])], options())
+        engine.gate.set()
+        await first
+        await settle()
+        await batcher.run(probe, [Text(LINES[4])], options())
+        assert sum(engine.sizes) == 2
+        await batcher.stop()
+
+    asyncio.run(scenario())
