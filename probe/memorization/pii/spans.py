@@ -6,6 +6,7 @@ names and places take one. Nothing is fetched.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,8 @@ from probe.errors import InputError, ModelError
 
 Pattern: TypeAlias = Any  # regex ships no types
 SECONDS = 5.0  # that the patterns may take for a text: some expressions would take for ever
+LONGEST, MOST_REPEATED = 1000, 100_000  # of a pattern: what {} asks for at least is written out when it is compiled
+_REPEATED = regex.compile(r"\{\s*(\d+)")
 LEAST = 0.35  # Presidio's confidence; a phone number without its country has .4
 _NO_DATA = frozenset(("URL", "DATE_TIME", "NRP", "AGE", "ORGANIZATION"))  # found, and of nobody in particular
 
@@ -39,11 +42,21 @@ def patterns_of(given: Sequence[str]) -> dict[str, Pattern]:
             raise InputError(
                 f"{one!r} is no pattern: write NAME=EXPRESSION, such as ID='[A-Z]{{2}}\\d{{6}}'.", "pattern"
             )
-        try:
-            found[name] = regex.compile(expression)
-        except regex.error as error:
-            raise InputError(f"{expression!r} is no regular expression ({error}).", "pattern") from error
+        found[name] = _compiled(expression)
     return found
+
+
+def _compiled(expression: str) -> Pattern:
+    repeated = math.prod(max(1, int(least)) for least in _REPEATED.findall(expression[:LONGEST]))
+    if len(expression) > LONGEST or repeated > MOST_REPEATED:
+        raise InputError(
+            f"The pattern {expression[:60]!r} is too large: {LONGEST:,} characters at most, and numbers of repetitions "
+            f"that come to {MOST_REPEATED:,} together.", "pattern",
+        )  # fmt: skip
+    try:
+        return regex.compile(expression)
+    except (regex.error, RecursionError, OverflowError) as error:
+        raise InputError(f"{expression!r} is no regular expression ({error}).", "pattern") from error
 
 
 def find(text: str, patterns: Mapping[str, Pattern], presidio: bool = True, language: str = "en") -> list[Span]:
