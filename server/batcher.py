@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from probe.errors import Busy, InputError
 from probe.pipeline import Probe
-from probe.prepare import Options, Prepared
+from probe.prepare import SPARSE, Options, Prepared
 from probe.types import Evidence, Result, Text
 
 SHARED_TOKENS = 16_384  # a pass takes waiting requests up to this many tokens, and always one
@@ -57,6 +57,12 @@ class Batcher:
         """Returns the results of one request. Raises Busy where the queue is full."""
         if max(self._pending, self._queue.qsize()) >= self._depth:  # what was cancelled lies there for a while
             raise Busy(f"{self._depth} requests are waiting already; try again in a second, or send larger requests.")
+        if (characters := sum(len(text.text) for text in texts)) > self._most_tokens * SPARSE:
+            raise InputError(
+                f"{characters:,} characters to read; a request takes at most {self._most_tokens:,} tokens. Send "
+                "several.",
+                "input",
+            )
         self._pending += 1
         try:
             prepared = await self.on("pre", lambda: probe.prepare(texts, options))
