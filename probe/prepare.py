@@ -21,6 +21,7 @@ from probe.types import Text, Tokens, Unscored
 from probe.wanted import still_wanted
 
 ALPHA = 0.01
+SPARSE = 16  # characters of a token, on average, that no text of words has
 NO_REFERENCE = Unscored("no reference model is given")
 NO_PROPOSER = Unscored("no model is named that proposes words for neighbours (--neighbours, MEMPROBE_NEIGHBOURS)")
 _NOT_SCORED = Unscored("the text cannot be scored under the target")
@@ -82,7 +83,12 @@ def prepare(setup: Setup, texts: Sequence[Text], options: Options) -> Prepared:
     """Tokenises; a text that is refused costs no other pass."""
     still_wanted()
     plain = [entry.text.strip() or entry.text for entry in texts]  # a final newline is the file's, not the text's
-    found = [_limited(entry, options.max_tokens) for entry in setup.target.tokenize(plain)]
+    refused = [_refused(text, words, options.max_tokens) for text, words in zip(texts, plain, strict=True)]
+    plain = ["" if refusal else words for refusal, words in zip(refused, plain, strict=True)]  # costs no time
+    found = [
+        refusal or _limited(entry, options.max_tokens)
+        for refusal, entry in zip(refused, setup.target.tokenize(plain), strict=True)
+    ]
     kept = [isinstance(entry, Tokens) for entry in found]
     chosen = choose(options.scores)
     other = _for_reference(setup, plain, found)
@@ -173,6 +179,15 @@ def _placed(entry: Entry, text: str) -> Entry:
     if not lead or isinstance(entry, Unscored):
         return entry
     return replace(entry, start=entry.start + lead, end=entry.end + lead)
+
+
+def _refused(text: Text, words: str, limit: int | None) -> Unscored | None:
+    """Returns why a text is not even tokenised, which takes seconds and gigabytes for millions of characters."""
+    if text.refused is not None:
+        return Unscored(text.refused)
+    if limit is None or len(words) <= limit * SPARSE:
+        return None
+    return Unscored(f"it has {len(words):,} characters and the limit is {limit:,} tokens; send passages of it")
 
 
 def _limited(entry: Entry, limit: int | None) -> Entry:

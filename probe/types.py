@@ -25,11 +25,14 @@ Ints = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text to be judged. `id` is the caller's own name for it, `source` the document, site or date it is from."""
+    """One text to be judged. `id` is the caller's own name for it, `source` the document, site or date it is from.
+    `refused`: why there is no text, of a row that holds none among others that do.
+    """
 
     text: str
     id: str | None = None
     source: str | None = None
+    refused: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

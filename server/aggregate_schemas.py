@@ -6,14 +6,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from server.schemas import AnyText, Entry
+from server.schemas import AnyText, Asked, Entry
 
 
-class AggregateRequest(BaseModel):
+class AggregateRequest(Asked):
     """A cohort of texts, and the model to ask about."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"model": "demo", "input": ["The first of fifty texts.", "The second."]}]},
     )
     model: str = Field(description="an id of GET /v1/models")

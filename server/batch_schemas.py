@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from server.schemas import Name
+from server.schemas import Asked, Name
 
 
 class Listed(BaseModel):
@@ -45,11 +45,10 @@ class FileList(Page):
     data: list[FileObject]
 
 
-class BatchRequest(BaseModel):
+class BatchRequest(Asked):
     """What to scan. Options stand in `metadata`, whose values are strings."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{
                 "input_file_id": "file-...", "endpoint": "/v1/probe", "completion_window": "24h",

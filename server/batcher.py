@@ -17,7 +17,7 @@ from typing import TypeVar
 from probe.errors import Busy, InputError
 from probe.logs import said, saying
 from probe.pipeline import Probe
-from probe.prepare import Options, Prepared
+from probe.prepare import SPARSE, Options, Prepared
 from probe.types import Evidence, Result, Text, TokenStats
 from probe.wanted import while_wanted
 from server.asked import note
@@ -72,6 +72,12 @@ class Batcher:
         """Returns the results of one request. Raises Busy where the queue is full."""
         if self.pending >= self.depth:
             raise Busy(f"{self.depth} requests are waiting already; try again in a second, or send larger requests.")
+        if (characters := sum(len(text.text) for text in texts)) > self._most_tokens * SPARSE:
+            raise InputError(
+                f"{characters:,} characters to read; a request takes at most {self._most_tokens:,} tokens. Send "
+                "several.",
+                "input",
+            )
         self.pending += 1
         try:
             prepared = await self.on("pre", lambda: probe.prepare(texts, options))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from probe.memorization.scan import MOST
 from server.jobs import Status
-from server.schemas import AnyText, Entry, Progress
+from server.schemas import AnyText, Asked, Entry, Progress
 
 
 class DocumentRequest(BaseModel):
@@ -55,10 +55,9 @@ class DocumentList(BaseModel):
     data: list[DocumentJob]
 
 
-class PiiRequest(BaseModel):
+class PiiRequest(Asked):
     """Texts in which personal data are looked for."""
 
-    model_config = ConfigDict(extra="forbid")
     model: str = Field(description="an id of GET /v1/models")
     input: AnyText | list[AnyText | Entry] = Field(description="one text, or a list of texts or of {id, text}")
     patterns: dict[str, str] = Field(default_factory=dict, description="expressions of your own by name")

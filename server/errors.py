@@ -10,12 +10,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from probe.errors import Busy, FingerprintMismatch, InputError, MemprobeError, Overlap, Spent, UnknownName
 from probe.logs import described
 from server.asked import request_id
 
 _INPUT = 'must be a text, a list of texts, or a list of {"id", "text"}'
+JSON, FORM = "application/json", "multipart/form-data"
 _FIELD = re.compile("[a-z_]+")
 _SOON = {"Retry-After": "5"}
 _LOG = logging.getLogger(__name__)
@@ -28,6 +30,10 @@ _STATUS: tuple[tuple[type[MemprobeError], int, str], ...] = (
     (Busy, 429, "queue_full"),
     (MemprobeError, 500, "server_error"),
 )
+_HTTP = {
+    404: "not_found", 405: "method_not_allowed", 408: "body_too_slow", 413: "body_too_large",
+    415: "unsupported_encoding",
+}  # fmt: skip
 
 
 def install(app: FastAPI) -> None:
@@ -89,9 +95,19 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     first: dict[str, Any] = error.errors()[0]
     if first["type"] == "json_invalid":
         return envelope(400, "The body is not valid JSON.", "invalid_json")
+    if first["loc"][:1] == ("body",) and (kind := _unlike(request)):
+        return envelope(415, f"Send the body with Content-Type: {kind}.", "unsupported_content_type")
     param = _param(max((one["loc"] for one in error.errors()), key=len))
     message = _INPUT if first["loc"][1:2] == ("input",) and first["type"] != "missing" else first["msg"]
     return envelope(422, f"{param or 'body'}: {message}.", "invalid_value", param)
+
+
+def _unlike(request: Request) -> str | None:
+    """Returns the type that the route takes its body as, where the request's is another."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    kind: str | None = getattr(field and field.field_info, "media_type", None)
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind if kind in (JSON, FORM) and given != kind and not (kind == JSON and given.endswith("+json")) else None
 
 
 def _param(place: tuple[str | int, ...]) -> str | None:
@@ -102,8 +118,21 @@ def _param(place: tuple[str | int, ...]) -> str | None:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
-    return envelope(error.status_code, f"{error.detail}.", code, headers=dict(error.headers or {}))
+    if error.status_code == 405:
+        error.headers = {**(error.headers or {}), "Allow": _allowed(request)}
+    return refusal(error)
+
+
+def refusal(error: HTTPException) -> JSONResponse:
+    """Returns what an error of HTTP's own is answered with."""
+    code = _HTTP.get(error.status_code, "http_error")
+    return envelope(error.status_code, f"{error.detail.rstrip('.')}.", code, headers=dict(error.headers or {}))
+
+
+def _allowed(request: Request) -> str:
+    """Returns the methods of all routes of this path; the error knows those of the first one only."""
+    found = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in found for method in getattr(route, "methods", None) or ()}))
 
 
 async def _unknown(request: Request, error: Exception) -> JSONResponse:

@@ -1,64 +1,90 @@
-"""Refuses a body that is too large before it is held in memory."""
+"""Refuses a body before it is held: too large, announced or not, too slow, or packed, so that nobody knows its size."""
 
 from __future__ import annotations
 
+import asyncio
+
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.errors import envelope
+from server.errors import refusal
 
 UPLOADS = ("/v1/files", "/v1/documents")
+GRACE, SLOWEST = 30.0, 10_000  # seconds for a body to come, and the bytes of each further second
+_PACKED = "Send the body as it is, without Content-Encoding; an upload may be a file that ends in .gz or .zst"
 
 
 class BodyLimit:
-    """ASGI middleware: 413 for more than `limit` bytes, whether announced or not. Uploads have a limit of their own,
-    and go to disk piece by piece.
+    """ASGI middleware: 413 for more than `limit` bytes, 408 for fewer than a slow line brings, 415 for what is packed.
+    Uploads have a limit of their own, and go to disk piece by piece.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, uploads: int) -> None:
-        self._app, self._limit, self._uploads = app, limit, uploads
+    def __init__(self, app: ASGIApp, limit: int, uploads: int, grace: float = GRACE) -> None:
+        self._app, self._limit, self._uploads, self._grace = app, limit, uploads, grace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
         upload = scope["path"] in UPLOADS and scope["method"] == "POST"
-        limit = self._uploads if upload else self._limit
-        if announced.isdigit() and int(announced) > limit:
-            await self._refuse(scope, receive, send, limit)
+        try:
+            body = _Body(scope, receive, self._uploads if upload else self._limit, self._grace)
+            inner = body.receive if upload else await body.whole()
+        except HTTPException as refused:
+            await refusal(refused)(scope, receive, send)
             return
-        if upload:
-            await self._app(scope, _counted(receive, limit), send)
-            return
-        body: list[Message] = []
-        size, more = 0, True
-        while more:
-            message = await receive()
-            body.append(message)
-            size += len(message.get("body", b""))
-            more = message["type"] == "http.request" and message.get("more_body", False)
-            if size > self._limit:
-                await self._refuse(scope, receive, send, limit)
-                return
+        await self._app(scope, inner, send)  # what an upload's reader is told there is answered there
+
+
+class _Body:
+    """What a client sends, counted and timed."""
+
+    def __init__(self, scope: Scope, receive: Receive, limit: int, grace: float) -> None:
+        """Raises HTTPException for what the headers tell."""
+        headers = dict(scope["headers"])
+        self._receive, self._limit, self._size = receive, limit, 0
+        self._over = b"content-length" not in headers and b"transfer-encoding" not in headers
+        self._until = asyncio.get_running_loop().time() + grace
+        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise _refused(415, _PACKED)
+        announced = headers.get(b"content-length", b"0")
+        self._check(int(announced) if announced.isdigit() else 0)
+
+    async def receive(self) -> Message:
+        """Returns the next piece. Raises HTTPException."""
+        if self._over:
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._until + self._size / SLOWEST):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise _refused(408, f"The body comes slower than {SLOWEST:,} bytes a second; send less at once") from error
+        self._size += len(message.get("body", b""))
+        self._over = not message.get("more_body", False)
+        self._check(self._size)
+        return message
+
+    async def whole(self) -> Receive:
+        """Reads all of it; returns what gives it as one message, for a client may send it byte by byte."""
+        content, gone = bytearray(), False
+        while not self._over:
+            message = await self.receive()
+            content += message.get("body", b"")
+            gone = message["type"] == "http.disconnect"
+        whole = {"type": "http.request", "body": bytes(content), "more_body": False}
+        waiting: list[Message] = [{"type": "http.disconnect"} if gone else whole]
 
         async def replay() -> Message:
-            return body.pop(0) if body else await receive()
+            return waiting.pop() if waiting else await self._receive()
 
-        await self._app(scope, replay, send)
+        return replay
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
-        message = f"The body is larger than {limit:,} bytes; send fewer or shorter texts per request."
-        await envelope(413, message, "body_too_large", headers={"Connection": "close"})(scope, receive, send)
+    def _check(self, size: int) -> None:
+        if size > self._limit:
+            raise _refused(
+                413, f"The body is larger than {self._limit:,} bytes; send fewer or shorter texts per request"
+            )
 
 
-def _counted(receive: Receive, limit: int) -> Receive:
-    """Ends a body that grows past the limit as if the client had gone."""
-    size = 0
-
-    async def counted() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        return message if size <= limit else {"type": "http.disconnect"}
-
-    return counted
+def _refused(status: int, why: str) -> HTTPException:
+    return HTTPException(status, why, {"Connection": "close"})

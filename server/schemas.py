@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
 
 from server.jobs import Status
 
@@ -30,28 +31,72 @@ def _unicode(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_unicode)]
+# The engine is who refuses a wrong one, and says why; here it is only documented.
+CalibrationName = Annotated[Name, WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"})]
+Alpha = Annotated[float, WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.5})]
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 
 
-class Entry(BaseModel):
+class Asked(BaseModel):
+    """A body. What is not known, and what has another type than documented, is refused rather than guessed at."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Entry(Asked):
     """A text with the caller's own id."""
 
-    model_config = ConfigDict(extra="forbid")
     id: Name | None = None
     text: AnyText
 
 
-class ProbeRequest(BaseModel):
+@dataclass(frozen=True, slots=True)
+class NoText:
+    """A row among others that holds no text: its result is an error, and they stand."""
+
+    reason: str
+    id: str | None
+
+
+def _row(value: object) -> str | Entry | NoText:
+    if isinstance(value, str):
+        return value
+    try:
+        return Entry.model_validate(value)
+    except ValidationError:
+        name = value.get("id") if isinstance(value, dict) else None
+        known = name if isinstance(name, str) and name.isprintable() else None
+        return NoText('it is neither a text nor {"id": "...", "text": "..."}', known)
+
+
+AnyRow = Annotated[
+    str | Entry | NoText,
+    PlainValidator(_row),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"$ref": "#/components/schemas/Entry"},
+                {"description": "anything else is a result with an error"},
+            ]
+        }
+    ),
+]
+
+
+class ProbeRequest(Asked):
     """What to judge, by which model."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"model": "demo", "input": [EXAMPLE], "return_tokens": True}]},
     )
     model: str = Field(description="an id of GET /v1/models")
-    input: AnyText | list[AnyText | Entry] = Field(description="one text, or a list of texts or of {id, text}")
+    input: AnyText | list[AnyRow] = Field(description="one text, or a list of texts or of {id, text}")
     scores: list[str] | None = Field(None, description="ids to compute; by default those of two passes at most")
-    calibration: str | None = Field(None, description="a name of GET /v1/calibrations; the model's own by default")
-    alpha: float = Field(0.01, description="the false-positive rate that a `member` claims")
+    calibration: CalibrationName | None = Field(
+        None, description="a name of GET /v1/calibrations; the model's own by default"
+    )
+    alpha: Alpha = Field(0.01, description="the false-positive rate that a `member` claims")
     return_tokens: bool = Field(False, description="adds offsets, log-probabilities and ranks of every token")
 
 
@@ -174,11 +219,10 @@ class KnownEntry(Entry):
 KnownTexts = list[AnyText | KnownEntry]
 
 
-class CalibrationRequest(BaseModel):
+class CalibrationRequest(Asked):
     """Known texts, to be scored once."""
 
-    model_config = ConfigDict(extra="forbid")
-    name: Name = Field(description="letters, digits, dots and dashes; it is stored under this name")
+    name: CalibrationName = Field(description="letters, digits, dots and dashes; it is stored under this name")
     model: str = Field(description="an id of GET /v1/models")
     nonmembers: KnownTexts = Field(
         min_length=1, description="texts that the target cannot have seen; 299 allow a claim of FPR 1%"
@@ -190,7 +234,7 @@ class CalibrationRequest(BaseModel):
         None, description="id of the service's placebo (MEMPROBE_PLACEBO, `sibling` beside the embedded pair)"
     )
     random_split: bool = Field(False, description="members and non-members are random parts of one set")
-    seed: int = 0
+    seed: Seed = 0
 
 
 class Progress(BaseModel):
@@ -232,16 +276,17 @@ class CalibrationJob(BaseModel):
     error: str | None
 
 
-class EvaluationRequest(BaseModel):
+class EvaluationRequest(Asked):
     """Labelled texts, of which every score is measured."""
 
-    model_config = ConfigDict(extra="forbid")
     model: str = Field(description="an id of GET /v1/models")
     members: list[AnyText | Entry] = Field(description="texts that the target was trained on")
     nonmembers: list[AnyText | Entry] = Field(description="texts that it was not; 1,000 for a TPR at FPR .1%")
     scores: list[str] | None = Field(None, description="ids to compute; by default those of two passes at most")
-    calibration: str | None = Field(None, description="a name of GET /v1/calibrations; the model's own by default")
-    seed: int = 0
+    calibration: CalibrationName | None = Field(
+        None, description="a name of GET /v1/calibrations; the model's own by default"
+    )
+    seed: Seed = 0
 
 
 class EvaluationJob(BaseModel):

@@ -66,7 +66,7 @@ OWNERS = {  # the files that may name a heavy library
         "shadow/train.py",
     },
     "fsspec": {"data/streams.py", "scans/store.py"},
-    "pyarrow": {"data/parquet.py", "scans/parts.py"},
+    "pyarrow": {"data/parquet.py", "data/parquet_apart.py", "scans/parts.py"},
     "ray": {"scans/ray.py"},
     "sqlalchemy": {
         "reporting/ledger.py",

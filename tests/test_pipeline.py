@@ -13,9 +13,9 @@ from probe import Text, open_probe
 from probe.calibration.calibration import Sentinel
 from probe.errors import FingerprintMismatch, InputError, UnknownName
 from probe.pipeline import Probe
-from probe.prepare import Options
+from probe.prepare import SPARSE, Options
 from probe.scores import TABLE, choose
-from probe.types import Call
+from probe.types import Call, Tokens, Unscored
 from tests.tiny import ASSETS
 
 SENTENCES = [
@@ -102,6 +102,15 @@ def test_token_limit(demo: Probe) -> None:
     first, second = demo.judge(prepared, demo.measure([prepared])[0])
     assert first.error and "the limit is 10" in first.error
     assert second.error is None
+
+
+def test_a_text_that_is_longer_than_its_tokens_could_be_is_not_tokenised(demo: Probe) -> None:
+    """Millions of characters would take seconds, and gigabytes, only to be refused."""
+    limit = Options(max_tokens=10)
+    texts = [Text("1" * (10 * SPARSE + 1)), Text(" " * 10_000_000 + "short enough"), Text("1" * 10 * SPARSE)]
+    first, second, third = demo.prepare(texts, limit).target
+    assert isinstance(first, Unscored) and first.reason.startswith("it has 161 characters and the limit is 10 tokens")
+    assert isinstance(second, Tokens) and isinstance(third, Unscored) and third.reason.startswith("it has 161 tokens")
 
 
 def test_requests_measured_together_are_answered_apart(demo: Probe) -> None:

@@ -7,14 +7,11 @@ mean is for others to say (read.py).
 
 from __future__ import annotations
 
-import csv
 import io
 import json
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from gzip import GzipFile
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +19,8 @@ from probe.data.streams import DAMAGE, Stream
 from probe.errors import InputError
 
 MOST = 16 << 20  # bytes of a row: what is longer is told and left out, and never held whole
-_MOST_WHOLE = 1 << 28  # bytes of a JSON array
-_LONG = f"it has more than {MOST >> 20} MB; send passages of it"
-csv.field_size_limit(MOST)
+_MOST_WHOLE = 1 << 26  # bytes of a JSON array, whose values may take twenty times as much
+LONG = f"it has more than {MOST >> 20} MB; send passages of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +58,10 @@ def rows(source: Path | str, called: str | None = None) -> Table:
     if stream.ending == ".json":
         return Table(_json(stream))
     if stream.ending in (".csv", ".tsv"):
-        return _csv(stream, "\t" if stream.ending == ".tsv" else ",")
+        from probe.data.separated import separated_rows
+
+        found, columns = separated_rows(stream, "\t" if stream.ending == ".tsv" else ",")
+        return Table(found, columns)
     if stream.ending == ".parquet":
         from probe.data.parquet import parquet_rows
 
@@ -84,11 +83,11 @@ def _jsonl(stream: Stream) -> Iterator[Raw | Unreadable]:
                 number += 1
                 if len(line) > MOST:
                     _skip(file, line)
-                    yield Unreadable(number, _LONG)
+                    yield Unreadable(number, LONG)
                 elif line.strip():
                     yield _json_row(number, line)
         except DAMAGE as error:
-            yield _damaged(number + 1, error)
+            yield damaged(number + 1, error)
 
 
 def _skip(file: io.BufferedReader[Any] | GzipFile, line: bytes) -> None:
@@ -103,7 +102,7 @@ def _json(stream: Stream) -> Iterator[Raw | Unreadable]:
         with stream.open() as file:
             content = file.read(_MOST_WHOLE + 1)
     except DAMAGE as error:
-        return iter([_damaged(1, error)])
+        return iter([damaged(1, error)])
     if len(content) > _MOST_WHOLE:
         raise InputError(f"{stream.said} has more than {_MOST_WHOLE >> 20} MB, and an array is read whole: use .jsonl.")
     whole = _json_row(1, content)
@@ -114,7 +113,8 @@ def _json(stream: Stream) -> Iterator[Raw | Unreadable]:
     return iter(found if any(isinstance(row, Raw) for row in found) else [whole])
 
 
-def _damaged(number: int, error: Exception) -> Unreadable:
+def damaged(number: int, error: Exception) -> Unreadable:
+    """Returns what stands for all rows from this one on, where a file breaks off."""
     return Unreadable(number, f"the file cannot be read from here on: {error}; rows behind this one are lost")
 
 
@@ -127,73 +127,6 @@ def _json_row(number: int, line: bytes) -> Raw | Unreadable:
         return Unreadable(number, f"invalid JSON: {error}")
 
 
-def _csv(stream: Stream, delimiter: str) -> Table:
-    try:
-        with stream.text() as file:
-            columns = _columns(csv.DictReader(file, delimiter=delimiter), stream.said)
-    except DAMAGE as error:
-        raise InputError(f"{stream.said} cannot be read: {error}.") from error
-    return Table(_csv_rows(stream, delimiter), columns)
-
-
-def _columns(reader: csv.DictReader[str], name: str) -> list[str]:
-    try:
-        return [column.encode("utf-8", "replace").decode() for column in reader.fieldnames or []]
-    except csv.Error as error:
-        raise InputError(f"{name} has no readable header: {error}.") from error
-
-
-def _csv_rows(stream: Stream, delimiter: str) -> Iterator[Raw | Unreadable]:
-    """Of a quotation mark that is not closed, or followed by more, its own row alone is lost."""
-    with stream.text() as file:
-        lines = _Lines(file)
-        columns, number = next(csv.reader(lines, delimiter=delimiter), []), 0
-        while True:
-            lines.begin()
-            number += 1
-            try:
-                values = next(csv.reader(lines, delimiter=delimiter, strict=True))
-                if values:
-                    named = zip_longest(columns, values[: len(columns)])
-                    yield Raw(number, {name: _decoded(value) for name, value in named})
-                else:
-                    number -= 1
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield Unreadable(number, f"not CSV: {error}; is a quotation mark stray?")
-                lines.again()
-            except DAMAGE as error:
-                yield _damaged(number, error)
-                return
-
-
-class _Lines:
-    """Lines that can be read again from behind the first one of a row."""
-
-    def __init__(self, file: Iterable[str]) -> None:
-        self._file, self._ahead, self._row = iter(file), deque[str](), list[str]()
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._ahead.popleft() if self._ahead else next(self._file)
-        self._row.append(line)
-        return line
-
-    def begin(self) -> None:
-        self._row = []
-
-    def again(self) -> None:
-        self._ahead.extendleft(reversed(self._row[1:]))
-
-
-def _decoded(value: Any) -> Any:
-    """An invalid byte came in as an unpaired surrogate: the field stands as bytes, for whoever needs it to refuse."""
-    return value.encode(errors="surrogateescape") if isinstance(value, str) and not is_unicode(value) else value
-
-
 def is_unicode(text: str) -> bool:
     """False for the unpaired surrogates that stand for invalid bytes, or that JSON's escapes can spell."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
@@ -204,10 +137,10 @@ def _plain(stream: Stream) -> Iterator[Raw | Unreadable]:
         with stream.open() as file:
             content = file.read(MOST + 1)
         if len(content) > MOST:
-            yield Unreadable(1, _LONG)
+            yield Unreadable(1, LONG)
         else:
             yield Raw(1, {"text": content.decode("utf-8-sig"), "id": stream.name})
     except UnicodeDecodeError as error:
         yield Unreadable(1, f"invalid UTF-8 at byte {error.start}; save the file as UTF-8")
     except DAMAGE as error:
-        yield _damaged(1, error)
+        yield damaged(1, error)

@@ -17,7 +17,8 @@ from probe.errors import InputError
 from probe.untold import shown
 
 _PACKED = (".gz", ".zst")
-_PIECE = 1 << 16
+_PIECE, _FEW = 1 << 16, 1 << 9
+FREE, RATIO = 1 << 28, 100  # bytes that may be unpacked, and of what is packed how many times as much
 
 
 class Damaged(Exception):
@@ -57,12 +58,17 @@ class Stream:
         """Yields the bytes. Raises InputError where a URL cannot be opened."""
         with ExitStack() as stack:
             raw = stack.enter_context(self._raw())
-            if self.packed == ".gz":
-                yield stack.enter_context(gzip.GzipFile(fileobj=raw))
-            elif self.packed == ".zst":
-                yield stack.enter_context(io.BufferedReader(_Zst(raw), _PIECE))
-            else:
+            if not self.packed:
                 yield raw
+                return
+            counted = _Counted(raw)
+            gz = self.packed == ".gz"
+            packed = gzip.GzipFile(fileobj=counted) if gz else io.BufferedReader(_Zst(counted), _PIECE)
+            stack.enter_context(packed)
+            if self.ending == ".parquet":  # which is read to and fro, and has a limit of its own
+                yield packed
+            else:
+                yield stack.enter_context(io.BufferedReader(_Limited(packed, counted), _PIECE))
 
     @contextmanager
     def text(self) -> Iterator[io.TextIOWrapper]:
@@ -84,13 +90,57 @@ class Stream:
             raise InputError(f"{self.said} cannot be opened: {error}.") from error
 
 
-class _Zst(io.RawIOBase):
-    """Frames one after the other; says when the last one ends too early, which zstandard's own reader does not."""
+class _Counted(io.RawIOBase):
+    """A file that knows how much of it was read."""
 
     def __init__(self, raw: io.BufferedReader[Any]) -> None:
+        self._raw, self.size = raw, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._raw.seekable()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._raw.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._raw.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        size = self._raw.readinto(buffer)
+        self.size += size
+        return size
+
+
+class _Limited(io.RawIOBase):
+    """What unpacks to so much more than it is, is not unpacked to its end."""
+
+    def __init__(self, unpacked: io.BufferedReader[Any] | gzip.GzipFile, packed: _Counted) -> None:
+        self._unpacked, self._packed, self._size = unpacked, packed, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        size = self._unpacked.readinto(buffer)
+        self._size += size
+        if self._size > max(FREE, RATIO * self._packed.size):
+            raise Damaged(f"it unpacks to more than {RATIO} times its size; send it unpacked, or in parts")
+        return size
+
+
+class _Zst(io.RawIOBase):
+    """Frames one after the other; says when the last one ends too early, which zstandard's own reader does not.
+
+    A block of four bytes may hold 128 kB, so that few are unpacked at once.
+    """
+
+    def __init__(self, raw: io.RawIOBase) -> None:
         import zstandard
 
-        self._zstandard, self._raw, self._ready, self._packed = zstandard, raw, b"", b""
+        self._zstandard, self._raw, self._ready, self._packed = zstandard, raw, memoryview(b""), b""
         self._frame: Any = None
 
     def readable(self) -> bool:
@@ -98,23 +148,23 @@ class _Zst(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._ready:
-            self._packed = self._packed or self._raw.read(_PIECE)
+            self._packed = self._packed or self._raw.read(_PIECE) or b""
             if not self._packed:
                 if self._frame is not None:
                     raise Damaged("its compression ends too early")
                 return 0
-            self._ready = self._unpacked()
+            self._ready = memoryview(self._unpacked())
         size = min(len(buffer), len(self._ready))
         buffer[:size], self._ready = self._ready[:size], self._ready[size:]
         return size
 
     def _unpacked(self) -> bytes:
         self._frame = self._frame or self._zstandard.ZstdDecompressor().decompressobj()
+        part, self._packed = self._packed[:_FEW], self._packed[_FEW:]
         try:
-            found: bytes = self._frame.decompress(self._packed)
+            found: bytes = self._frame.decompress(part)
         except self._zstandard.ZstdError as error:
             raise Damaged(f"its compression is damaged ({error})") from error
-        self._packed = b""
         if self._frame.eof:
-            self._packed, self._frame = self._frame.unused_data, None
+            self._packed, self._frame = self._frame.unused_data + self._packed, None
         return found

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import posixpath
+import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from lzma import LZMAError
 from urllib.parse import unquote
 from xml.etree import ElementTree
 from zipfile import BadZipFile, ZipFile, ZipInfo
@@ -18,16 +21,27 @@ from probe.untold import shown
 
 _CONTAINER, _ENCRYPTION = "META-INF/container.xml", "META-INF/encryption.xml"
 _READ = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
+_DAMAGE = (
+    BadZipFile, zlib.error, LZMAError, NotImplementedError, EOFError, OSError, ValueError, OverflowError, struct.error,
+)  # fmt: skip
 _FONTS = (".otf", ".ttf", ".woff", ".woff2")
 
 
 def epub(content: bytes) -> Opened:
     """Returns a leaf per file. Raises InputError for what is broken, locked or too large."""
+    with _readable():
+        archive = ZipFile(io.BytesIO(content))
+    with archive:
+        check("files", len(archive.infolist()), FILES)
+        return _leaves(_Archive(archive))
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Raises InputError for whatever zipfile makes of an archive that is none."""
     try:
-        with ZipFile(io.BytesIO(content)) as archive:
-            check("files", len(archive.infolist()), FILES)
-            return _leaves(_Archive(archive))
-    except (BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+        yield
+    except _DAMAGE as error:
         raise InputError("The EPUB is damaged or no EPUB: save or download it again.", "file") from error
 
 
@@ -51,7 +65,7 @@ class _Archive:
         info: ZipInfo = self._archive.getinfo(name)
         if info.flag_bits & 1:
             raise InputError("The EPUB is encrypted: bring it without its password.", "file")
-        with self._archive.open(info) as file:
+        with _readable(), self._archive.open(info) as file:
             found = file.read(self._left + 1)
         self._left -= len(found)
         if self._left < 0:

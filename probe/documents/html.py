@@ -5,7 +5,9 @@ Nothing is run, fetched or expanded: entities are those of HTML itself.
 
 from __future__ import annotations
 
+import codecs
 import re
+from contextlib import suppress
 from html.parser import HTMLParser
 
 from probe.documents.document import Leaf, Line, Opened
@@ -19,6 +21,7 @@ _SILENT = frozenset("script style head nav template noscript svg math object ifr
 _SUBSET = re.compile(r"<!DOCTYPE[^>\[]{0,500}\[")
 _SECTIONS = (("<!--", "-->"), ("<![", "]]>"), ("<?", ">"))
 _SPACES = re.compile(r"[ \t\r\n\f\v\u200b]+")
+_NO_PAGES = ("punycode", "idna", "unicode-escape", "raw-unicode-escape", "utf-7")  # take for ever, or make surrogates
 _CHARSET = re.compile(rb"<(?:meta|\?xml)[^>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?\s*([A-Za-z0-9_-]{1,30})")
 
 
@@ -35,10 +38,9 @@ def html(content: bytes, label: str = "") -> Opened:
 def _decode(content: bytes) -> tuple[str, list[str]]:
     declared = _CHARSET.search(content[:4096])
     if declared:
-        try:
-            return content.decode(declared[1].decode()), []
-        except (LookupError, UnicodeDecodeError):
-            pass
+        with suppress(LookupError, UnicodeError):
+            name = codecs.lookup(declared[1].decode()).name
+            return content.decode("utf-8" if name in _NO_PAGES else name), []
     return decode(content)
 
 

@@ -134,7 +134,7 @@ class Ledger(Leases):
         self._database.run(work)
 
     def _scan(self, connection: Connection, name: str) -> Scan:
-        query = select(SCANS).where(SCANS.c.id == name.replace("\0", ""), SCANS.c.owner == self._owner)
+        query = select(SCANS).where(SCANS.c.id == name, SCANS.c.owner == self._owner)
         row = connection.execute(query).mappings().first()
         if row is None:
             raise UnknownName(f"No batch {called(name)}.", "id")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -13,9 +15,23 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    Text,
+    TypeDecorator,
     text,
 )
+from sqlalchemy import Text as Unchecked
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+
+
+class Text(TypeDecorator[str]):
+    """Text without NUL, which PostgreSQL refuses even in the question whether there is such a name."""
+
+    impl, cache_ok = Unchecked, True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value and value.replace("\0", "\ufffd")
+
 
 _METADATA = MetaData()
 FILES = Table(

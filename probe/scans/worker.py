@@ -152,10 +152,10 @@ class Worker:
         return {"split": True, "rows": count, "batch": {**asdict(batch), **held}, "blind": blind}
 
     def _pause(self, task: Task, why: str) -> None:
-        _LOG.error("Scan %s is paused: %s", task.scan.id, why)
         try:
             self.ledger.pause(task.scan.id, True, why)
-        except InputError:  # it ended meanwhile
+            _LOG.error("Scan %s is paused: %s", task.scan.id, why)
+        except InputError:  # it ended meanwhile, or was deleted under the worker's hands
             _LOG.info("Scan %s is over already.", task.scan.id)
 
     def _again(self, task: Task, error: Exception) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
 from probe.data.within import within
@@ -18,6 +18,7 @@ from probe.scans.options import of_metadata
 from probe.scans.requests import ENDPOINT
 from probe.scans.show import rate, remaining
 from server.batch_schemas import Batch, BatchList, BatchRequest, RequestCounts, ScanProgress, page
+from server.documented import binary, leads_to, stream
 from server.ending import Ending
 from server.schemas import Deleted, failures
 from server.service import Service, desk_of, service_of
@@ -27,10 +28,18 @@ Counter = Annotated[Desk, Depends(desk_of)]
 Shared = Annotated[Service, Depends(service_of)]
 _EVERY = 0.5  # seconds between events
 _BYTES = 4  # of a token
+_PARQUET, _EVENTS = "application/vnd.apache.parquet", "text/event-stream"
 _UNSTORED = {"Cache-Control": "no-store"}
+_ONE = "/v1/batches/{name}"
+_LEADS = leads_to(
+    *(f"{method} {_ONE}" for method in ("GET", "DELETE")),
+    *(f"POST {_ONE}/{act}" for act in ("cancel", "pause", "resume")),
+    *(f"GET {_ONE}/{what}" for what in ("summary", "parts", "events")),
+    status=200,
+)
 
 
-@router.post("")
+@router.post("", responses=_LEADS)
 async def create(body: BatchRequest, service: Shared, desk: Counter) -> Batch:
     """Starts a scan. The model and all options stand in `metadata`."""
     if body.endpoint != ENDPOINT:
@@ -51,10 +60,10 @@ async def create(body: BatchRequest, service: Shared, desk: Counter) -> Batch:
 
 
 @router.get("")
-def index(desk: Counter, limit: int = 20, after: str | None = None) -> BatchList:
+def index(
+    desk: Counter, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
+) -> BatchList:  # fmt: skip
     """Lists batches, the newest first."""
-    if not 1 <= limit <= 100:
-        raise InputError("limit must lie between 1 and 100.", "limit")
     return BatchList(**page([_batch(desk, scan.id) for scan in desk.ledger.scans(limit + 1, after)], limit))
 
 
@@ -106,20 +115,20 @@ def parts(name: str, desk: Counter) -> dict[str, Any]:
     return {"object": "list", "data": desk.parts(name)}
 
 
-@router.get("/{name}/parts/{number}", response_class=StreamingResponse)
+@router.get("/{name}/parts/{number}", response_class=Response, responses=binary(_PARQUET))
 def part(name: str, number: int, desk: Counter) -> StreamingResponse:
     """One part as Parquet; q-values stand in it once the batch is over."""
     file = desk.part(name, number)
-    return StreamingResponse(iter(lambda: file.read(1 << 20), b""), media_type="application/vnd.apache.parquet")
+    return StreamingResponse(iter(lambda: file.read(1 << 20), b""), media_type=_PARQUET)
 
 
-@router.get("/{name}/events", response_class=StreamingResponse)
+@router.get("/{name}/events", response_class=Response, responses=stream(_EVENTS))
 async def events(name: str, service: Shared, desk: Counter) -> StreamingResponse:
     """Server-sent events: `progress` whenever something changed, `done` at the end, `deleted` where it is deleted,
     `ending` where the service ends before: ask the one that follows it.
     """
     first = await asyncio.to_thread(_batch, desk, name)
-    return StreamingResponse(_events(desk, first, service.ending), media_type="text/event-stream", headers=_UNSTORED)
+    return StreamingResponse(_events(desk, first, service.ending), media_type=_EVENTS, headers=_UNSTORED)
 
 
 async def _events(desk: Desk, batch: Batch, ending: Ending) -> AsyncIterator[str]:

@@ -17,12 +17,14 @@ from probe.models.stats_table import drop
 from probe.models.tags import calibration_tag, tagged
 from probe.pipeline import Probe
 from probe.types import Text
+from server.documented import binary, leads_to
 from server.job_routes import end
 from server.jobs import Job
 from server.schemas import (
     CalibrationCard,
     CalibrationJob,
     CalibrationList,
+    CalibrationName,
     CalibrationRequest,
     Deleted,
     KnownTexts,
@@ -35,9 +37,11 @@ KIND = "calibration"
 router = APIRouter(prefix="/v1/calibrations", tags=["calibrations"], responses=failures(400, 404, 413, 422, 429))
 Shared = Annotated[Service, Depends(service_of)]
 Card = CalibrationCard | CalibrationJob
+_BYTES, _ONE = "application/octet-stream", "/v1/calibrations/{name}"
+_LEADS = leads_to(f"GET {_ONE}", f"POST {_ONE}/cancel", f"DELETE {_ONE}", f"GET {_ONE}/export")
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, responses=_LEADS)
 async def create(body: CalibrationRequest, service: Shared) -> CalibrationJob:
     """Scores known texts in the background; poll it under its name until it is completed."""
     model = service.model(body.model)
@@ -71,7 +75,7 @@ def index(service: Shared) -> CalibrationList:
 
 
 @router.get("/{name}", response_model=Card)
-def show(name: str, service: Shared) -> Card:
+def show(name: CalibrationName, service: Shared) -> Card:
     """A stored calibration, or the state of one that is being made."""
     if name in service.shelf.names():
         return _card(service.shelf.find(name), service)
@@ -79,30 +83,39 @@ def show(name: str, service: Shared) -> Card:
 
 
 @router.post("/{name}/cancel")
-def cancel(name: str, service: Shared) -> CalibrationJob:
+def cancel(name: CalibrationName, service: Shared) -> CalibrationJob:
     """Ends the making of a calibration."""
     return _job(end(service, KIND, name))
 
 
 @router.delete("/{name}")
-def remove(name: str, service: Shared) -> Deleted:
-    """Deletes a stored calibration, and the statistics of the texts that it was made of; the embedded ones stay."""
-    service.shelf.delete(name)
+def remove(name: CalibrationName, service: Shared) -> Deleted:
+    """Deletes a stored calibration and the statistics of the texts that it was made of, or ends and forgets the making
+    of one; the embedded ones stay.
+    """
+    making = [job for job in service.jobs_of(KIND) if job.name == name]
+    for job in making:
+        service.jobs.forget(job)
+    if not making or name in service.shelf.names():
+        service.shelf.delete(name)
     drop(service.settings.cache, calibration_tag(name, service.caller.owner))
     return Deleted(id=name, object=KIND)
 
 
-@router.get("/{name}/export", response_class=Response)
-def export(name: str, service: Shared) -> Response:
+@router.get("/{name}/export", response_class=Response, responses=binary(_BYTES))
+def export(name: CalibrationName, service: Shared) -> Response:
     """The file of a calibration, to be imported elsewhere: scores, hashes and 32 sentinel texts."""
+    making = [job for job in service.jobs_of(KIND) if job.name == name]
+    if making and name not in service.shelf.names():
+        raise InputError(f"The calibration is {making[-1].status}; its file is there when it is completed.", "id")
     content = service.shelf.dump(name)
     headers = {"Content-Disposition": f'attachment; filename="{name}.npz"'}
-    return Response(content, media_type="application/octet-stream", headers=headers)
+    return Response(content, media_type=_BYTES, headers=headers)
 
 
 @router.put("/{name}", status_code=201)
 def adopted(
-    name: str, content: Annotated[bytes, Body(media_type="application/octet-stream")], service: Shared
+    name: CalibrationName, content: Annotated[bytes, Body(media_type=_BYTES, min_length=1)], service: Shared
 ) -> CalibrationCard:
     """Imports the file of a calibration under this name."""
     _free(name, service)

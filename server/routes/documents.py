@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Depends, Form, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from probe.documents.apart import read_apart
@@ -25,6 +25,7 @@ from probe.memorization.windows import Shape
 from probe.pipeline import Probe
 from probe.prepare import Options as Level
 from server.document_schemas import DocumentJob, DocumentList, DocumentRequest
+from server.documented import leads_to, text
 from server.headers import REPORT
 from server.job_routes import end, forget, state
 from server.jobs import Job
@@ -34,6 +35,8 @@ from server.service import Service, service_of
 KIND = "document"
 router = APIRouter(prefix="/v1/documents", tags=["documents"], responses=failures(400, 404, 409, 413, 422, 429))
 Shared = Annotated[Service, Depends(service_of)]
+_ONE = "/v1/documents/{name}"
+_LEADS = leads_to(f"GET {_ONE}", f"DELETE {_ONE}", f"POST {_ONE}/cancel", f"GET {_ONE}/text", f"GET {_ONE}/report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Finished:
     page: str
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, responses=_LEADS)
 async def create(
     body: Annotated[DocumentRequest, Form(media_type="multipart/form-data")], service: Shared
 ) -> DocumentJob:
@@ -81,13 +84,13 @@ def show(name: str, service: Shared) -> DocumentJob:
     return _job(service.job(KIND, name))
 
 
-@router.get("/{name}/text", response_class=PlainTextResponse)
-def text(name: str, service: Shared) -> PlainTextResponse:
+@router.get("/{name}/text", response_class=Response, responses=text("text/plain"))
+def words(name: str, service: Shared) -> PlainTextResponse:
     """What was read of the file: the text that was judged, to which all places refer."""
     return PlainTextResponse(_document(service.job(KIND, name)).text)
 
 
-@router.get("/{name}/report", response_class=HTMLResponse)
+@router.get("/{name}/report", response_class=Response, responses=text("text/html"))
 def report(name: str, service: Shared) -> HTMLResponse:
     """One HTML page with tables, passages and pictures, complete in itself."""
     job = service.job(KIND, name)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import HTMLResponse
 
 from probe.audit.evaluate import Evaluation, evaluate
@@ -19,6 +19,7 @@ from probe.measure import Progress
 from probe.pipeline import Probe
 from probe.scores import choose
 from probe.types import Text
+from server.documented import leads_to, text
 from server.headers import REPORT
 from server.job_routes import end, forget, state
 from server.jobs import Job
@@ -38,9 +39,11 @@ class Evaluated:
 KIND = "evaluation"
 router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], responses=failures(400, 404, 409, 413, 422, 429))
 Shared = Annotated[Service, Depends(service_of)]
+_ONE = "/v1/evaluations/{name}"
+_LEADS = leads_to(f"GET {_ONE}", f"DELETE {_ONE}", f"POST {_ONE}/cancel", f"GET {_ONE}/report")
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, responses=_LEADS)
 async def create(body: EvaluationRequest, service: Shared) -> EvaluationJob:
     """Measures in the background how well the scores tell members from non-members; poll it under its id."""
     model = await service.probe(body.model, body.calibration)
@@ -72,7 +75,7 @@ def show(name: str, service: Shared) -> EvaluationJob:
     return _job(service.job(KIND, name))
 
 
-@router.get("/{name}/report", response_class=HTMLResponse)
+@router.get("/{name}/report", response_class=Response, responses=text("text/html"))
 def report(name: str, service: Shared) -> HTMLResponse:
     """One HTML page with tables and pictures, complete in itself."""
     job = service.job(KIND, name)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, BinaryIO, Literal
 
-from fastapi import APIRouter, Depends, Form, UploadFile
+from fastapi import APIRouter, Depends, Form, Query, Response, UploadFile
 from fastapi.responses import StreamingResponse
 
-from probe.errors import InputError
 from probe.scans.desk import Desk, File
 from server.access.caller import Caller, caller_of
 from server.batch_schemas import FileList, FileObject, page
+from server.documented import binary, fills, joined, leads_to
 from server.schemas import Deleted, failures
 from server.service import desk_of
 
@@ -19,9 +19,14 @@ router = APIRouter(prefix="/v1/files", tags=["batches"], responses=failures(400,
 Counter = Annotated[Desk, Depends(desk_of)]
 Asking = Annotated[Caller, Depends(caller_of)]
 _PIECE = 1 << 20
+_BYTES = "application/octet-stream"
+_LEADS = joined(
+    leads_to("GET /v1/files/{name}", "DELETE /v1/files/{name}", "GET /v1/files/{name}/content", status=200),
+    fills("POST /v1/batches", "input_file_id"),
+)
 
 
-@router.post("")
+@router.post("", responses=_LEADS)
 def create(
     file: UploadFile, purpose: Annotated[Literal["batch"], Form()], desk: Counter, caller: Asking
 ) -> FileObject:  # fmt: skip
@@ -33,11 +38,10 @@ def create(
 
 @router.get("")
 def index(
-    desk: Counter, purpose: str | None = None, limit: int = 10_000, after: str | None = None
+    desk: Counter, purpose: str | None = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
+    after: str | None = None,
 ) -> FileList:  # fmt: skip
     """Lists uploads, the newest first."""
-    if not 1 <= limit <= 10_000:
-        raise InputError("limit must lie between 1 and 10,000.", "limit")
     return FileList(**page([_object(file) for file in desk.files(purpose, limit + 1, after)], limit))
 
 
@@ -47,10 +51,10 @@ def show(name: str, desk: Counter) -> FileObject:
     return _object(desk.file(name))
 
 
-@router.get("/{name}/content", response_class=StreamingResponse)
+@router.get("/{name}/content", response_class=Response, responses=binary(_BYTES))
 def content(name: str, desk: Counter) -> StreamingResponse:
     """The file itself."""
-    return StreamingResponse(desk.content(name), media_type="application/octet-stream")
+    return StreamingResponse(desk.content(name), media_type=_BYTES)
 
 
 @router.delete("/{name}")

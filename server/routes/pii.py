@@ -15,6 +15,7 @@ from probe.memorization.pii.files import as_dict, html, rows_of
 from probe.memorization.pii.investigate import Options, check_texts, investigate
 from probe.memorization.pii.spans import patterns_of
 from server.document_schemas import PiiJob, PiiList, PiiRequest
+from server.documented import leads_to
 from server.headers import REPORT
 from server.job_routes import end, forget, state
 from server.jobs import Job
@@ -25,6 +26,8 @@ from server.texts import texts_of
 KIND = "pii"
 router = APIRouter(prefix="/v1/pii", tags=["documents"], responses=failures(400, 404, 409, 413, 422, 429))
 Shared = Annotated[Service, Depends(service_of)]
+_ONE = "/v1/pii/{name}"
+_LEADS = leads_to(f"GET {_ONE}", f"DELETE {_ONE}", f"POST {_ONE}/cancel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Found:
     fingerprint: Fingerprint
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, responses=_LEADS)
 def create(body: PiiRequest, service: Shared) -> PiiJob:
     """Looks for personal data in the background, and ranks each value; poll it under its id."""
     probe = service.model(body.model)

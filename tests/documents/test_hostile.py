@@ -108,6 +108,26 @@ def test_no_text_takes_for_ever(name: str, page: str) -> None:
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.parametrize(
+    "charset", ["punycode", "idna", "unicode_escape", "raw_unicode_escape", "utf-7", "u7", "undefined", "rot13", "hex"]
+)
+def test_encodings_that_no_page_has_are_not_used(charset: str) -> None:
+    """Some take the square of a page's length, some raise what is no UnicodeDecodeError, some make surrogates."""
+    page = f"<meta charset={charset}><p>A page, as it stands: \\ud800 +2AA- xn--a-ecp.</p>".encode()
+    assert read_bytes(page, "a.html").text == "A page, as it stands: \\ud800 +2AA- xn--a-ecp."
+
+
+def test_an_archive_that_points_before_its_begin_is_damaged() -> None:
+    """zipfile seeks there, and raises a ValueError."""
+    book = as_epub(TEXTS)
+    directory = book.rindex(b"PK\1\2")
+    first = book.index(b"PK\1\2")
+    moved = book[:first] + b"x" * 3 + book[first:directory] + book[directory:]
+    for cut in (book[7:], moved, book[:40] + book[60:]):
+        with pytest.raises(InputError, match="damaged or no EPUB"):
+            read_bytes(cut, "a.epub")
+
+
 def test_what_takes_too_long_is_ended() -> None:
     with pytest.raises(InputError, match=r"takes more than 0\.01 s"):
         read_apart(as_html(TEXTS), "a.html", seconds=0.01)

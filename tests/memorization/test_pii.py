@@ -123,8 +123,14 @@ def test_a_pattern_that_takes_for_ever_is_ended() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "said"), [("x", "write NAME=EXPRESSION"), ("=x", "write NAME"), ("A=(", "no regular expression")]
-)
+    ("pattern", "said"),
+    [
+        ("x", "write NAME=EXPRESSION"), ("=x", "write NAME"), ("A=(", "no regular expression"),
+        ("A=x{1000001}", "is too large"), ("A=(((((x{9}){9}){9}){9}){9}){9}", "is too large"),
+        ("A=x{ 999999999999999999999 ,}", "is too large"), ("A=" + "x" * 1001, "1,000 characters at most"),
+        ("A=" + "(" * 400 + "x" + ")" * 400, "no regular expression"),
+    ],
+)  # fmt: skip
 def test_patterns_that_are_none(pattern: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         patterns_of(named([pattern]))

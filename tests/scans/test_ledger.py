@@ -201,3 +201,11 @@ def test_a_scan_that_is_being_cancelled_is_not_paused(ledger: Ledger) -> None:
             ledger.pause(scan.id, True)
     with pytest.raises(UnknownName):
         ledger.scan("batch_\0")
+
+
+def test_a_name_with_nul_is_no_other_name(ledger: Ledger) -> None:
+    scan = begun(ledger, 1)
+    with pytest.raises(UnknownName):
+        ledger.scan(scan.id + "\0")
+    with pytest.raises(UnknownName):
+        ledger.cancel("\0" + scan.id)

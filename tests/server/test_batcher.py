@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from probe.errors import Busy
+from probe.errors import Busy, InputError
 from probe.models.base import NO_EXTRAS, Engine, Extras
 from probe.pipeline import Probe
 from probe.prepare import Options
@@ -73,6 +73,16 @@ def test_waiting_requests_share_a_pass_and_are_answered_apart(demo: Probe) -> No
             (alone,) = demo(LINES[i])
             assert result.id == str(i)
             assert result.scores["loss"].value == pytest.approx(alone.scores["loss"].value, abs=1e-4)
+        await batcher.stop()
+
+    asyncio.run(scenario())
+
+
+def test_more_characters_than_tokens_could_have_are_refused_before_they_are_tokenised(demo: Probe) -> None:
+    async def scenario() -> None:
+        batcher = Batcher(4, most_tokens=100)
+        with pytest.raises(InputError, match=r"^1,601 characters to read; a request takes at most 100 tokens"):
+            await batcher.run(demo, [Text("a" * 1000), Text("b" * 601)], options())
         await batcher.stop()
 
     asyncio.run(scenario())

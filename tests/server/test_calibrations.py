@@ -103,8 +103,21 @@ def test_no_other_file_is_imported(client: TestClient, content: bytes) -> None:
 def test_deletion(client: TestClient) -> None:
     made(client)
     assert client.delete("/v1/calibrations/mine").json() == {"id": "mine", "object": "calibration", "deleted": True}
+    assert client.get("/v1/calibrations/mine").status_code == 404
     assert client.delete("/v1/calibrations/mine").status_code == 404
     assert client.delete("/v1/calibrations/demo").status_code == 422
+
+
+def test_deletion_of_what_is_in_the_making(client: TestClient) -> None:
+    assert made(client, nonmembers=OTHERS[:5])["status"] == "failed"
+    asked = {"name": "long", "model": "demo", "nonmembers": [f"{text} Once more." for text in OTHERS]}
+    assert client.post("/v1/calibrations", json=asked).status_code == 202
+    for name in ("mine", "long"):
+        early = client.get(f"/v1/calibrations/{name}/export")
+        assert early.status_code == 422 and "when it is completed" in early.json()["error"]["message"]
+        assert client.delete(f"/v1/calibrations/{name}").json()["deleted"]
+        assert client.get(f"/v1/calibrations/{name}").status_code == 404
+    assert [entry["id"] for entry in client.get("/v1/calibrations").json()["data"]] == ["demo", "demo-records"]
 
 
 def test_cancellation(client: TestClient) -> None:

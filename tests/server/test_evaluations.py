@@ -16,6 +16,7 @@ from probe.types import Text
 from tests.server.test_calibrations import MEMBERS, OTHERS, client
 
 __all__ = ["client"]  # the fixture: a service of its own for each test
+SEEDS = [-1, 1 << 32, 1.5, True, "0"]
 BODY = {"model": "demo", "members": MEMBERS[:30], "nonmembers": [*OTHERS[:29], ""], "scores": ["loss", "ref"]}
 
 
@@ -44,6 +45,8 @@ def test_the_figures_are_the_librarys(client: TestClient, demo: Probe) -> None:
     assert "<svg" in page.text or "data:image" in page.text
     listed = client.get("/v1/evaluations").json()["data"]
     assert [entry["id"] for entry in listed] == [found["id"]] and listed[0]["evaluation"] is None
+    assert client.get("/v1/evaluations/demo").status_code == 404  # that is the model's name, and no evaluation's
+    assert client.delete("/v1/evaluations/demo").status_code == 404
     assert client.delete(f"/v1/evaluations/{found['id']}").json()["deleted"]
     assert client.get(f"/v1/evaluations/{found['id']}").status_code == 404
 
@@ -78,3 +81,9 @@ def test_one_kind_alone_is_refused_at_once(
 @pytest.mark.parametrize("body", [{"model": "none"}, {"scores": ["typo"]}, {"members": 3}, {"calibration": "none"}])
 def test_bad_requests(client: TestClient, body: dict[str, Any]) -> None:
     assert client.post("/v1/evaluations", json=BODY | body).status_code in (404, 422)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_seed_that_no_generator_takes_is_refused_at_once(client: TestClient, seed: Any) -> None:
+    answer = client.post("/v1/evaluations", json=BODY | {"seed": seed})
+    assert answer.status_code == 422 and answer.json()["error"]["param"] == "seed"

@@ -82,8 +82,9 @@ def test_no_text_at_all_is_an_empty_list(client: TestClient) -> None:
         ({"model": "demo", "input": "x", "alpha": 2}, 422, "alpha", "between 0 and 0.5"),
         ({"model": "demo", "input": ["x"] * 9}, 422, "input", "at most 8"),
         ({"model": "demo", "input": 3}, 422, "input", "a list of texts"),
-        ({"model": "demo", "input": ["a", 3]}, 422, "input.1", "a list of texts"),
-        ({"model": "demo", "input": [{"id": "a"}]}, 422, "input.0.text", "a list of texts"),
+        ({"model": "demo", "input": {"text": "x"}}, 422, "input", "a list of texts"),
+        ({"model": "demo", "input": "x", "return_tokens": "false"}, 422, "return_tokens", "valid boolean"),
+        ({"model": "demo", "input": "x", "alpha": "0.01"}, 422, "alpha", "valid number"),
         ({"model": "demo", "input": "x", "scores": [3]}, 422, "scores.0", "string"),
         ({"model": "demo", "input": [LONGER * 5] * 4, "scores": ["loss"]}, 422, "input", "at most 400"),
         ({"model": "demo"}, 422, "input", "required"),
@@ -101,7 +102,31 @@ def test_bad_requests_name_the_field_and_the_remedy(
     assert error["param"] == param and words in error["message"]
 
 
-@pytest.mark.parametrize("fields", ['"input": [{"id": "\\ud800", "text": "x"}]', '"input": "x", "scores": ["\\ud800"]'])
+def test_a_row_that_holds_no_text_is_a_result_and_its_neighbours_stand(client: TestClient) -> None:
+    odd = [None, 3, ["x"], {"id": "a"}, {"id": "b", "text": None}, {"id": 1, "text": "x"}, {"text": "x", "typo": 1}]
+    body = json.dumps({"model": "demo", "input": [LONGER, *odd[:3], LONGER]})
+    answer = client.post("/v1/probe", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()["results"]
+    assert [row["index"] for row in found] == [0, 1, 2, 3, 4]
+    assert found[0]["verdict"] == found[4]["verdict"] is not None
+    (wrong,) = {row["error"] for row in found[1:4]}
+    assert wrong.startswith("Cannot score: it is neither a text nor")
+    told = ask(client, input=odd[3:])["results"]
+    assert {row["error"] for row in told} == {wrong} and [row["id"] for row in told] == ["a", "b", None, None]
+
+
+@pytest.mark.parametrize("row", ['{"id": "\\ud800", "text": "x"}', '{"id": "\\ud800"}'])
+def test_a_surrogate_in_the_id_of_a_row_is_that_row_s_error(client: TestClient, row: str) -> None:
+    content = f'{{"model": "demo", "input": [{row}, "{LONGER}"]}}'
+    answer = client.post("/v1/probe", content=content, headers={"content-type": "application/json"})
+    first, second = answer.json()["results"]
+    assert (answer.status_code, first["id"], second["error"]) == (200, None, None) and "neither a text" in first[
+        "error"
+    ]
+
+
+@pytest.mark.parametrize("fields", ['"input": "x", "calibration": "\\ud800"', '"input": "x", "scores": ["\\ud800"]'])
 def test_surrogates_in_names_are_the_caller_s_fault(client: TestClient, fields: str) -> None:
     answer = client.post(
         "/v1/probe", content=f'{{"model": "demo", {fields}}}', headers={"content-type": "application/json"}

@@ -6,6 +6,7 @@ names and places take one. Nothing is fetched.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from probe.untold import called, shown
 
 Pattern: TypeAlias = Any  # regex ships no types
 SECONDS = 5.0  # that the patterns may take for a text: some expressions would take for ever
+LONGEST, MOST_REPEATED = 1000, 100_000  # of a pattern: what {} asks for at least is written out when it is compiled
+_REPEATED = regex.compile(r"\{\s*(\d+)")
 LEAST = 0.35  # Presidio's confidence; a phone number without its country has .4
 _LANGUAGE = re.compile("[a-z]{2,8}")
 _PIECE, _AROUND = 100_000, 1_000  # characters that Presidio reads at once (spaCy refuses a million), and around them
@@ -49,12 +52,23 @@ def patterns_of(given: Mapping[str, str]) -> dict[str, Pattern]:
     for name, expression in given.items():
         if not name or not expression:
             raise InputError("A pattern takes a name and an expression.", "patterns")
-        try:
-            found[name] = regex.compile(expression)
-        except regex.error as error:
-            where = "" if error.pos is None else f" (character {error.pos + 1})"
-            raise InputError(f"The pattern {called(name)} is no regular expression{where}.", "patterns") from error
+        found[name] = _compiled(name, expression)
     return found
+
+
+def _compiled(name: str, expression: str) -> Pattern:
+    repeated = math.prod(max(1, int(least)) for least in _REPEATED.findall(expression[:LONGEST]))
+    if len(expression) > LONGEST or repeated > MOST_REPEATED:
+        raise InputError(
+            f"The pattern {called(name)} is too large: {LONGEST:,} characters at most, and numbers of repetitions that "
+            f"come to {MOST_REPEATED:,} together.", "patterns",
+        )  # fmt: skip
+    try:
+        return regex.compile(expression)
+    except (regex.error, RecursionError, OverflowError) as error:
+        place = getattr(error, "pos", None)
+        where = "" if place is None else f" (character {place + 1})"
+        raise InputError(f"The pattern {called(name)} is no regular expression{where}.", "patterns") from error
 
 
 def find(text: str, patterns: Mapping[str, Pattern], presidio: bool = True, language: str = "en") -> list[Span]:

@@ -1,0 +1,126 @@
+"""Reads the rows of a Parquet file in a process of its own, whose memory has an end: two kilobytes may hold the same
+fifty megabytes for a million rows, and a damaged page may do to its reader whatever it likes.
+
+python -m probe.data.parquet_apart PLACE: an Arrow stream on stdout. Every batch says at which row it begins; one
+without rows says why some cannot be read.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from probe.data.fetch import Interrupted
+from probe.data.rows import LONG, MOST
+from probe.data.streams import FREE, RATIO, Stream
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+MEMORY = 3 << 30  # bytes of the process
+BROKEN_OFF = 75  # exit status where reading again may help
+_AT_ONCE = 1024  # rows of a batch
+_LONG_ONES = 100  # rows too long, one after the other, behind which the rest of a row group is left
+Told = tuple["pa.RecordBatch", dict[str, str]]  # rows, and what is said of them
+
+
+def pieces(file: ParquetFile, size: int) -> Iterator[Told]:
+    """Yields batches of rows with {"row"}, and in the place of what cannot be read none, with {"row", "reason"}.
+
+    size: of the file, bytes.
+    """
+    before, unpacked = 0, 0
+    for group in range(file.num_row_groups):
+        rows = file.metadata.row_group(group).num_rows
+        for batch, told in _group(file, group, before, rows):
+            unpacked += int(batch.nbytes)
+            yield batch, told
+            if unpacked > max(FREE, RATIO * size):
+                after = int(told["row"]) + batch.num_rows
+                yield _none(file, after, f"the file unpacks to more than {RATIO} times its size; send it in parts")
+                return
+        before += rows
+
+
+def _group(file: ParquetFile, group: int, before: int, rows: int) -> Iterator[Told]:
+    """Yields a row group: some rows at once, or where they do not fit into memory one by one."""
+    from pyarrow import ArrowException
+
+    done, why = 0, ""
+    for at_once in (_AT_ONCE, 1):
+        passed, long = 0, 0
+        try:
+            for batch in file.iter_batches(at_once, row_groups=[group]):
+                passed += batch.num_rows
+                if passed <= done:  # told already
+                    continue
+                for piece, told in _bounded(file, batch, before + done + 1):
+                    long = 0 if piece.num_rows else long + 1
+                    yield piece, told
+                done = passed
+                if long > _LONG_ONES:
+                    why = LONG
+                    break
+            else:
+                return
+            break
+        except MemoryError:
+            why = LONG
+        except (ArrowException, OSError, ValueError) as error:
+            why = _first_line(error)
+            break
+    yield _none(file, before + done + 1, f"rows {before + done + 1:,} to {before + rows:,} cannot be read: {why}")
+
+
+def _bounded(file: ParquetFile, batch: pa.RecordBatch, first: int) -> Iterator[Told]:
+    """Yields a batch whole, or where it is large its rows, those left out that are too long."""
+    if batch.nbytes <= MOST:
+        yield batch, {"row": str(first)}
+        return
+    for number in range(batch.num_rows):
+        row = batch.slice(number, 1)
+        yield (row, {"row": str(first + number)}) if row.nbytes <= MOST else _none(file, first + number, LONG)
+
+
+def _none(file: ParquetFile, row: int, reason: str) -> Told:
+    from pyarrow import RecordBatch
+
+    nothing = RecordBatch.from_pylist([], schema=file.schema_arrow)
+    return nothing, {"row": str(row), "reason": reason}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
+
+
+def main(place: str) -> None:
+    from pyarrow import PythonFile
+    from pyarrow.ipc import new_stream
+    from pyarrow.parquet import ParquetFile
+
+    _bound()
+    try:
+        with Stream.of(place).open() as file:
+            size = file.seek(0, 2)
+            file.seek(0)
+            whole = ParquetFile(file)
+            with new_stream(PythonFile(sys.stdout.buffer, "w"), whole.schema_arrow) as out:
+                for batch, told in pieces(whole, size):
+                    out.write_batch(batch, custom_metadata=told)
+    except Interrupted:
+        sys.exit(BROKEN_OFF)
+
+
+def _bound() -> None:
+    try:
+        import resource
+    except ImportError:  # no Unix
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
