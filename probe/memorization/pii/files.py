@@ -74,7 +74,8 @@ def row(datum: Datum, texts: Sequence[Text], values: bool) -> dict[str, Any]:
     return {
         "text": text.id or f"text {datum.text + 1}", "start": span.start, "end": span.end, "kind": span.kind,
         "value": value if values else mask(value),
-        "exposure": target["exposure"], "reference_exposure": reference["exposure"], "over": None if datum.over is None else round(datum.over, 3),
+        "exposure": target["exposure"], "reference_exposure": reference["exposure"],
+        "over": None if datum.over is None else round(datum.over, 3),
         "rank": target["rank"], "of": target["of"], "log10_p_z": target["log10_p_z"],
         "reference_log10_p_z": reference["log10_p_z"], "greedy": target["greedy"],
         **{f"samples_{chance:.0%}": _samples(datum.target, chance) for chance in CHANCES},
