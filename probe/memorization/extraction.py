@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 LEVELS = (0.001, 0.1, 0.5)  # of p_z, by which a book is told (arXiv:2505.12546)
 CHANCES = (0.5, 0.99)
+MANY = 1e9  # samples, beyond which nobody counts them one by one
 NEARLY = 0.9  # share of a stretch's tokens from which it is continued near-verbatim
 
 
@@ -25,6 +26,11 @@ def samples(log_p: float, chance: float) -> float:
         return 1.0
     miss = math.log1p(-math.exp(log_p)) if log_p > -30 else -math.exp(log_p)  # ln(1 - p) = -p to all digits there
     return math.ceil(math.log1p(-chance) / miss) if miss else math.inf
+
+
+def counted(number: float) -> str:
+    """Returns a number of samples as it is read."""
+    return "no number" if number == math.inf else f"{number:,.0f}" if number < MANY else f"{number:.1e}"
 
 
 def extractable(log_p: float, n: int, chance: float) -> bool:

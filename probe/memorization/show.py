@@ -26,7 +26,7 @@ def examined(found: Examined) -> None:
         grid.add_row(name, *both)
     console.print(grid)
     for row in sorted(passages(found), key=lambda row: -(row["gain"] or 0.0))[:_SHOWN]:
-        head = Line(f"{row['place']}  ", style="bold").append(verdict(row["verdict"]))
+        head = Line(f"{row['number']}: {row['place']}  ", style="bold").append(verdict(row["verdict"]))
         told = {"p-value": row["p_value"], "gain": row["gain"], "log10 p_z": row["log10_p_z"]}
         head.append("".join(f"  {name} {value:.3g}" for name, value in told.items() if value is not None), "default")
         console.print(head)

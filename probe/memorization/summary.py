@@ -6,7 +6,7 @@ import math
 import shlex
 
 from probe.memorization.examine import Examined
-from probe.memorization.extraction import CHANCES, LEVELS, samples
+from probe.memorization.extraction import CHANCES, LEVELS, counted, samples
 from probe.memorization.scan import Reading
 
 
@@ -79,8 +79,4 @@ def _power(log_p: float) -> str:
 
 
 def _samples(log_p: float) -> str:
-    return ", ".join(_count(samples(log_p, chance)) for chance in CHANCES)
-
-
-def _count(number: float) -> str:
-    return "no number" if number == math.inf else f"{number:,.0f}" if number < 1e9 else f"{number:.1e}"
+    return ", ".join(counted(samples(log_p, chance)) for chance in CHANCES)

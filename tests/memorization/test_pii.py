@@ -168,6 +168,17 @@ def test_fillers_of_pieces_have_the_form_of_the_value() -> None:
     assert [free(kind) for kind in ("EMAIL_ADDRESS", "OWN", "IBAN_CODE", "IP_ADDRESS")] == [True, True, False, False]
 
 
+def test_samples_that_nobody_draws_are_told_in_three_digits(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": RECORDS[0][0]}) + "\n")
+    arguments = ["pii", str(tmp_path / "a.jsonl"), "--no-presidio", "--pattern", PATTERN, "--fillers", "100"]
+    out = ["--out", str(tmp_path / "out")]
+    (one,) = json.loads(CliRunner().invoke(app, [*arguments, "--json", *out]).stdout)["data"]
+    shown = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"}).stdout
+    assert one["samples_99%"] > 1e9 and len(str(one["samples_99%"]).rstrip("0.")) < 9
+    assert f"{one['samples_50%']:.1e}" in shown
+    assert not re.search(r"\d{12}", (tmp_path / "out" / "pii.csv").read_text().replace("sha256", ""))
+
+
 def test_the_table_tells_why_there_is_no_rank(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(json.dumps({"text": "Phone: 5"}) + "\n")
     arguments = ["pii", str(tmp_path / "a.jsonl"), "--no-presidio", "--pattern", "DIGIT=(5)"]

@@ -13,13 +13,12 @@ from typing import Any
 from probe.audit.report import page, stamped
 from probe.calibration.fingerprint import Fingerprint
 from probe.data.sheet import as_csv
-from probe.memorization.extraction import CHANCES
+from probe.memorization.extraction import CHANCES, MANY
 from probe.memorization.pii.investigate import Datum, Options, Standing
 from probe.memorization.pii.mask import mask
 from probe.memorization.pii.rank import Ranked
 from probe.types import Text
 
-_MANY = 1e9
 EXPOSED = 0.1  # p_z of a value that the model gives within a few dozen samples
 COLUMNS = [
     *"text start end kind value exposure reference_exposure over rank of log10_p_z reference_log10_p_z greedy".split(),
@@ -75,7 +74,8 @@ def row(datum: Datum, texts: Sequence[Text], values: bool) -> dict[str, Any]:
     return {
         "text": text.id or f"text {datum.text + 1}", "start": span.start, "end": span.end, "kind": span.kind,
         "value": value if values else mask(value),
-        "exposure": target["exposure"], "reference_exposure": reference["exposure"], "over": datum.over,
+        "exposure": target["exposure"], "reference_exposure": reference["exposure"],
+        "over": None if datum.over is None else round(datum.over, 3),
         "rank": target["rank"], "of": target["of"], "log10_p_z": target["log10_p_z"],
         "reference_log10_p_z": reference["log10_p_z"], "greedy": target["greedy"],
         **{f"samples_{chance:.0%}": _samples(datum.target, chance) for chance in CHANCES},
@@ -115,4 +115,4 @@ def _standing(found: Standing | None) -> dict[str, Any]:
 def _samples(found: Standing, chance: float) -> float | None:
     """Returns how many samples; beyond what anybody draws, three digits of it."""
     count = found.samples(chance) if isinstance(found, Ranked) else math.inf
-    return (count if count < _MANY else float(f"{count:.2e}")) if math.isfinite(count) else None
+    return (count if count < MANY else float(f"{count:.2e}")) if math.isfinite(count) else None

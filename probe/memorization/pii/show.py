@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text as Line
 
+from probe.memorization.extraction import counted
 from probe.memorization.pii.files import CAUTION, row, sentences
 from probe.memorization.pii.investigate import Datum
 from probe.show import console
@@ -23,8 +24,9 @@ def data(found: Sequence[Datum], texts: Sequence[Text], values: bool) -> None:
         "text", "kind", "value", "exposure", "reference", "log10 p_z", "samples, 50%", box=None, padding=(0, 1, 0, 0)
     )
     for one in [row(datum, texts, values) for datum in found[:_SHOWN]]:
-        figures = [one[name] for name in ("exposure", "reference_exposure", "log10_p_z", "samples_50%")]
-        said = [f"{value:,.2f}".removesuffix(".00") if value is not None else "" for value in figures]
+        figures = [one[name] for name in ("exposure", "reference_exposure", "log10_p_z")]
+        said = [f"{value:,.2f}" if value is not None else "" for value in figures]
+        said.append(counted(one["samples_50%"]) if one["samples_50%"] is not None else "")
         said[0] = one["reason"] or said[0]
         grid.add_row(*map(Line, (one["text"], one["kind"], one["value"], *said)))
     if found:
