@@ -18,7 +18,7 @@ from probe.errors import ModelError
 from probe.logs import Json
 from probe.pipeline import Probe
 from server.app import create_app
-from tests.server.engines import Faulty
+from tests.engines import Faulty
 
 MARK = "zyzzyva-marker"
 LONG = f"The value of {MARK} must be given before the first call, or an error is raised by the function."
