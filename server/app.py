@@ -36,6 +36,7 @@ from server.routes import (
     web,
 )
 from server.scanning import Scanning
+from server.schemas import failures
 from server.service import Service
 from server.standing import Standing
 
@@ -71,6 +72,7 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
     app = FastAPI(
         title="memprobe", version=versions().get("memprobe", "0"), lifespan=lifespan,
         description="Was this text in that language model's training data, how sure is that, and what in it shows it?",
+        responses=failures(429, 500, 503, 504),
     )  # fmt: skip
     metrics = Metrics(of_texts=not groups_only)
     batcher = Batcher(settings.queue_depth, settings.max_request_tokens, metrics)
