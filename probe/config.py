@@ -52,6 +52,14 @@ class Settings(BaseSettings):
     remote_key: SecretStr | None = Field(default=None, description="bearer key of remote servers")
     remote_concurrency: int = Field(default=16, gt=0, description="requests to a remote server at once")
     cache_bytes: int = Field(default=1 << 30, ge=0, description="disk for token statistics; 0 keeps none")
+    cache_days: float = Field(
+        default=30.0, ge=0, description="after which statistics that nobody used are deleted; 0 keeps them"
+    )
+    retention_days: float = Field(
+        default=0.0,
+        ge=0,
+        description="after which uploads and scans that rest are deleted; 0 keeps them",
+    )
     database_url: str | None = Field(
         default=None, description="of batch scans: sqlite:///PATH or postgresql+psycopg://...; a file in home otherwise"
     )
@@ -63,6 +71,18 @@ class Settings(BaseSettings):
     )
     scan_workers: int = Field(default=1, ge=0, le=1, description="0: this service scores no batches, workers do")
     lease_seconds: float = Field(default=60.0, gt=0, description="after which a silent worker's shard is taken over")
+    keys: Path | None = Field(default=None, description="file of the keys that the service asks for; in home otherwise")
+    key_rate: str = Field(default="600/minute", description="requests of a key that has no rate of its own")
+    key_budget: str = Field(default="", description="tokens of a key that has no budget of its own: 5000000/day")
+    quota_storage: str = Field(
+        default="memory://", description="where requests and tokens are counted; redis://... for several services"
+    )
+    allowed_hosts: list[str] = Field(
+        default=[], description="JSON list of names, without port, under which the service is asked"
+    )
+    allowed_origins: list[str] = Field(
+        default=[], description="JSON list of sites (https://...) whose pages may ask the service"
+    )
     max_upload_bytes: int = Field(default=10 << 30, gt=0)
     max_body_bytes: int = Field(default=8_000_000, gt=0)
     max_texts: int = Field(default=256, gt=0)
@@ -105,6 +125,10 @@ class Settings(BaseSettings):
     ) -> Sources:  # fmt: skip
         """Returns what is asked for a setting, one after the other. Raises SettingsError."""
         return (init_settings, env_settings, dotenv_settings, *below(settings_cls))
+
+    @property
+    def cache(self) -> Path:
+        return self.home / "cache.sqlite"
 
     @property
     def calibrations(self) -> Path:

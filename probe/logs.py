@@ -49,6 +49,7 @@ def install(wanted: Format | None, level: str) -> None:
     logging.raiseExceptions = False  # else a record that cannot be formatted is printed with all that is in it
     sys.excepthook = lambda kind, error, trace: _uncaught(error)
     threading.excepthook = lambda found: _uncaught(found.exc_value)
+    sys.unraisablehook = lambda found: _uncaught(found.exc_value)
 
 
 def described(error: BaseException | None) -> dict[str, Any] | None:

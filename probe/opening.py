@@ -134,7 +134,7 @@ def _beside(source: str, target: Engine, settings: Settings) -> Engine:
 def _cached(engines: list[Engine], settings: Settings) -> list[Engine]:
     if not settings.cache_bytes:
         return engines
-    cache = Cache(settings.home / "cache.sqlite", settings.cache_bytes)
+    cache = Cache(settings.cache, settings.cache_bytes)
     return [CachedEngine(engine, cache) for engine in engines]
 
 

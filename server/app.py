@@ -5,20 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 
 from probe.config import Settings
+from probe.models.stats_table import drop
 from probe.opening import open_placebo
 from probe.pipeline import Probe
 from probe.reporting.opening import open_reporter
 from probe.scans.opening import open_desk
+from probe.scans.sweep import sweeping
 from probe.versions import versions
 from server import errors
+from server.access.guard import Guard
+from server.access.opening import open_access
+from server.access.origins import Origins
 from server.answering import Answering
 from server.attending import Attending
 from server.batcher import Batcher
 from server.ending import Ending
+from server.headers import Headers
+from server.jobs import Jobs
 from server.limits import BodyLimit
 from server.metrics import Metrics
 from server.reporting import Reporting
@@ -33,6 +42,7 @@ from server.routes import (
     models,
     pii,
     probe,
+    session,
     web,
 )
 from server.scanning import Scanning
@@ -40,6 +50,7 @@ from server.schemas import failures
 from server.service import Service
 from server.standing import Standing
 
+ROUTES = (probe, aggregates, files, batches, calibrations, evaluations, documents, pii, models, session, health, web)
 Opener = Callable[[Settings], dict[str, Probe]]
 
 
@@ -55,6 +66,7 @@ def open_models(settings: Settings) -> dict[str, Probe]:
 def create_app(settings: Settings | None = None, opener: Opener = open_models) -> FastAPI:
     """Returns the service; its models are opened by `opener` at start-up."""
     settings = settings or Settings()
+    access = open_access(settings)
     groups_only = settings.reporting == "aggregate"
     reporter = open_reporter(settings) if groups_only else None
 
@@ -66,25 +78,32 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
         service.batcher.start()
         service.desk = await asyncio.to_thread(open_desk, settings)
         service.scanning = Scanning(service) if settings.scan_workers and not groups_only else None
-        yield
+        with sweeping(service.desk, settings):
+            yield
         await service.stop()
 
     app = FastAPI(
         title="memprobe", version=versions().get("memprobe", "0"), lifespan=lifespan,
+        docs_url=None, redoc_url=None,  # they would load scripts of others: routes/web.py has our own
         description="Was this text in that language model's training data, how sure is that, and what in it shows it?",
         responses=failures(429, 500, 503, 504),
     )  # fmt: skip
     metrics = Metrics(of_texts=not groups_only)
     batcher = Batcher(settings.queue_depth, settings.max_request_tokens, metrics)
     service = app.state.service = Service(
-        settings, batcher, reporter=reporter, metrics=metrics, ending=Ending(settings.grace_seconds)
-    )
+        settings, batcher, reporter=reporter, access=access, metrics=metrics, ending=Ending(settings.grace_seconds),
+        jobs=Jobs(partial(drop, settings.cache)),
+    )  # fmt: skip
     metrics.registry.register(Standing(service))
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, uploads=settings.max_upload_bytes)
     app.add_middleware(Reporting, groups_only=groups_only)  # before it: what is refused is not read
     app.add_middleware(Attending, seconds=settings.request_seconds)
+    app.add_middleware(Guard, access=access)
+    app.add_middleware(Origins, access=access)
+    app.add_middleware(Headers)
     app.add_middleware(Answering, metrics=metrics)  # outermost: it tells of every answer
     errors.install(app)
-    for route in (probe, aggregates, files, batches, calibrations, evaluations, documents, pii, models, health, web):
-        app.include_router(route.router)
+    bearer = Depends(HTTPBearer(auto_error=False, description="of a service with keys"))  # told; the guard decides
+    for route in ROUTES:
+        app.include_router(route.router, dependencies=[bearer], responses=failures(401, 403, 429, 503))
     return app

@@ -7,13 +7,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from starlette.routing import Match
 from starlette.types import Scope
+
+from server.matching import route_of
 
 HEADER = "X-Request-ID"
 NOWHERE = "none"  # the route of a path that leads nowhere, which is the caller's own words
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9_-]{8,64}")
-_ROUTE = "memprobe.route"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"))
 _current: ContextVar[Asked | None] = ContextVar("asked", default=None)
 
@@ -33,7 +33,7 @@ class Asked:
         given = dict(scope["headers"]).get(HEADER.lower().encode(), b"")
         name = given.decode() if _WELL_FORMED.fullmatch(given) else uuid4().hex
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        return cls(name, method, route_of(scope) or NOWHERE)
+        return cls(name, method, (route_of(scope) or ("", NOWHERE))[1])
 
 
 def begin(asked: Asked) -> None:
@@ -50,12 +50,3 @@ def note(**counts: int) -> None:
 def request_id() -> str | None:
     """Returns the id of the request that is being answered."""
     return asked.id if (asked := _current.get()) else None
-
-
-def route_of(scope: Scope) -> str | None:
-    """Returns the "/path/{of}/the/route" that will answer, None where none will; looked up once for a request."""
-    if _ROUTE not in scope:
-        full = (route.path for route in scope["app"].routes if route.matches(scope)[0] is Match.FULL)
-        scope[_ROUTE] = next(full, None)
-    found: str | None = scope[_ROUTE]
-    return found

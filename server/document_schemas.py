@@ -4,10 +4,30 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from fastapi import UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
+from probe.memorization.scan import MOST
 from server.jobs import Status
 from server.schemas import AnyText, Entry, Progress
+
+
+class DocumentRequest(BaseModel):
+    """The fields of the form in which a document is handed in."""
+
+    model_config = ConfigDict(extra="forbid")
+    file: UploadFile = Field(description="txt, md, html, epub or pdf")
+    model: str = Field(description="an id of GET /v1/models")
+    calibration: str | None = Field(None, description="a name of GET /v1/calibrations; the model's own by default")
+    alpha: float = Field(0.01, description="the false-positive rate that a passage's `member` claims")
+    prefix: int = Field(50, description="tokens that the model is shown")
+    suffix: int = Field(50, description="tokens that it is to continue with")
+    stride: int = Field(10, description="tokens from one window to the next")
+    temperature: float | None = Field(None, description="of the sampler whose p_z is told; above 0")
+    top_k: int | None = Field(None, description="of that sampler; 1 is greedy")
+    most: int = Field(MOST, description="windows that are scored exactly, the likeliest")
+    generate: int = Field(0, ge=0, le=100, description="windows that the model is let go on from")
+    samples: int = Field(0, ge=0, le=50, description="continuations of each that are drawn by chance besides")
 
 
 class DocumentJob(BaseModel):

@@ -35,7 +35,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(MemprobeError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unknown)
 
 
 def envelope(

@@ -19,12 +19,12 @@ def state(job: Job) -> dict[str, Any]:
 
 def end(service: Service, kind: str, name: str) -> Job:
     """Ends a job's work before its next step and returns it. Raises UnknownName."""
-    job = service.jobs.find(kind, name)
+    job = service.job(kind, name)
     service.jobs.cancel(job)
     return job
 
 
 def forget(service: Service, kind: str, name: str) -> Deleted:
     """Drops a job and what it left; one that is running is ended. Raises UnknownName."""
-    service.jobs.forget(service.jobs.find(kind, name))
+    service.jobs.forget(service.job(kind, name))
     return Deleted(id=name, object=kind)

@@ -17,6 +17,8 @@ from uuid import uuid4
 from probe.errors import Busy, MemprobeError, UnknownName
 from probe.logs import described, saying
 from probe.measure import Progress
+from probe.models.tags import tagged
+from probe.untold import called
 from probe.wanted import while_wanted
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
@@ -24,6 +26,7 @@ Work = Callable[[Progress], object]
 MOST_WAITING = 16
 MOST_KEPT = 256
 _LOG = logging.getLogger(__name__)
+_NAMED = frozenset(("calibration",))  # kinds that make something with a name of its own; of others it is the model's
 
 
 class Cancelled(Exception):
@@ -36,6 +39,7 @@ class Job:
 
     kind: str
     name: str
+    owner: str
     id: str = field(default_factory=lambda: f"job-{uuid4().hex}")
     status: Status = "queued"
     created: int = field(default_factory=lambda: int(time.time()))
@@ -45,6 +49,8 @@ class Job:
     cancelling: bool = False
     result: object = None
     subject: object = None
+    work: Work | None = field(default=None, repr=False)
+    forgotten: bool = False
 
     @property
     def over(self) -> bool:
@@ -60,20 +66,21 @@ class Job:
 
 
 class Jobs:
-    """The jobs of one service, the newest last."""
+    """The jobs of one service, the newest last. dropped: is told of each that is forgotten, once it is over."""
 
-    def __init__(self) -> None:
+    def __init__(self, dropped: Callable[[str], object] = lambda name: None) -> None:
         self._thread = ThreadPoolExecutor(1, "job")
         self._jobs: dict[str, Job] = {}
+        self._dropped = dropped
 
-    def start(self, kind: str, name: str, work: Work, subject: object = None) -> Job:
+    def start(self, kind: str, name: str, owner: str, work: Work, subject: object = None) -> Job:
         """Queues work and returns its job. Raises Busy."""
         waiting = sum(not job.over for job in self._jobs.values())
         if waiting >= MOST_WAITING:
             raise Busy(f"{waiting} jobs are waiting already; try again when one is over, or cancel one.", 30)
-        job = Job(kind, name, subject=subject)
+        job = Job(kind, name, owner, subject=subject, work=work)
         self._jobs[job.id] = job
-        self._thread.submit(copy_context().run, _run, job, work)  # what it logs names the request that began it
+        self._thread.submit(copy_context().run, self._run, job)  # what it logs names the request that began it
         for old in [job.id for job in self._jobs.values() if job.over][:-MOST_KEPT]:
             del self._jobs[old]
         return job
@@ -81,15 +88,15 @@ class Jobs:
     def all(self) -> list[Job]:
         return list(self._jobs.values())
 
-    def of_kind(self, kind: str) -> list[Job]:
-        return [job for job in self._jobs.values() if job.kind == kind]
+    def of_kind(self, kind: str, owner: str) -> list[Job]:
+        return [job for job in self.all() if job.kind == kind and job.owner == owner]
 
-    def find(self, kind: str, name: str) -> Job:
-        """Returns the newest job of this id or name. Raises UnknownName."""
-        for job in reversed(self.of_kind(kind)):
-            if name in (job.id, job.name):
+    def find(self, kind: str, name: str, owner: str) -> Job:
+        """Returns an owner's job of this id, or the newest that makes something of this name. Raises UnknownName."""
+        for job in reversed(self.of_kind(kind, owner)):
+            if name == job.id or (kind in _NAMED and name == job.name):
                 return job
-        raise UnknownName(f"No {kind} {name!r}.", kind)
+        raise UnknownName(f"No {kind} {called(name)}.", kind)
 
     def cancel(self, job: Job) -> None:
         """Ends a job before its next chunk of texts."""
@@ -98,9 +105,16 @@ class Jobs:
             job.status = "cancelled"
 
     def forget(self, job: Job) -> None:
-        """Ends a job and drops what it left."""
-        self.cancel(job)
+        """Ends a job and drops what it left, texts and statistics. Raises StoreError where these cannot be deleted."""
         self._jobs.pop(job.id, None)
+        job.forgotten = True
+        self.cancel(job)
+        if job.status != "running":  # else it may still put some there, and drops them when it ends
+            self._clear(job)
+
+    def _clear(self, job: Job) -> None:
+        job.work = job.subject = job.result = None
+        self._dropped(job.id)
 
     def stop(self, grace: float = 0.0, seconds: float = 10.0) -> bool:
         """Ends all: the one that runs has `grace` seconds to finish, and `seconds` to notice that it may not. Returns
@@ -121,18 +135,24 @@ class Jobs:
                 _LOG.warning("Job %s (%s) was cancelled, as the service ends: start it again.", job.id, job.kind)
         return over
 
+    def _run(self, job: Job) -> None:
+        with tagged(job.id), saying(job=job.id):
+            _run(job)
+        job.work = None  # it holds the texts
+        if job.forgotten:
+            try:
+                self._clear(job)
+            except MemprobeError as error:
+                _LOG.error("Job %s is forgotten, its statistics are not: %s", job.id, error)
+
 
 def _nothing() -> None:
     """The last that the thread is given."""
 
 
-def _run(job: Job, work: Work) -> None:
-    with saying(job=job.id):
-        _do(job, work)
-
-
-def _do(job: Job, work: Work) -> None:
-    if job.cancelling:
+def _run(job: Job) -> None:
+    work = job.work
+    if job.cancelling or work is None:
         job.status = "cancelled"
         return
     job.status = "running"

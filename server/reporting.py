@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.asked import route_of
 from server.errors import envelope
+from server.matching import route_of
 
 GROUPS = "POST /v1/aggregates"
 NO_TEXTS = frozenset(  # no answer of these depends on any text
-    "GET " + path
-    for path in (
-        *("/healthz", "/readyz", "/metrics", "/v1/models"),
-        *("/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"),
-    )
-)
+    "GET " + path for path in ("/healthz", "/readyz", "/metrics", "/v1/models", "/openapi.json", "/docs", "/web/{name}")
+) | {"POST /v1/session", "DELETE /v1/session"}
 _GROUPS_ONLY = (
     "This service reports on groups only, and this path may tell of single texts. Send a cohort to "
     "POST /v1/aggregates; for single texts the operator starts a service with MEMPROBE_REPORTING=texts."
@@ -32,17 +28,10 @@ class Reporting:
         self._app, self._groups_only = app, groups_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = None if scope["type"] == "lifespan" else _route(scope)
+        found = " ".join(route_of(scope) or ()) if scope["type"] != "lifespan" else ""
         if found and self._groups_only and found not in NO_TEXTS | {GROUPS}:
             await envelope(403, _GROUPS_ONLY, "groups_only")(scope, receive, send)
         elif found == GROUPS and not self._groups_only:
             await envelope(403, _TEXTS, "texts_only")(scope, receive, send)
         else:
             await self._app(scope, receive, send)
-
-
-def _route(scope: Scope) -> str | None:
-    """Returns "METHOD /path/{of}/the/route" that will answer, None where none will."""
-    method = scope.get("method", "WEBSOCKET").replace("HEAD", "GET")
-    path = route_of(scope)
-    return None if path is None else f"{method} {path}"

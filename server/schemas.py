@@ -262,6 +262,13 @@ class EvaluationList(BaseModel):
     data: list[EvaluationJob]
 
 
+class Session(BaseModel):
+    """Whose things are seen with a key, and what it may ask."""
+
+    owner: str
+    scopes: list[str]
+
+
 class Deleted(BaseModel):
     id: str
     object: str

@@ -1,4 +1,6 @@
-"""What the routes share: settings, the loaded models by id, and the batcher."""
+"""What the routes share: settings, the loaded models by id, the batcher; and of files, jobs and calibrations what the
+caller owns.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +8,12 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from fastapi import Request
 
-from probe.calibration.store import find
+from probe.calibration.shelf import Shelf
 from probe.config import Settings
 from probe.errors import UnknownName
 from probe.models.base import Engine
@@ -19,9 +21,12 @@ from probe.pipeline import Probe
 from probe.reporting.reporter import Reporter
 from probe.scans.desk import Desk
 from probe.setup import Setup
+from probe.untold import called
+from server.access.caller import Caller, caller_of
+from server.access.opening import Access
 from server.batcher import Batcher
 from server.ending import Ending
-from server.jobs import Jobs
+from server.jobs import Job, Jobs, Work
 from server.lately import Lately
 from server.metrics import Metrics
 from server.turns import Turns
@@ -36,13 +41,13 @@ _PATIENCE = 2.0  # seconds that a look at the database may keep somebody waiting
 
 @dataclass
 class Service:
-    """State of one running service; `probes` holds the models' own calibration under (model, None)."""
+    """State of one running service, as one caller sees it."""
 
     settings: Settings
     batcher: Batcher
     started: int = field(default_factory=lambda: int(time.time()))
     models: dict[str, Probe] = field(default_factory=dict)
-    calibrated: dict[tuple[str, str], Probe] = field(default_factory=dict)
+    calibrated: dict[tuple[str, str, str], Probe] = field(default_factory=dict)
     jobs: Jobs = field(default_factory=Jobs)
     metrics: Metrics = field(default_factory=Metrics)
     ending: Ending = field(default_factory=Ending)
@@ -51,6 +56,29 @@ class Service:
     placebo: Engine | None = None
     scanning: Scanning | None = None
     reporter: Reporter | None = None
+    access: Access | None = None
+    caller: Caller = field(default_factory=Caller)
+
+    def of(self, caller: Caller) -> Service:
+        """Returns the same service as this caller sees it."""
+        return replace(self, caller=caller)
+
+    @property
+    def shelf(self) -> Shelf:
+        return Shelf(self.settings.calibrations, self.caller.owner)
+
+    def start(self, kind: str, name: str, work: Work, subject: object = None) -> Job:
+        """Queues the caller's work. Raises Busy."""
+        job = self.jobs.start(kind, name, self.caller.owner, work, subject)
+        self.caller.about = job.id
+        return job
+
+    def jobs_of(self, kind: str) -> list[Job]:
+        return self.jobs.of_kind(kind, self.caller.owner)
+
+    def job(self, kind: str, name: str) -> Job:
+        """Returns the caller's newest job of this id or name. Raises UnknownName."""
+        return self.jobs.find(kind, name, self.caller.owner)
 
     def end(self) -> None:
         """Begins the end: streams are closed, the scans' worker hands back what it holds."""
@@ -72,7 +100,7 @@ class Service:
     def model(self, name: str) -> Probe:
         """Returns a loaded model. Raises UnknownName."""
         if name not in self.models:
-            raise UnknownName(f"No model {name!r} is served. There are: {', '.join(self.models)}.", "model")
+            raise UnknownName(f"No model {called(name)} is served. There are: {', '.join(self.models)}.", "model")
         return self.models[name]
 
     def placebo_named(self, name: str) -> Engine:
@@ -81,7 +109,7 @@ class Service:
             return self.models[name].target
         if self.placebo is None or name != self.placebo.identity.name:
             there = f"There is {self.placebo.identity.name}" if self.placebo else "There is none"
-            raise UnknownName(f"No placebo {name!r}. {there}; MEMPROBE_PLACEBO names one.", "placebo")
+            raise UnknownName(f"No placebo {called(name)}. {there}; MEMPROBE_PLACEBO names one.", "placebo")
         return self.placebo
 
     def engines(self) -> list[Engine]:
@@ -107,20 +135,24 @@ class Service:
 
     def in_turns(self, engine: Engine, work: str = "job") -> Engine:
         """Returns the engine for a job, whose passes run between those of requests."""
-        return Turns(engine, self.batcher.turn, lambda tokens: self.metrics.read(work, tokens))
+        return Turns(engine, self.batcher.turn, partial(self._read, work))
+
+    def _read(self, work: str, tokens: int) -> None:
+        self.metrics.read(work, tokens)
+        self.caller.spends(tokens)
 
     async def probe(self, model: str, calibration: str | None) -> Probe:
         """Returns the model with its own or the named calibration. Raises UnknownName, FingerprintMismatch."""
         own = self.model(model)
         if calibration is None or (own.calibration and own.calibration.name == calibration):
             return own
-        found = find(calibration, self.settings.calibrations)
-        known = self.calibrated.get((model, calibration))
+        found = self.shelf.find(calibration)
+        known = self.calibrated.get((model, calibration, self.caller.owner))
         if known and known.calibration and known.calibration.created == found.created:
             return known
         # its sentinel texts may have to be scored, and models are touched in one thread only
         probe = await self.batcher.on("forward", lambda: Probe.of(own.setup, found))
-        self.calibrated[model, calibration] = probe
+        self.calibrated[model, calibration, self.caller.owner] = probe
         return probe
 
 
@@ -131,11 +163,11 @@ async def _nothing() -> bool:
 def service_of(request: Request) -> Service:
     """FastAPI dependency."""
     service: Service = request.app.state.service
-    return service
+    return service.of(caller_of(request))
 
 
 def desk_of(request: Request) -> Desk:
     """FastAPI dependency."""
-    desk = service_of(request).desk
-    assert desk is not None  # from start-up on
-    return desk
+    service = service_of(request)
+    assert service.desk is not None  # from start-up on
+    return service.desk.of(service.caller.owner)

@@ -9,8 +9,16 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.testclient import TestClient
 
 from tests.system.conftest import free_port
+
+
+def local(app: FastAPI, raised: bool = True) -> TestClient:
+    """Returns a client of this machine; raised: what the service fails with is raised here."""
+    return TestClient(
+        app, "http://127.0.0.1", client=("127.0.0.1", 50_000), raise_server_exceptions=raised, follow_redirects=True
+    )
 
 
 class Running(uvicorn.Server):

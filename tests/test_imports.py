@@ -70,7 +70,8 @@ OWNERS = {  # the files that may name a heavy library
     "ray": {"scans/ray.py"},
     "sqlalchemy": {
         "reporting/ledger.py",
-        *(f"scans/{name}.py" for name in ("database", "desk", "leases", "ledger", "statements", "tables")),
+        *(f"scans/{name}.py" for name in ("database", "deleted", "desk", "leases", "ledger", "statements", "sweep")),
+        "scans/tables.py",
     },
     "zstandard": {"data/streams.py"},
     "vllm": {"models/vllm.py", "models/vllm_plugin.py"},

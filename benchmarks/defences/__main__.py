@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from benchmarks.measure import HERE, RESULTS, processor
@@ -23,7 +24,7 @@ from probe.audit.defences.files import write
 from probe.audit.defences.judge import ATTACK, Outcome
 from probe.audit.defences.run import compare
 from probe.audit.defences.table import as_dict, others, row
-from probe.audit.metrics import Figure, roc
+from probe.audit.metrics import Figure, Vector, rate, roc
 from probe.audit.privacy import allowed
 from probe.shadow.fleet import Progress
 from probe.shadow.plan import Plan
@@ -70,14 +71,23 @@ def bars(found: list[Outcome]) -> list[str]:
         if not one.promise or not isinstance(figures.auc, Figure):
             continue
         epsilon, delta = one.promise
-        fpr, tpr = roc(*one.values[ATTACK])
-        above = float((tpr - allowed(fpr, epsilon, delta)).max())
+        above = beyond(*one.values[ATTACK], epsilon, delta)
         held = figures.auc.low <= 0.5 <= figures.auc.high
         said += [
-            f"- {one.arm}: the AUC's interval holds .5: {held}; highest TPR above its bound: {above:+.4f}; "
+            f"- {one.arm}: the AUC's interval holds .5: {held}; highest surplus of TPR over its bound: {above:+.4f}; "
             f"epsilon shown {_shown(one)}, promised {epsilon:g}; {figures.members + figures.nonmembers} texts"
         ]
     return said
+
+
+def beyond(members: Vector, nonmembers: Vector, epsilon: float, delta: float) -> float:
+    """Returns the highest surplus of the ROC over what the promise allows, each rate at the end of its 95% interval
+    that speaks for the promise: at an FPR of one text of 1,210 the rates themselves say nothing.
+    """
+    fprs, tprs = roc(members, nonmembers)
+    low = [rate(round(tpr * len(members)), len(members)).low for tpr in tprs]
+    high = np.array([rate(round(fpr * len(nonmembers)), len(nonmembers)).high for fpr in fprs])
+    return float((np.array(low) - allowed(high, epsilon, delta)).max())
 
 
 def _shown(found: Outcome) -> str:

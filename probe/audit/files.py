@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from probe.audit.gate import Outcome
 from probe.audit.plots import Plot, plots, png, svg
 from probe.audit.report import html
 from probe.audit.summary import caution, sentences
+from probe.data.sheet import write_csv
 
 
 def write(found: Evaluation, folder: Path, outcomes: Sequence[Outcome] = ()) -> list[Path]:
@@ -42,11 +42,9 @@ def write_pages(folder: Path, texts: Mapping[str, str], pictures: Sequence[Plot]
 
 def write_scores(found: Evaluation, path: Path) -> None:
     """Writes a row per text: id, label, what the words alone make of it, every score; empty where there is none."""
-    with path.open("w", newline="", encoding="utf-8", errors="replace") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["id", "label", BLIND, *found.scores])
-        columns = [[score.value for score in scores] for scores in found.scores.values()]
-        writer.writerows(zip(found.ids, found.member.astype(int).tolist(), found.words.tolist(), *columns, strict=True))
+    columns = [[score.value for score in scores] for scores in found.scores.values()]
+    rows = zip(found.ids, found.member.astype(int).tolist(), found.words.tolist(), *columns, strict=True)
+    write_csv(path, ["id", "label", BLIND, *found.scores], rows)
 
 
 def as_dict(found: Evaluation, outcomes: Sequence[Outcome] = ()) -> dict[str, Any]:

@@ -75,7 +75,10 @@ def unpack(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[Fitted
 
 
 def _stratum(header: Mapping[str, Any], number: int, arrays: Mapping[str, Any]) -> Stratum:
-    scores, weight = (arrays[f"stratum_{number}_{name}"].astype(np.float64) for name in ("scores", "weight"))
+    scores, weight = (arrays[f"stratum_{number}_{name}"] for name in ("scores", "weight"))
+    if {scores.dtype, weight.dtype} - {np.dtype(np.float32), np.dtype(np.float64)}:
+        raise ValueError("a kind of its non-members is of another type")
+    scores, weight = scores.astype(np.float64), weight.astype(np.float64)
     if weight.shape != (BUCKETS,) or not (np.isfinite(weight).all() and np.isfinite(scores).all()):
         raise ValueError("a kind of its non-members is broken")
     if not len(scores) or (np.diff(scores) < 0).any():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
-import tempfile
 import tokenize
 import zipfile
 import zlib
@@ -14,7 +14,7 @@ from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args
+from typing import IO, Any, get_args
 
 import numpy as np
 
@@ -25,10 +25,13 @@ from probe.calibration.gates import SET_LEVEL
 from probe.calibration.packing import Arrays, pack, unpack
 from probe.calibration.residual import Residual
 from probe.data.arrays import write
+from probe.data.npz import check
+from probe.data.private import make_folder
 from probe.errors import CalibrationError, InputError, UnknownName
 from probe.scores import TABLE
 from probe.scores.fitted import UNFITTED
 from probe.types import Gate
+from probe.untold import called
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ARRAYS = ("nonmembers", "members", "found", "tokens", "difficulty", "variety", "shingles")
@@ -46,7 +49,7 @@ _BROKEN = (
 def save(calibration: Calibration, folder: Path) -> Path:
     """Writes NAME.npz, readable by its owner only, and returns its path."""
     path = _path(calibration.name, folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     header, arrays = _parts(calibration)
     return write(path, header, **arrays)
 
@@ -67,19 +70,25 @@ def content_hash(calibration: Calibration) -> str:
 def load(path: Path) -> Calibration:
     """Reads a calibration file. Raises CalibrationError for anything else."""
     try:
-        _check_size(path)
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            header = json.loads(str(stored["header"]))
-            arrays = {name: stored[name] for name in stored.files}
-        header["fitted"], bags, strata = unpack(header["fitted"], arrays)
-        header["fingerprint"] = Fingerprint(**header["fingerprint"])
-        for name in ("residual", "member_residual"):
-            header[name] = Residual(**{key: tuple(value) for key, value in header[name].items()})
-        header["sentinels"] = tuple(Sentinel(**row) for row in header["sentinels"])
-        header["notes"] = tuple(header["notes"])
-        return _checked(Calibration(**header, bags=bags, strata=strata, **{name: arrays[name] for name in _ARRAYS}))
+        with path.open("rb") as file:
+            return _read(file)
     except _BROKEN as error:
         raise CalibrationError(f"{path.name} is not a calibration of this version: {error}") from error
+
+
+def _read(file: IO[bytes]) -> Calibration:
+    """Raises any of _BROKEN."""
+    check(file, LARGEST)
+    with np.load(file, allow_pickle=False) as stored:
+        header = json.loads(str(stored["header"]))
+        arrays = {name: stored[name] for name in stored.files}
+    header["fitted"], bags, strata = unpack(header["fitted"], arrays)
+    header["fingerprint"] = Fingerprint(**header["fingerprint"])
+    for name in ("residual", "member_residual"):
+        header[name] = Residual(**{key: tuple(value) for key, value in header[name].items()})
+    header["sentinels"] = tuple(Sentinel(**row) for row in header["sentinels"])
+    header["notes"] = tuple(header["notes"])
+    return _checked(Calibration(**header, bags=bags, strata=strata, **{name: arrays[name] for name in _ARRAYS}))
 
 
 def find(name: str, folder: Path) -> Calibration:
@@ -113,13 +122,11 @@ def dump(name: str, folder: Path) -> bytes:
 def adopt(content: bytes, name: str, folder: Path) -> Calibration:
     """Stores the file of a calibration under a name of one's own. Raises InputError for anything else."""
     _path(name, folder)
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "imported.npz"
-        path.write_bytes(content)
-        try:
-            found = replace(load(path), name=name)
-        except CalibrationError as error:
-            raise InputError(f"The file is no calibration of this version: {error.__cause__}.", "content") from error
+    try:
+        found = replace(_read(io.BytesIO(content)), name=name)
+    except _BROKEN as error:
+        why = str(error) if type(error) is ValueError else type(error).__name__  # others may quote what it holds
+        raise InputError(f"The file is no calibration of this version: {why}.", "content") from error
     save(found, folder)
     return found
 
@@ -148,13 +155,6 @@ def stored(folder: Path) -> Iterator[Calibration | CalibrationError]:
             yield error
 
 
-def _check_size(path: Path) -> None:
-    """Raises ValueError for what would unpack to more than any calibration holds."""
-    with zipfile.ZipFile(path) as packed:
-        if (size := sum(entry.file_size for entry in packed.infolist())) > LARGEST:
-            raise ValueError(f"it unpacks to {size:,} bytes")
-
-
 def _parts(calibration: Calibration) -> tuple[dict[str, Any], Arrays]:
     """Returns a header of plain values, and arrays by name."""
     fitted, arrays = pack(calibration.fitted, calibration.bags, calibration.strata)
@@ -168,7 +168,7 @@ def _checked(calibration: Calibration) -> Calibration:
     """Raises ValueError for arrays that would give wrong verdicts."""
     for name in ("nonmembers", "members", "found", "shingles"):
         array = getattr(calibration, name)
-        if array.ndim != 1 or (np.diff(array.astype(np.float64)) < 0).any():
+        if array.ndim != 1 or (array[1:] < array[:-1]).any():
             raise ValueError(f"{name} are not ascending")
     sizes = {len(getattr(calibration, name)) for name in ("nonmembers", "tokens", "difficulty", "variety")}
     if len(sizes) != 1 or not len(calibration.nonmembers):
@@ -189,7 +189,7 @@ def _check_header(calibration: Calibration) -> None:
         if any(len(side) != 4 for side in sides) or not np.isfinite(sides).all() or np.abs(one.log_scale).max() > _MOST:
             raise ValueError("its residual is broken")
     if calibration.score not in TABLE:
-        raise ValueError(f"it rests on the score {calibration.score!r}, which is not installed here")
+        raise ValueError(f"it rests on a score {called(calibration.score)}, which is not installed here")
     if not (calibration.gates.keys() <= set(SET_LEVEL) and set(calibration.gates.values()) <= set(get_args(Gate))):
         raise ValueError("its gates are not those of a calibration")
     if calibration.basis not in ("split", "post-hoc"):
@@ -204,7 +204,8 @@ def _check_header(calibration: Calibration) -> None:
 def check_name(name: str) -> None:
     """Raises InputError for what cannot name a calibration."""
     if not _NAME.fullmatch(name):
-        raise InputError(f"{name!r} cannot name a calibration: use letters, digits, dots and dashes.", "calibration")
+        said = called(name, "This")
+        raise InputError(f"{said} cannot name a calibration: use letters, digits, dots and dashes.", "calibration")
 
 
 def check_free(name: str, folder: Path, *, replace_own: bool = False) -> None:

@@ -26,6 +26,7 @@ from probe.cli import (  # noqa: F401 - each adds its command
     epsilon,
     evaluate,
     frequencies,
+    keys,
     models,
     order,
     pii,

@@ -54,6 +54,7 @@ def calibrate(
     from probe.calibration.build import calibrate as build
     from probe.calibration.known import Known
     from probe.calibration.store import check_free, save
+    from probe.models.tags import calibration_tag, tagged
     from probe.opening import open_placebo
     from probe.show import claims, progress
 
@@ -64,7 +65,7 @@ def calibrate(
         check_new(adapt)
         if not settings.reference:
             raise InputError("--adapt makes a reference of --reference: name the model to start from.", "reference")
-    writable_folder(settings.calibrations, "set MEMPROBE_HOME to another")
+    writable_folder(settings.calibrations, "set MEMPROBE_HOME to another", private=True)
     columns = Columns(text_column, id_column, source_column)
     files = (nonmembers, members, tuning, tuning_members)
     texts = [read_known(group or [], columns) for group in files]
@@ -76,7 +77,7 @@ def calibrate(
     if adapt:  # last, so that what is named wrongly is said before anything is trained
         known = _adapted(settings, known, adapt, seed)
         opened = open_with(settings, revision)
-    with progress("Measuring the known texts") as advance:
+    with progress("Measuring the known texts") as advance, tagged(calibration_tag(name)):
         found = build(opened, known, name, seed, advance, third)
     path = save(found, settings.calibrations)
     claims(found)

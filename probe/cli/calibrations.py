@@ -56,6 +56,10 @@ def adopt(
 def delete(name: Name) -> None:
     """Deletes a stored one; the embedded ones stay."""
     from probe.calibration.store import delete as remove
+    from probe.models.stats_table import drop
+    from probe.models.tags import calibration_tag
 
-    remove(name, Settings().calibrations)
+    settings = Settings()
+    remove(name, settings.calibrations)
+    drop(settings.cache, calibration_tag(name))
     typer.echo("deleted")

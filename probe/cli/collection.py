@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from probe.cli.app import app
-from probe.cli.files import each_file, is_document, read_known
+from probe.cli.files import read_known, writable_folder
 from probe.cli.options import (
     CalibrationName,
     DeviceMap,
@@ -25,13 +24,13 @@ from probe.cli.options import (
     open_with,
     settings_of,
 )
+from probe.cli.reading import each_file, is_document, read_document, read_each
 from probe.data.read import Columns
 from probe.types import Text
 
 if TYPE_CHECKING:
     from probe.pipeline import Probe
 
-_WHOLE = (".txt", ".md", "")  # endings of texts that are one document each, as those of is_document are
 _DOCUMENT = "source"  # the document column where none is named
 
 
@@ -53,6 +52,7 @@ def collection(
     random_split: Annotated[bool, typer.Option(help="suspect and controls are random parts of one set")] = False,
     earlier: Annotated[float | None, typer.Option(help="e-value of batches of other documents")] = None,
     alpha: Annotated[float, typer.Option(help="the false-positive rate of the claim")] = 0.01,
+    out: Annotated[Path | None, typer.Option(help="folder for the report and JSON")] = None,
     text_column: TextColumn = "text", id_column: IdColumn = "id", seed: int = 0,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:  # fmt: skip
@@ -60,26 +60,35 @@ def collection(
     from probe.collections import show
     from probe.collections.collection import judge_set
     from probe.collections.decide import Options
+    from probe.collections.report import Material, hashed, write
     from probe.opening import open_placebo
     from probe.show import progress
 
     options = Options(alpha, score, cast(Any, by), random_split, earlier, seed)
+    if out:
+        writable_folder(out, "name another folder for --out")
     columns = Columns(text_column, id_column, document_column or _DOCUMENT)
     named = tuple(each_file(paths) for paths in (suspect, controls, members or []))
-    read = [[_read(path, columns) for path in paths] for paths in named]
-    for path, texts in zip(chain(*named), chain(*read), strict=True):
+    read = [read_each(paths, lambda path: _read(path, columns)) for paths in named]
+    for path, texts in (entry for side in read for entry in side.items()):
         _check_named(path, texts, document_column)
     settings = settings_of(
         target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map
     )
     opened = open_with(settings, revision)
     mine, theirs, known = (
-        [text for path, texts in zip(paths, side, strict=True) for text in _texts(opened, path, texts)]
-        for paths, side in zip(named, read, strict=True)
+        [text for path, texts in side.items() for text in _texts(opened, path, texts)] for side in read
     )
     third = open_placebo(settings, opened.target, placebo) if placebo else None
     with progress("Measuring") as advance:
         result = judge_set(opened, mine, theirs, known, options, advance, third)
+    if lost := sum(map(len, named)) - sum(map(len, read)):
+        result = replace(result, notes=(f"{lost:,} files that give no text were left out", *result.notes))
+    if out:
+        files = dict(zip(("suspect", "controls", "known members"), map(hashed, read), strict=True))
+        name = opened.calibration.name if opened.calibration else ""
+        written = write(result, options, Material(files, opened.fingerprint, name, placebo or ""), out)
+        typer.echo(f"Wrote {', '.join(path.name for path in written)} to {out}.", err=True)
     if as_json:
         typer.echo(json.dumps(show.collection_dict(result), ensure_ascii=True))
     else:
@@ -87,30 +96,25 @@ def collection(
 
 
 def _read(path: Path, columns: Columns) -> list[Text]:
-    from probe.documents.apart import read_file
-
-    return [Text(read_file(path).text, path.name)] if is_document(path) else read_known([path], columns)
-
-
-def _whole(path: Path) -> bool:
-    return path.suffix.lower() in _WHOLE or is_document(path)
+    """Every document goes through one reader: what its format does to the lines must not tell the sides apart."""
+    return [Text(read_document(path).text, path.name)] if is_document(path) else read_known([path], columns)
 
 
 def _check_named(path: Path, texts: Sequence[Text], column: str | None) -> None:
     """Warns on stderr of a file whose rows name no document. Raises InputError where the column was asked for."""
     from probe.collections.documents import check_named
 
-    if _whole(path):
+    if is_document(path):
         return
     if why := check_named(path, texts, column or _DOCUMENT, asked=column is not None):
         typer.echo(f"Warning: {why}.", err=True)
 
 
 def _texts(probe: Probe, path: Path, texts: Sequence[Text]) -> list[Text]:
-    """Cuts a plain file, which is one document, into passages of a length that the calibration covers."""
+    """Cuts a document into passages of a length that the calibration covers."""
     from probe.collections.documents import PASSAGE, passages
 
-    if not _whole(path):
+    if not is_document(path):
         return list(texts)
     most = probe.calibration.lengths[1] if probe.calibration else PASSAGE
     whole = [replace(text, source=str(path)) for text in texts]  # names alone may agree

@@ -11,6 +11,7 @@ import typer
 from probe.cli.app import app
 from probe.cli.files import writable_folder
 from probe.cli.options import CalibrationName, DeviceMap, Dtype, Reference, Revision, Target, open_with, settings_of
+from probe.cli.reading import read_document
 
 
 @app.command()
@@ -27,22 +28,22 @@ def document(
     top_k: Annotated[int | None, typer.Option(min=1, help="of that sampler")] = None,
     most: Annotated[int, typer.Option(min=1, help="windows that are scored exactly, the likeliest")] = 5000,
     generate: Annotated[int, typer.Option(min=0, help="windows that the model is let go on from")] = 0,
+    samples: Annotated[int, typer.Option(min=0, help="continuations of each that are drawn by chance besides")] = 0,
     texts: Annotated[bool, typer.Option(help="show passages in the report")] = True,
     text_only: Annotated[bool, typer.Option("--text-only", help="print what is read of the file, and end")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print document.json instead of tables")] = False,
 ) -> None:  # fmt: skip
     """Reads a document, judges its passages, and finds what of it the model can be made to write."""
-    from probe.documents.apart import read_file
+    from probe.memorization.continued import check_samples
     from probe.memorization.scan import Options
     from probe.memorization.windows import Shape
     from probe.show import progress
 
     options = Options(Shape(prefix, suffix, stride), temperature, top_k, most)  # named before anything is loaded
+    check_samples(generate, samples)
     if out:
         writable_folder(out, "name another folder for --out")
-    found = read_file(file)
-    for warning in found.warnings:
-        typer.echo(f"Note: {warning}.", err=True)
+    found = read_document(file)
     if text_only:
         typer.echo(found.text)
         return
@@ -54,7 +55,7 @@ def document(
     from probe.memorization.files import as_dict, write
     from probe.memorization.show import examined
 
-    done = examine(opened, found, options, progress, alpha, generate)
+    done = examine(opened, found, options, progress, alpha, generate, samples)
     written = write(done, out, texts) if out else []
     if as_json:
         typer.echo(json.dumps(as_dict(done), ensure_ascii=True))

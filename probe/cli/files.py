@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 
 import typer
 
+from probe.data.private import make_folder
 from probe.data.read import Columns, Unreadable, read
 from probe.errors import InputError
 from probe.types import Text
@@ -32,28 +33,6 @@ def read_texts(inputs: list[str], columns: Columns) -> tuple[list[Text], list[st
             else:
                 texts.append(row)
     return texts, broken
-
-
-def each_file(paths: Sequence[Path]) -> list[Path]:
-    """Returns the files that are named, and those within folders that can be read. Raises InputError for none."""
-    found: list[Path] = []
-    for path in paths:
-        inside = (
-            sorted(one for one in path.rglob("*") if one.is_file() and _PATH.search(one.name))
-            if path.is_dir()
-            else [path]
-        )
-        if not inside:
-            raise InputError(
-                f"The folder {path} holds no file that can be read: txt, md, html, epub, pdf, jsonl, csv ..."
-            )
-        found += inside
-    return found
-
-
-def is_document(path: Path) -> bool:
-    """True for a file that only the reader of documents can read; a .txt or .md is a text as it stands, too."""
-    return path.suffix.lower() in (".pdf", ".epub", ".html", ".htm", ".xhtml")
 
 
 def new_file(path: Path) -> Path:
@@ -80,16 +59,17 @@ def writable_file(path: Path) -> Path:
     return path
 
 
-def writable_folder(path: Path, remedy: str = "name another folder") -> Path:
+def writable_folder(path: Path, remedy: str = "name another folder", *, private: bool = False) -> Path:
     """Returns the path of a folder in which files can be made; one that is not there yet can be made, and is not.
 
-    Nothing but a trial tells, on any file system. Raises InputError.
+    Nothing but a trial tells, on any file system. private: the folders above it that the trial makes are their owner's.
+    Raises InputError.
     """
     try:
         if path.is_file():
             raise InputError(f"{path} is a file; {remedy}.")
         new = not path.exists()
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path) if private else path.mkdir(parents=True, exist_ok=True)
         TemporaryFile(dir=path).close()
         if new:
             path.rmdir()

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from probe.cli.app import app
-from probe.cli.files import each_file, is_document, read_known, writable_folder
+from probe.cli.files import read_known, writable_folder
 from probe.cli.options import DeviceMap, Dtype, IdColumn, Reference, Target, TextColumn, open_with, settings_of
+from probe.cli.reading import each_file, is_document, read_document, read_each
 from probe.data.read import Columns
 from probe.types import Text
 
@@ -32,10 +33,10 @@ def pii(
 ) -> None:  # fmt: skip
     """Finds personal data in texts, and ranks each value among thousands of the same format."""
     from probe.memorization.pii.investigate import Options, investigate
-    from probe.memorization.pii.spans import patterns_of
+    from probe.memorization.pii.spans import named, patterns_of
     from probe.show import progress
 
-    options = Options(patterns_of(pattern or []), presidio, language, fillers)  # named before anything is loaded
+    options = Options(patterns_of(named(pattern or [])), presidio, language, fillers)  # named before anything is loaded
     if out:
         writable_folder(out, "name another folder for --out")
     read = _read(texts, Columns(text_column, id_column))
@@ -56,12 +57,16 @@ def pii(
 
 
 def _read(paths: list[Path], columns: Columns) -> list[Text]:
-    """Returns the texts of files, of documents their paragraphs."""
-    from probe.documents.apart import read_file
+    found = read_each(
+        each_file(paths), lambda path: _document(path) if is_document(path) else read_known([path], columns)
+    )
+    return [text for texts in found.values() for text in texts]
 
-    files = each_file(paths)
-    rows = [path for path in files if not is_document(path)]
-    texts = read_known(rows, columns) if rows else []
-    for found in [read_file(path) for path in files if is_document(path)]:
-        texts += [Text(found.of(one), f"{found.name}, {found.place(one.start)}") for one in found.paragraphs]
-    return texts
+
+def _document(path: Path) -> list[Text]:
+    """Returns whole paragraphs, short ones with their neighbours: what stands before a value is its context."""
+    from probe.documents.passages import FEWEST, passages
+
+    found = read_document(path)
+    parts = passages(found, FEWEST, most=len(found.text))
+    return [Text(found.text[one.start : one.end], f"{found.name}, {one.place}") for one in parts]

@@ -84,6 +84,16 @@ def delete(name: Id) -> None:
 
 
 @scans.command()
+def sweep() -> None:
+    """Deletes what is older than MEMPROBE_RETENTION_DAYS and MEMPROBE_CACHE_DAYS, and what was left half written."""
+    from probe.scans.opening import open_desk
+    from probe.scans.sweep import sweep as run
+
+    settings = Settings()
+    typer.echo(str(run(open_desk(settings), settings.retention_days, settings.cache_days)))
+
+
+@scans.command()
 def summary(name: Id) -> None:
     """Prints what one that is over came to, as JSON."""
     typer.echo(json.dumps(json.load(_desk().summary(name)), indent=1))

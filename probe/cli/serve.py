@@ -24,11 +24,14 @@ def serve(
     host: str | None = None, port: int | None = None, log_level: Annotated[Level, typer.Option()] = "info",
 ) -> None:  # fmt: skip
     """Starts the HTTP service."""
+    from server.access.opening import open_access
+
     settings = settings_of(
         target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map, name=name,
         host=host, port=port, shadows=shadows, reporting=reporting,
     )  # fmt: skip
     check_port(settings.host, settings.port, "--port 8001")
+    open_access(settings)  # what nobody may reach ends here, before the models are loaded
     with waiting():
         from server.app import create_app, open_models
         from server.serving import serve as listen

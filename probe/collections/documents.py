@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from probe.data.overlap import Seen, without_copies
+from probe.documents.words import words
 from probe.errors import InputError
 from probe.models.base import Engine
 from probe.types import Text, Tokens
@@ -108,14 +109,15 @@ def passages(text: Text, engine: Engine, most: int = PASSAGE) -> list[Text]:
 
     The rest at the end goes with the last passage but one where it is less than half a passage.
     """
-    words = text.text.split()
-    (tokens,) = engine.tokenize([text.text])
-    if not words or not isinstance(tokens, Tokens):
+    whole = " ".join(text.text.split())  # lines may be broken anyhow
+    places = words(whole)
+    (tokens,) = engine.tokenize([whole])
+    if not places or not isinstance(tokens, Tokens):
         return [replace(text, source=text.source or text.id)]
-    size = max(1, int(_ROOM * most * len(words) / len(tokens.ids)))
-    count = max(1, round(len(words) / size))
-    bounds = [round(number * len(words) / count) for number in range(count + 1)]
+    size = max(1, int(_ROOM * most * len(places) / len(tokens.ids)))
+    count = max(1, round(len(places) / size))
+    bounds = [round(number * len(places) / count) for number in range(count + 1)]
     return [
-        Text(" ".join(words[begin:end]), f"{text.id}#{number}", text.source or text.id)
+        Text(whole[places[begin][0] : places[end - 1][1]], f"{text.id}#{number}", text.source or text.id)
         for number, (begin, end) in enumerate(pairwise(bounds))
     ]

@@ -28,9 +28,16 @@ _DIFFER = (
 def collection(result: SetResult) -> None:
     """Prints the verdict on a set and what it rests on."""
     _head(result.verdict)
+    _rows(figures(result))
+    for note in result.notes:
+        console.print(Line(f"Note: {note}."))
+
+
+def figures(result: SetResult) -> dict[str, str]:
+    """Returns what the verdict on a set rests on, in words by name."""
     comparison, size, inference = result.comparison, result.sizes, result.inference
     missing = result.missing
-    rows = {
+    return {
         "documents": f"{result.suspect:,} suspect, {result.controls:,} controls, {result.members:,} known members",
         f"score {result.score}": f"AUC {comparison.auc:.3f}, Hedges' g {comparison.effect:.2f}",
         "p-value of the mean": f"{comparison.mean:.3g}, the larger of Welch's t ({comparison.welch:.3g}) and a "
@@ -46,10 +53,8 @@ def collection(result: SetResult) -> None:
         "still needed": "no number of documents makes a finding of this"
         if missing is None
         else f"{missing[0]:,} suspect documents and {missing[1]:,} controls (power {size.power:g} at {size.alpha:g})",
+        **{f"gate {name}": f"{result.verdict.gates[name]}: {why}" for name, why in result.findings.items()},
     }
-    _rows(rows | {f"gate {name}": f"{result.verdict.gates[name]}: {why}" for name, why in result.findings.items()})
-    for note in result.notes:
-        console.print(Line(f"Note: {note}."))
 
 
 def collection_dict(result: SetResult) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from probe.data.arrays import write
+from probe.data.private import make_folder
 from probe.errors import InputError
 from probe.models.base import Engine
 from probe.types import Ints, Tokens
@@ -64,7 +65,7 @@ def _add(engine: Engine, texts: list[str], counts: npt.NDArray[np.int64]) -> Non
 def save(found: Frequencies, folder: Path) -> Path:
     """Writes the counts under their tokenizer's hash, in the place of earlier ones."""
     path = _path(found.tokenizer, folder)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder)
     return write(path, {"corpus": found.corpus, "tokenizer": found.tokenizer}, counts=found.counts)
 
 

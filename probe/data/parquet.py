@@ -25,7 +25,7 @@ def parquet_rows(stream: Stream) -> tuple[Iterator[Raw | Unreadable], list[str]]
         with stream.open() as file:
             columns = list(ParquetFile(file).schema_arrow.names)
     except (ArrowException, OSError) as error:
-        raise InputError(f"{stream.name} is not a readable Parquet file: {error}") from error
+        raise InputError(f"{stream.said} is not a readable Parquet file: {_first_line(error)}") from error
     return _rows(stream), columns
 
 

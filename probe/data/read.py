@@ -12,6 +12,7 @@ from pathlib import Path
 from probe.data.rows import Raw, Unreadable, is_unicode, rows
 from probe.errors import InputError
 from probe.types import Text
+from probe.untold import listed, shown
 
 __all__ = ["Columns", "Row", "Unreadable", "check_columns", "read", "text_of"]
 Row = Text | Unreadable
@@ -39,8 +40,8 @@ def check_columns(name: str, there: list[str] | None, columns: Columns) -> None:
     """Raises InputError where a file that names its columns has none of this name for the text."""
     if there is not None and columns.text not in there:
         raise InputError(
-            f'{name} has no column "{columns.text}"; it has {", ".join(there) or "none"}. Name the one that holds the '
-            "texts (--text-column, text_column).", "text_column",
+            f'{shown(name, "The file")} has no column "{shown(columns.text, "of that name")}"; it has {listed(there)}. '
+            "Name the one that holds the texts (--text-column, text_column).", "text_column",
         )  # fmt: skip
 
 
@@ -53,9 +54,9 @@ def text_of(row: Raw, columns: Columns) -> Row:
     if isinstance(text, bytes):
         return Unreadable(row.row, "invalid UTF-8")
     if not isinstance(text, str):
-        return Unreadable(row.row, f'no string under "{columns.text}"')
+        return Unreadable(row.row, f'no string under "{shown(columns.text, "the column of texts")}"')
     name, source = (value.get(column) if column else None for column in (columns.id, columns.source))
     for column, field in ((columns.id, name), (columns.source, source)):
         if isinstance(field, bytes) or not is_unicode(str(field)):
-            return Unreadable(row.row, f'the "{column}" is not valid Unicode')
+            return Unreadable(row.row, f'the "{shown(column or "", "id")}" is not valid Unicode')
     return Text(text, *(None if field is None else str(field) for field in (name, source)))

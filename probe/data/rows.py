@@ -51,9 +51,12 @@ class Table:
     columns: list[str] | None = None
 
 
-def rows(source: Path | str) -> Table:
-    """Returns the rows of a file by its ending. Raises InputError where the file as a whole cannot be read."""
-    stream = Stream.of(source)
+def rows(source: Path | str, called: str | None = None) -> Table:
+    """Returns the rows of a file by its ending. called: as its owner calls it.
+
+    Raises InputError where the file as a whole cannot be read.
+    """
+    stream = Stream.of(source, called)
     if stream.ending in (".jsonl", ".ndjson"):
         return Table(_jsonl(stream))
     if stream.ending == ".json":
@@ -68,7 +71,7 @@ def rows(source: Path | str) -> Table:
     if stream.ending in (".txt", ".md", ""):
         return Table(_plain(stream))
     raise InputError(
-        f"{stream.name}: this ending is not known; use .jsonl, .json, .csv, .tsv, .parquet or .txt, or these with .gz "
+        f"{stream.said}: this ending is not known; use .jsonl, .json, .csv, .tsv, .parquet or .txt, or these with .gz "
         "or .zst. Documents (pdf, epub, html) are for memprobe document."
     )
 
@@ -102,7 +105,7 @@ def _json(stream: Stream) -> Iterator[Raw | Unreadable]:
     except DAMAGE as error:
         return iter([_damaged(1, error)])
     if len(content) > _MOST_WHOLE:
-        raise InputError(f"{stream.name} has more than {_MOST_WHOLE >> 20} MB, and an array is read whole: use .jsonl.")
+        raise InputError(f"{stream.said} has more than {_MOST_WHOLE >> 20} MB, and an array is read whole: use .jsonl.")
     whole = _json_row(1, content)
     if isinstance(whole, Raw):
         values = whole.value if isinstance(whole.value, list) else [whole.value]
@@ -127,9 +130,9 @@ def _json_row(number: int, line: bytes) -> Raw | Unreadable:
 def _csv(stream: Stream, delimiter: str) -> Table:
     try:
         with stream.text() as file:
-            columns = _columns(csv.DictReader(file, delimiter=delimiter), stream.name)
+            columns = _columns(csv.DictReader(file, delimiter=delimiter), stream.said)
     except DAMAGE as error:
-        raise InputError(f"{stream.name} cannot be read: {error}.") from error
+        raise InputError(f"{stream.said} cannot be read: {error}.") from error
     return Table(_csv_rows(stream, delimiter), columns)
 
 

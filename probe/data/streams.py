@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from probe.data.fetch import fetched
 from probe.errors import InputError
+from probe.untold import shown
 
 _PACKED = (".gz", ".zst")
 _PIECE = 1 << 16
@@ -36,15 +37,20 @@ class Stream:
     packed: str
 
     @classmethod
-    def of(cls, source: Path | str) -> Stream:
-        """Raises InputError where a path is no file."""
+    def of(cls, source: Path | str, called: str | None = None) -> Stream:
+        """called: as its owner calls it, where that is not its own name. Raises InputError where a path is no file."""
         place = str(source)
         if "://" not in place and not Path(place).is_file():
             raise InputError(f"{place} is not a file.")
         name = PurePosixPath(urlsplit(place).path if "://" in place else place).name
         suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes]
         packed = suffixes.pop() if suffixes and suffixes[-1] in _PACKED else ""
-        return cls(place, name, suffixes[-1] if suffixes else "", packed)
+        return cls(place, called or name, suffixes[-1] if suffixes else "", packed)
+
+    @property
+    def said(self) -> str:
+        """The name, as far as it may be told."""
+        return shown(self.name, "The file")
 
     @contextmanager
     def open(self) -> Iterator[io.BufferedReader[Any] | gzip.GzipFile]:
@@ -75,7 +81,7 @@ class Stream:
             file: io.BufferedReader[Any] = fsspec.open(self.place, "rb").open()
             return file
         except (ImportError, ValueError, OSError) as error:
-            raise InputError(f"{self.name} cannot be opened: {error}.") from error
+            raise InputError(f"{self.said} cannot be opened: {error}.") from error
 
 
 class _Zst(io.RawIOBase):

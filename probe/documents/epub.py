@@ -14,6 +14,7 @@ from probe.documents.document import Leaf, Opened
 from probe.documents.html import html
 from probe.documents.limits import FILES, UNPACKED, check
 from probe.errors import InputError
+from probe.untold import shown
 
 _CONTAINER, _ENCRYPTION = "META-INF/container.xml", "META-INF/encryption.xml"
 _READ = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
@@ -27,7 +28,7 @@ def epub(content: bytes) -> Opened:
             check("files", len(archive.infolist()), FILES)
             return _leaves(_Archive(archive))
     except (BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
-        raise InputError(f"The EPUB is damaged or no EPUB ({error}): save or download it again.", "file") from error
+        raise InputError("The EPUB is damaged or no EPUB: save or download it again.", "file") from error
 
 
 class _Archive:
@@ -45,7 +46,8 @@ class _Archive:
     def read(self, name: str) -> bytes:
         """Raises InputError where it is absent, locked, or more than may be."""
         if name not in self.names:
-            raise InputError(f"The EPUB lacks {name[:200]}: save or download it again.", "file")
+            lacking = shown(name, "a file that it names")
+            raise InputError(f"The EPUB lacks {lacking}: save or download it again.", "file")
         info: ZipInfo = self._archive.getinfo(name)
         if info.flag_bits & 1:
             raise InputError("The EPUB is encrypted: bring it without its password.", "file")
@@ -105,12 +107,14 @@ def _locked(archive: _Archive) -> None:
 
 def _xml(content: bytes, name: str) -> ElementTree.Element:
     if b"<!ENTITY" in content.replace(b"\0", b""):  # in UTF-16, too
-        raise InputError(f"{name[:200]} in the EPUB declares entities, which no book needs: it is refused.", "file")
+        raise InputError(
+            f"{shown(name, 'A file')} in the EPUB declares entities, which no book needs: it is refused.", "file"
+        )
     try:
         return ElementTree.fromstring(content)  # noqa: S314 - without entities it is harmless
     except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise InputError(
-            f"{name[:200]} in the EPUB is damaged ({error}): save or download it again.", "file"
+            f"{shown(name, 'A file')} in the EPUB is damaged: save or download it again.", "file"
         ) from error
 
 

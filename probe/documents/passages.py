@@ -9,12 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from probe.documents.document import Document
+from probe.documents.words import words
 
 FEWEST, MOST = 60, 120  # words
-_SENTENCE = re.compile(r"(?<=[.!?])[\"'\u201d\u2019)\]]*\s+(?=[\"'\u201c\u2018(\[]*[^\Wa-z_])")
-_WORD = re.compile(r"\S+")
+_SENTENCE = re.compile(
+    r"(?<=[.!?])[\"'\u201d\u2019)\]]*\s+(?=[\"'\u201c\u2018(\[]*[^\Wa-z_])"
+    r"|[\u3002\uff01\uff1f\uff61]+[\"'\u201d\u2019)\]\u300d\u300f\uff09\u300b\u3011]*\s*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +35,14 @@ def passages(document: Document, fewest: int = FEWEST, most: int = MOST) -> list
     found: list[tuple[int, int]] = []
     group: list[tuple[int, int]] = []
     for piece in _pieces(document, most):
-        if group and _words(document, [*group, piece]) > most:
+        if _words(document, [*group, piece]) > most and _words(document, group) >= max(1, fewest // 2):
             found.append((group[0][0], group[-1][1]))
             group = []
         group.append(piece)
         if _words(document, group) >= fewest:
             found.append((group[0][0], group[-1][1]))
             group = []
-    if group and found and _words(document, group) < fewest // 2:  # a few words left over
+    if group and found and _words(document, group) < fewest // 2:  # a few words left over, as above
         found[-1] = (found[-1][0], group[-1][1])
     elif group:
         found.append((group[0][0], group[-1][1]))
@@ -62,10 +66,12 @@ def _pieces(document: Document, most: int) -> Iterator[tuple[int, int]]:
 
 
 def _cut(text: str, start: int, end: int, most: int) -> Iterator[tuple[int, int]]:
-    words = [(m.start(), m.end()) for m in _WORD.finditer(text, start, end)]
-    for place in range(0, len(words), most):
-        part = words[place : place + most]
-        yield part[0][0], part[-1][1]
+    """Yields parts of about as many words, `most` at most."""
+    every = words(text, start, end)
+    count = -(-len(every) // most)
+    bounds = [round(number * len(every) / count) for number in range(count + 1)] if count else []
+    for begin, behind in pairwise(bounds):
+        yield every[begin][0], every[behind - 1][1]
 
 
 def _words(document: Document, pieces: list[tuple[int, int]]) -> int:
@@ -73,4 +79,4 @@ def _words(document: Document, pieces: list[tuple[int, int]]) -> int:
 
 
 def _count(text: str, start: int, end: int) -> int:
-    return sum(1 for _ in _WORD.finditer(text, start, end))
+    return len(words(text, start, end))

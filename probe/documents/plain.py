@@ -35,7 +35,7 @@ def decode(content: bytes) -> tuple[str, list[str]]:
         text, warnings = content.decode(encoding), []
     except UnicodeDecodeError:
         text, warnings = content.decode("cp1252", errors="replace"), ["no valid UTF-8: read as Windows-1252"]
-    if "\0" in text[:65536]:
+    if "\0" in text:
         raise InputError("The file is no text: it holds zero bytes. Save it as UTF-8 text.", "file")
     return text, warnings
 

@@ -13,6 +13,7 @@ from probe.documents.mend import mend
 from probe.documents.pdf import pdf
 from probe.documents.plain import markdown, plain
 from probe.errors import InputError
+from probe.untold import shown
 
 Reader = Callable[[bytes], Opened]
 READERS: dict[str, Reader] = {
@@ -22,11 +23,12 @@ READERS: dict[str, Reader] = {
 
 
 def kind_of(name: str) -> str:
-    """Returns the ending. Raises InputError for one that cannot be read."""
-    ending = PurePath(name).suffix.lower()
+    """Returns the ending, that of a text where there is none. Raises InputError for one that cannot be read."""
+    ending = PurePath(name).suffix.lower() or ".txt"
     if ending not in READERS:
         raise InputError(
-            f"{name[:200]}: this ending is not known; documents are {', '.join(READERS)}. Save it as one.", "file"
+            f"{shown(name, 'The file')}: this ending is not known; documents are {', '.join(READERS)}. Save it as one.",
+            "file",
         )
     return ending
 

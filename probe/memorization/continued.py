@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from probe.errors import InputError
 from probe.memorization.extraction import common_run, edit_distance
-from probe.memorization.scan import Scan
+from probe.memorization.scan import Progress, Scan
 from probe.memorization.windows import body
 from probe.models.base import Engine
 from probe.models.writing import Prompt, write
@@ -18,9 +19,23 @@ NEAR = 0.1  # edit distance, as a share of the longer text, up to which a contin
 
 
 @dataclass(frozen=True, slots=True)
+class Sampled:
+    """Continuations drawn from the model's own distribution. near: how many of `count` are near-verbatim. nearest: the
+    one of the least distance; run: of it.
+    """
+
+    count: int
+    near: int
+    nearest: str
+    distance: float
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
 class Continuation:
-    """start, middle, end: characters of prefix and suffix in the document's text. written: by the model; why: there is
-    nothing. distance: edit distance in characters over the longer length. run: words in a row that both hold.
+    """start, middle, end: characters of prefix and suffix in the document's text. written: by the model, the likeliest
+    token each time; why: there is nothing. distance: edit distance in characters over the longer length. run: words in
+    a row that both hold.
     """
 
     start: int
@@ -30,10 +45,17 @@ class Continuation:
     why: str = ""
     distance: float = 1.0
     run: int = 0
+    sampled: Sampled | None = None
 
     @property
     def near(self) -> bool:
         return not self.why and self.distance <= NEAR
+
+
+def check_samples(generate: int, samples: int) -> None:
+    """Raises InputError for samples of no window."""
+    if samples and not generate:
+        raise InputError("Samples are drawn from the windows that the model goes on from: say of how many.", "generate")
 
 
 def highest(scan: Scan, most: int) -> list[int]:
@@ -47,23 +69,46 @@ def highest(scan: Scan, most: int) -> list[int]:
     return sorted(found)
 
 
-def go_on(engine: Engine, scan: Scan, text: str, windows: Sequence[int]) -> list[Continuation]:
-    """Lets the model go on from the prefixes of these windows, the likeliest token each time."""
+def go_on(
+    engine: Engine, scan: Scan, text: str, windows: Sequence[int], samples: int = 0,
+    progress: Progress = lambda done, total: None,
+) -> list[Continuation]:  # fmt: skip
+    """Lets the model go on from the prefixes of these windows: by the likeliest token each time, and `samples` times by
+    chance.
+    """
     ids, head = body(scan.tokens), scan.tokens.ids[: int(scan.tokens.has_bos)]
     begins = scan.begins[list(windows)].tolist()
     prompts = [
         Prompt(np.concatenate([head, ids[begin : begin + scan.shape.prefix]]), scan.shape.suffix) for begin in begins
     ]
-    written = write(engine, prompts, 0)
-    return [_compared(text, scan.characters(one), found) for one, found in zip(windows, written, strict=True)]
+    made = []
+    greedy = write(engine, prompts, 0)
+    for done, (window, prompt, written) in enumerate(zip(windows, prompts, greedy, strict=True), 1):
+        drawn = write(engine, [prompt], samples)[0] if samples else []  # one by one: others wait for their turn
+        made.append(_compared(text, scan.characters(window), written, drawn))
+        progress(done, len(prompts))
+    return made
 
 
-def _compared(text: str, places: tuple[int, int, int], written: list[str] | Unscored) -> Continuation:
+def _compared(
+    text: str, places: tuple[int, int, int], written: list[str] | Unscored, drawn: list[str] | Unscored
+) -> Continuation:
     if isinstance(written, Unscored):
         return Continuation(*places, why=written.reason)
     own, made = text[places[1] : places[2]], written[0]
-    distance = edit_distance([*map(ord, own.strip())], [*map(ord, made.strip())])
-    return Continuation(*places, made, "", distance, _run(own.split(), made.split()))
+    sampled = None if isinstance(drawn, Unscored) or not drawn else _sampled(own, drawn)
+    return Continuation(*places, made, "", _distance(own, made), _run(own.split(), made.split()), sampled)
+
+
+def _sampled(own: str, drawn: Sequence[str]) -> Sampled:
+    distances = [_distance(own, one) for one in drawn]
+    best = int(np.argmin(distances))
+    near = sum(distance <= NEAR for distance in distances)
+    return Sampled(len(drawn), near, drawn[best], distances[best], _run(own.split(), drawn[best].split()))
+
+
+def _distance(own: str, made: str) -> float:
+    return edit_distance([*map(ord, own.strip())], [*map(ord, made.strip())])
 
 
 def _run(one: list[str], other: list[str]) -> int:

@@ -12,7 +12,9 @@ import numpy as np
 from probe.calibration.calibration import Calibration
 from probe.documents.document import Document
 from probe.documents.passages import FEWEST, MOST, Passage, passages
+from probe.documents.words import words
 from probe.memorization.continued import Continuation, go_on, highest
+from probe.memorization.recut import as_recut
 from probe.memorization.scan import Options, Progress, Scan, scan
 from probe.memorization.strip import gains
 from probe.memorization.windows import Vector
@@ -25,7 +27,9 @@ Bar = Callable[[str], AbstractContextManager[Progress]]
 
 @dataclass(frozen=True, eq=False)
 class Examined:
-    """results: of the passages, in their order. options: of the scan."""
+    """results: of the passages, in their order. options: of the scan. alpha: that verdicts claim. generate: how many
+    windows the model was to go on from; samples: how often by chance, from each.
+    """
 
     document: Document
     passages: Sequence[Passage]
@@ -34,6 +38,9 @@ class Examined:
     options: Options
     continuations: Sequence[Continuation]
     probe: Probe
+    alpha: float = 0.01
+    generate: int = 0
+    samples: int = 0
 
     @cached_property
     def gains(self) -> Vector:
@@ -56,14 +63,21 @@ def _sizes(calibration: Calibration | None, tokens: float) -> tuple[int, int]:
 
 
 def examine(
-    probe: Probe, document: Document, options: Options, bar: Bar, alpha: float, generate: int = 0
+    probe: Probe, document: Document, options: Options, bar: Bar, alpha: float, generate: int = 0, samples: int = 0
 ) -> Examined:  # fmt: skip
-    """generate: how many windows the model goes on from. Raises InputError for a document that cannot be scored."""
+    """generate: how many windows the model goes on from, so many times by chance besides (samples).
+
+    Raises InputError for a document that cannot be scored.
+    """
     with bar("Reading the document") as progress:
         scanned = scan(probe.target, probe.reference, document.text, options, progress)
-    found = passages(document, *_sizes(probe.calibration, scanned.size / len(document.text.split())))
+    found = passages(document, *_sizes(probe.calibration, scanned.size / len(words(document.text))))
     texts = [Text(document.text[one.start : one.end], one.place, document.name) for one in found]
     with bar("Judging its passages") as progress:
-        results = probe(texts, alpha=alpha, progress=progress)
-    continued = go_on(probe.target, scanned, document.text, highest(scanned, generate)) if generate else []
-    return Examined(document, found, results, scanned, options, continued, probe)
+        results = as_recut(probe(texts, alpha=alpha, progress=progress))
+    continued: Sequence[Continuation] = []
+    if generate:
+        with bar("Letting the model go on") as progress:
+            windows = highest(scanned, generate)
+            continued = go_on(probe.target, scanned, document.text, windows, samples, progress)
+    return Examined(document, found, results, scanned, options, continued, probe, alpha, generate, samples)

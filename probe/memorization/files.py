@@ -5,7 +5,6 @@ Text stands in text.txt, and in the report unless it is left out there.
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections import Counter
@@ -16,14 +15,17 @@ from typing import Any
 import numpy as np
 
 from probe.audit.files import write_pages
+from probe.audit.objections import objections
 from probe.audit.plots import Plot
 from probe.audit.report import page, picture, stamped
+from probe.data.sheet import write_csv
 from probe.memorization.examine import Examined
 from probe.memorization.extraction import LEVELS
+from probe.memorization.findings import gain_of_all, sentences
 from probe.memorization.plots import plots
 from probe.memorization.scan import Reading
 from probe.memorization.strip import peaks
-from probe.memorization.summary import cautions, figures, gain_of_all, objections, repeat, sentences
+from probe.memorization.summary import cautions, figures, repeat
 
 SHOWN = 30  # passages in the report
 
@@ -37,7 +39,8 @@ def write(found: Examined, folder: Path, texts: bool = True) -> list[Path]:
         "report.html": html(found, pictures, texts),
     }  # fmt: skip
     written = write_pages(folder, pages, pictures)
-    write_passages(found, folder / "passages.csv")
+    rows = passages(found)
+    write_csv(folder / "passages.csv", list(rows[0]), (row.values() for row in rows))
     return sorted([*written, folder / "passages.csv"])
 
 
@@ -53,6 +56,7 @@ def as_dict(found: Examined) -> dict[str, Any]:
             "count": len(scan.begins), "scored": int(scan.scored.sum()), "capped": scan.capped,
             "temperature": found.options.temperature, "top_k": found.options.top_k,
         },
+        "alpha": found.alpha,
         "target": _reading(found, scan.target), "reference": scan.reference and _reading(found, scan.reference),
         "gain": asdict(gain) if gain else None, "passages": passages(found),
         "continuations": [asdict(one) | {"near": one.near} for one in found.continuations],
@@ -81,14 +85,6 @@ def passages(found: Examined) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def write_passages(found: Examined, path: Path) -> None:
-    rows = passages(found)
-    with path.open("w", newline="", encoding="utf-8", errors="replace") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def html(found: Examined, pictures: list[Plot], texts: bool) -> str:
     rows = passages(found)
     order = sorted(range(len(rows)), key=lambda place: (_rank(rows[place]["log10_p_z"]), _rank(rows[place]["gain"])))
@@ -100,6 +96,7 @@ def html(found: Examined, pictures: list[Plot], texts: bool) -> str:
         warnings=found.document.warnings, mended=found.document.mended, windows=found.scan.shape,
         rows=[rows[place] | {"text": found.text(found.passages[place]) if texts else ""} for place in order[:SHOWN]],
         shown=min(SHOWN, len(rows)), passages=len(rows), texts=texts,
+        samples=found.samples, alpha=found.alpha, sampler=found.options.sampler,
         continuations=[
             (one, text[one.start : one.middle], text[one.middle : one.end]) for one in found.continuations if texts
         ],

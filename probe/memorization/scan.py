@@ -38,9 +38,20 @@ class Options:
     top_k: int | None = None
     most: int = MOST
 
+    def __post_init__(self) -> None:
+        if self.most < 1:
+            raise InputError("The most windows that are scored are 1 at least.", "most")
+        _ = self.extras  # a sampler that there is none of is refused now
+
     @property
     def extras(self) -> Extras:
         return Extras(temperature=self.temperature, top_k=self.top_k)
+
+    @property
+    def sampler(self) -> str:
+        """Returns how text is drawn, in words; "" for the model's own distribution."""
+        said = [f"temperature {self.temperature:g}"] if self.temperature is not None else []
+        return " and ".join([*said, *([f"top-k {self.top_k}"] if self.top_k is not None else [])])
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +130,10 @@ def scan(
     engines = [target, *([reference] if reference is not None and target.same_tokenizer(reference) else [])]
     shape = options.shape.fitted(len(body(tokens)))
     if (least := min(engine.context for engine in engines)) <= shape.tokens:
+        asked = options.shape
         raise InputError(
-            f"A context of {least} tokens is too short for a prefix of {shape.prefix} and a suffix of {shape.suffix}: "
-            "name smaller ones.", "prefix",
+            f"A context of {least} tokens is too short for a prefix of {asked.prefix} and a suffix of {asked.suffix}: "
+            f"name smaller ones, {least - 1} together at most.", "prefix",
         )  # fmt: skip
     begins = shape.begins(len(body(tokens)))
     advance = _Bar(progress, 2 * len(tokens.ids) * len(engines))

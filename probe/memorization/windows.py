@@ -19,6 +19,7 @@ from probe.types import Floats, Ints, Tokens, TokenStats, Unscored
 
 Advance = Callable[[int], None]  # tokens read since it was called last
 Vector = npt.NDArray[np.float64]
+_LONGEST = 1_000_000  # tokens
 _AT_ONCE = 1 << 15  # tokens between two signs of progress
 
 
@@ -31,8 +32,9 @@ class Shape:
     stride: int = 10
 
     def __post_init__(self) -> None:
-        if min(self.prefix, self.suffix, self.stride) < 1:
-            raise InputError("prefix, suffix and stride are tokens, 1 at least.", "prefix")
+        for name in ("prefix", "suffix", "stride"):
+            if not 1 <= getattr(self, name) <= _LONGEST:
+                raise InputError(f"prefix, suffix and stride are tokens, 1 at least and {_LONGEST:,} at most.", name)
 
     @property
     def tokens(self) -> int:

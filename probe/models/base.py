@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
+from probe.errors import InputError
 from probe.types import Floats, Tokens, TokenStats, Unscored
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class Identity:
 class Extras:
     """What is asked beyond the plain statistics: optional columns of TokenStats, a prefix before every text.
 
-    gradient: where the engine can; others leave that column out.
+    gradient: where the engine can; others leave that column out. Raises InputError for a sampler that there is none of.
     """
 
     top: bool = False
@@ -41,6 +43,12 @@ class Extras:
     top_k: int | None = None
     prefix: tuple[int, ...] = ()  # token ids, BOS included; they are context and are not scored
     gradient: bool = False
+
+    def __post_init__(self) -> None:
+        if self.temperature is not None and not 0 < self.temperature < math.inf:
+            raise InputError("The temperature is a number above 0; a top-k of 1 is greedy.", "temperature")
+        if self.top_k is not None and self.top_k < 1:
+            raise InputError("top-k is a number of tokens, 1 at least.", "top_k")
 
     @property
     def columns(self) -> bool:

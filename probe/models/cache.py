@@ -2,8 +2,9 @@
 
 One SQLite file, safe for several processes. A row is the statistics of one text under one engine, keyed by everything
 that decides them: model content, tokenizer, dtype, window policy, engine, device, library versions, optional columns
-and the token ids. No text is stored. Bounded: the rows used longest ago go first. A cache that cannot be read or
-written never stops a verdict: it warns once and is left alone from then on.
+and the token ids. No text is stored. Bounded: the rows used longest ago go first; those of a scan that is deleted go
+with it (stats_table.py). A cache that cannot be read or written never stops a verdict: it warns once and is left alone
+from then on.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import numpy as np
 
 from probe.models.around import Around
 from probe.models.base import NO_EXTRAS, Engine, Extras, Identity
+from probe.models.stats_table import SHRINK, connect
+from probe.models.tags import tag_now
 from probe.models.writing import Prompt, write
 from probe.types import Tokens, TokenStats, Unscored
 from probe.versions import versions
@@ -31,10 +34,7 @@ LAYOUT = 2  # of the packed columns: another layout has other keys
 _COLUMNS = ("logprob", "rank", "mu", "sigma", "top", "sampled", "gradient")
 _AT_ONCE = 500  # keys in one SELECT
 _FRESH = 3600  # seconds within which a further use is not recorded: reads stay reads
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS stats (key BLOB PRIMARY KEY, windows INTEGER, used REAL, value BLOB);
-CREATE INDEX IF NOT EXISTS stats_used ON stats (used);
-"""
+_PUT = "INSERT OR REPLACE INTO stats (key, windows, used, value, tag) VALUES (?, ?, ?, ?, ?)"
 
 
 class Cache:
@@ -45,13 +45,7 @@ class Cache:
         self.hits = self.misses = 0  # texts whose statistics were looked up here
         self._path, self._limit, self._lock, self._broken = path, limit, threading.Lock(), False
         with self._spared():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600, exist_ok=True)
-            self._database = sqlite3.connect(path, timeout=60, check_same_thread=False)
-            self._database.execute("PRAGMA auto_vacuum=INCREMENTAL")
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.executescript(_SCHEMA)
+            self._database = connect(path)
 
     @contextmanager
     def _spared(self) -> Iterator[None]:
@@ -82,18 +76,18 @@ class Cache:
         return found
 
     def put(self, rows: Iterable[tuple[bytes, int, bytes]]) -> None:
-        """Stores (key, windows, packed columns), then drops the rows used longest ago until the limit holds."""
+        """Stores (key, windows, packed columns) under the tag of now, then drops rows until the limit holds."""
         if self._broken:
             return
         now = time.time()
         with self._lock, self._spared():
             with self._database:
-                values = [(key, windows, now, value) for key, windows, value in rows]
-                self._database.executemany("INSERT OR REPLACE INTO stats VALUES (?, ?, ?, ?)", values)
+                values = [(key, windows, now, value, tag_now()) for key, windows, value in rows]
+                self._database.executemany(_PUT, values)
             if self._size() > self._limit:
                 while self._size() > self._limit and self._drop():
                     pass
-                self._shrink()
+                self._database.executescript(SHRINK)  # gives the pages of dropped rows back
 
     def count(self, hits: int, misses: int) -> None:
         """Notes how many look-ups were answered, and how many were not."""
@@ -110,10 +104,6 @@ class Cache:
             for name in ("page_count", "freelist_count", "page_size")
         )
         return int((pages - free) * size)
-
-    def _shrink(self) -> None:
-        """Gives the pages of dropped rows back: as a script, for a single statement frees one page a call."""
-        self._database.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
 
     def _drop(self) -> bool:
         """Drops a tenth of the rows; False where there are none."""

@@ -21,6 +21,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from probe.data.private import make_folder
+
 _SOURCE = Path(__file__).with_name("kernel.c")
 _FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-fPIC")
 _P, _I = ctypes.c_void_p, ctypes.c_int64
@@ -105,8 +107,11 @@ def _library() -> Path:
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "memprobe"
     found = folder / f"kernel-{digest}.so"
     if not found.is_file():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         _compile(compiler, found)
+    for path in (folder, found):  # it is run here: nobody else may have put it there
+        if path.stat().st_uid not in (os.geteuid(), 0) or path.stat().st_mode & 0o002:
+            raise OSError(f"others may write to {path}")
     return found
 
 
@@ -117,6 +122,7 @@ def _compile(compiler: str, target: Path) -> None:
         # linked in a step of its own, without -fopenmp, which would bring a runtime of its own
         for step in ([*_FLAGS, "-c", str(_SOURCE), "-o", parts], ["-shared", parts, "-o", whole]):
             _run(compiler, *step)
+        Path(whole).chmod(0o700)
         Path(whole).rename(target)
 
 

@@ -72,9 +72,10 @@ def _sampled(shifted: Tensor, own: Tensor, extras: Extras) -> Tensor | None:
     """Log-probability under temperature and top-k; -inf where the sampler cannot give the token."""
     if extras.temperature is None and extras.top_k is None:
         return None
-    scaled = shifted / (extras.temperature or 1.0)
+    temperature = 1.0 if extras.temperature is None else extras.temperature
+    scaled = shifted / temperature
     kept = scaled if extras.top_k is None else scaled.topk(min(extras.top_k, scaled.shape[1]), dim=1).values
-    value = own / (extras.temperature or 1.0)
+    value = own / temperature
     return torch.where(value >= kept.amin(1), value - kept.logsumexp(1), -torch.inf)
 
 

@@ -6,6 +6,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from probe.data.private import claim, make_folder
 from probe.errors import StoreError
 from probe.scans.tables import migrate
 
@@ -36,8 +38,9 @@ class Database:
         """
         try:
             made = URL.create("sqlite", database=str(url)) if isinstance(url, Path) else make_url(url)
-            if made.drivername == "sqlite" and made.database:
-                Path(made.database).parent.mkdir(parents=True, exist_ok=True)
+            if made.get_backend_name() == "sqlite" and made.database and not made.database.startswith((":", "file:")):
+                make_folder(Path(made.database).parent)
+                claim(Path(made.database))
             self._engine = _engine(made, durable)
         except (SQLAlchemyError, ImportError, OSError) as error:
             remedy = "" if isinstance(url, Path) else " Check MEMPROBE_DATABASE_URL."
@@ -64,6 +67,12 @@ class Database:
                 time.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
 
+    def forget(self) -> None:
+        """Cuts off the log in which SQLite may still hold what was deleted; PostgreSQL's own vacuum does the like."""
+        if self._engine.dialect.name == "sqlite":
+            with closing(self._engine.raw_connection()) as connection:  # in no transaction
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -79,18 +88,22 @@ def _passes(error: DBAPIError | PoolTimeout) -> bool:
 
 
 def _said(error: DBAPIError | PoolTimeout) -> str:
-    return " ".join(str(error if isinstance(error, PoolTimeout) else error.orig).split()).rstrip(".")
+    """Returns the first line: what PostgreSQL says below it quotes the values that were sent."""
+    said = str(error if isinstance(error, PoolTimeout) else error.orig).strip()
+    return " ".join(said.split("\n", 1)[0].split()).rstrip(".")
 
 
 def _engine(url: URL, durable: bool) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": 60}, max_overflow=-1)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(url, connect_args={"timeout": 60}, max_overflow=-1, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, record: object) -> None:
         connection.isolation_level = None  # sqlite3 begins transactions too late by itself
-        for pragma in ("journal_mode=WAL", f"synchronous={'FULL' if durable else 'NORMAL'}", "busy_timeout=60000"):
+        synchronous = "FULL" if durable else "NORMAL"
+        # secure_delete: what was deleted is overwritten, and does not stay readable in the file
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "busy_timeout=60000", "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import IO
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
-from probe.errors import InputError, UnknownName
+from probe.access.keys import LOCAL
+from probe.errors import InputError, StoreError, UnknownName
+from probe.models.stats_table import drop
+from probe.scans import deleted
 from probe.scans.database import Database
 from probe.scans.finish import errors_key, output_key, summary_key
 from probe.scans.leases import LEASE
@@ -21,10 +25,12 @@ from probe.scans.options import ScanOptions
 from probe.scans.parts import folder_key, part_key, raw_key
 from probe.scans.store import Store
 from probe.scans.tables import FILES
+from probe.untold import called
 
-OWNER = "default"
 OUTPUT, ERRORS = "-output", "-errors"
 _PIECE = 1 << 20
+_LONGEST = 255  # characters of a file's name
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,39 +47,53 @@ class File:
 
 
 class Desk:
-    """owner: whose files and scans these are; nobody else's are seen."""
+    """owner: whose files and scans these are; nobody else's are seen. cache: of this machine, from which the statistics
+    of what is deleted go, too.
+    """
 
-    def __init__(self, database: Database, store: Store, owner: str = OWNER, lease: float = LEASE) -> None:
-        self._database, self.store, self._owner = database, store, owner
+    def __init__(
+        self, database: Database, store: Store, owner: str = LOCAL, lease: float = LEASE, cache: Path | None = None
+    ) -> None:  # fmt: skip
+        self.database, self.store, self._owner, self.cache = database, store, owner, cache
         self.ledger = Ledger(database, owner, lease)
+
+    def of(self, owner: str) -> Desk:
+        """Returns the desk of another owner."""
+        return Desk(self.database, self.store, owner, self.ledger.lease, self.cache)
 
     # files
 
     def add(self, name: str, purpose: str, pieces: Iterator[bytes]) -> File:
         """Stores a file piece by piece. Raises StoreError."""
         found = f"file-{uuid4().hex}"
-        key = f"files/{found}/{_safe(name)}"
-        with self.store.writing(key) as file:
-            size = sum(file.write(piece) for piece in pieces)
-        kept = File(found, self._owner, name, purpose, size, int(time.time()), key)
-        self._keep(kept)
+        key = f"files/{found}/file{_ending(name)}"
+        kept: File | None = None
+        try:
+            with self.store.writing(key) as file:
+                size = sum(file.write(piece) for piece in pieces)
+                kept = File(found, self._owner, _shown(name), purpose, size, int(time.time()), key)
+                self._keep(kept)  # before it is there: nothing lies in the store that nobody could delete
+        except StoreError:
+            if kept:
+                self.database.run(lambda connection: connection.execute(FILES.delete().where(FILES.c.id == found)))
+            raise
         return kept
 
     def file(self, name: str) -> File:
         """Returns an uploaded file, or one that a scan has written. Raises UnknownName."""
-        query = select(FILES).where(FILES.c.id == name, FILES.c.owner == self._owner)
-        row = self._database.read(lambda connection: connection.execute(query).mappings().first())
+        query = select(FILES).where(FILES.c.id == name.replace("\0", ""), FILES.c.owner == self._owner)
+        row = self.database.read(lambda connection: connection.execute(query).mappings().first())
         found = File(**row) if row else self._written(name)
         if found is None:
-            raise UnknownName(f"No file {name!r}.", "id")
+            raise UnknownName(f"No file {called(name)}.", "id")
         return found
 
     def files(self, purpose: str | None = None, limit: int = 10_000, after: str | None = None) -> list[File]:
         """Returns uploaded files, the newest first."""
         query = select(FILES).where(FILES.c.owner == self._owner).order_by(FILES.c.created.desc(), FILES.c.id)
         if purpose:
-            query = query.where(FILES.c.purpose == purpose)
-        rows = self._database.read(lambda connection: connection.execute(query).mappings().all())
+            query = query.where(FILES.c.purpose == purpose.replace("\0", ""))
+        rows = self.database.read(lambda connection: connection.execute(query).mappings().all())
         found = [File(**row) for row in rows]
         names = [file.id for file in found]
         return found[names.index(after) + 1 if after in names else 0 :][:limit]
@@ -92,8 +112,14 @@ class Desk:
             for one in self.ledger.scans(limit=10_000)
         ):
             raise InputError("A batch still reads this file: cancel it first, or wait.", "id")
-        self._database.run(lambda connection: connection.execute(FILES.delete().where(FILES.c.id == name)))
-        self.store.delete(str(PurePosixPath(found.key).parent))
+        key = str(PurePosixPath(found.key).parent)
+
+        def work(connection: Connection) -> None:
+            if connection.execute(FILES.delete().where(FILES.c.id == found.id)).rowcount:
+                deleted.note(connection, found.id, key)
+
+        self.database.run(work)
+        self.clear(found.id, key)
 
     # scans
 
@@ -133,9 +159,23 @@ class Desk:
         return self.store.reading(summary_key(name))
 
     def delete(self, name: str) -> None:
-        """Ends a scan and removes all that it wrote. Raises UnknownName."""
+        """Ends a scan and removes all that it wrote. Raises UnknownName, StoreError."""
         self.ledger.delete(name)
-        self.store.delete(folder_key(name))
+        self.clear(name, folder_key(name))
+
+    # both
+
+    def clear(self, name: str, key: str) -> None:
+        """Removes what is left of a file or scan that was deleted. Raises StoreError; then it may be tried again."""
+        try:
+            if self.cache:
+                drop(self.cache, name)
+            self.store.delete(key)
+        except StoreError as error:
+            rest = f"{name} is deleted, and what is left of it goes with the next sweep (memprobe scans sweep)"
+            raise StoreError(f"{rest}: {error}") from error
+        self.database.run(lambda connection: deleted.settle(connection, name))
+        self.database.forget()
 
     def written(self, scan: Scan) -> tuple[str | None, str | None]:
         """Returns the ids of a scan's output and error file, None for one that is not there or empty."""
@@ -162,14 +202,18 @@ class Desk:
 
     def _keep(self, file: File) -> None:
         row = {name: getattr(file, name) for name in File.__slots__}
-        self._database.run(lambda connection: connection.execute(FILES.insert().values(**row)))
+        self.database.run(lambda connection: connection.execute(FILES.insert().values(**row)))
 
 
-def _safe(name: str) -> str:
-    """Returns a name's own last part, of characters that every store takes; the ending stays."""
-    last = PurePosixPath(name.replace("\\", "/")).name
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in last).lstrip(".")
-    return kept[-100:] or "file"
+def _shown(name: str) -> str:
+    """Returns a name as far as it can be shown, and every database takes it."""
+    return "".join(filter(str.isprintable, name))[:_LONGEST] or "file"
+
+
+def _ending(name: str) -> str:
+    """Returns what says how a file is to be read, such as .jsonl.gz: nothing else of its name stands in the store."""
+    suffixes = PurePosixPath(name.replace("\\", "/").replace("\0", "")).suffixes[-2:]
+    return "".join(one.lower() for one in suffixes if _SUFFIX.fullmatch(one))
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:

@@ -147,17 +147,19 @@ class Leases:
 
         return self._database.run(work)
 
-    def fail(self, task: Task, worker: str, why: str) -> None:
-        """Ends a scan that cannot go on, as long as the task that shows it is this worker's."""
+    def fail(self, task: Task, worker: str, why: str) -> bool:
+        """Ends a scan that cannot go on; returns False where the task that shows it is no longer this worker's."""
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> bool:
             name = task.scan.id
             lock(connection, name)
-            if connection.execute(held_task(task, worker).values(status="waiting")).rowcount == 1:
-                connection.execute(TASKS.delete().where(TASKS.c.scan == name, TASKS.c.status != "done"))
-                note_event(connection, name, "failed", status="failed", error=why)
+            if connection.execute(held_task(task, worker).values(status="waiting")).rowcount != 1:
+                return False
+            connection.execute(TASKS.delete().where(TASKS.c.scan == name, TASKS.c.status != "done"))
+            note_event(connection, name, "failed", status="failed", error=why)
+            return True
 
-        self._database.run(work)
+        return self._database.run(work)
 
 
 def _revive(connection: Connection) -> None:

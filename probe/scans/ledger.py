@@ -8,18 +8,22 @@ from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
+from probe.access.keys import LOCAL
 from probe.errors import InputError, UnknownName
+from probe.scans import deleted
 from probe.scans.database import Database
 from probe.scans.leases import LEASE, Leases
 from probe.scans.nouns import OPEN, Done, Scan
+from probe.scans.parts import folder_key
 from probe.scans.statements import lock, new_task, note_event, perhaps_finish, scan_of
 from probe.scans.tables import SCANS, TASKS
+from probe.untold import called
 
 
 class Ledger(Leases):
     """owner: whose scans these are; nobody else's are seen. Workers serve them all."""
 
-    def __init__(self, database: Database, owner: str = "default", lease: float = LEASE) -> None:
+    def __init__(self, database: Database, owner: str = LOCAL, lease: float = LEASE) -> None:
         super().__init__(database, lease)
         self._owner = owner
 
@@ -118,11 +122,12 @@ class Ledger(Leases):
         return self.scan(name)
 
     def delete(self, name: str) -> None:
-        """Forgets a scan, running or not. Raises UnknownName."""
+        """Forgets a scan, running or not, and notes that what it wrote is to go. Raises UnknownName."""
 
         def work(connection: Connection) -> None:
             lock(connection, name)  # else a split may add a shard between the two
             self._scan(connection, name)
+            deleted.note(connection, name, folder_key(name))
             connection.execute(TASKS.delete().where(TASKS.c.scan == name))
             connection.execute(SCANS.delete().where(SCANS.c.id == name))
 
@@ -132,7 +137,7 @@ class Ledger(Leases):
         query = select(SCANS).where(SCANS.c.id == name.replace("\0", ""), SCANS.c.owner == self._owner)
         row = connection.execute(query).mappings().first()
         if row is None:
-            raise UnknownName(f"No batch {name!r}.", "id")
+            raise UnknownName(f"No batch {called(name)}.", "id")
         return scan_of(row)
 
 

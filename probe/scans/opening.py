@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probe.calibration.store import find
+from probe.calibration.shelf import Shelf
 from probe.config import Settings
 from probe.errors import ModelError
 from probe.pipeline import Probe
@@ -14,7 +14,8 @@ from probe.scans.store import Store
 def open_desk(settings: Settings) -> Desk:
     """Raises StoreError."""
     url = settings.database_url or f"sqlite:///{settings.home / 'scans.sqlite'}"
-    return Desk(Database(url), Store(settings.store or settings.home / "store"), lease=settings.lease_seconds)
+    store = Store(settings.store or settings.home / "store")
+    return Desk(Database(url), store, lease=settings.lease_seconds, cache=settings.cache)
 
 
 class Probes:
@@ -22,17 +23,17 @@ class Probes:
 
     def __init__(self, own: Probe, name: str, settings: Settings) -> None:
         self._own, self._name, self._settings = own, name, settings
-        self._known: dict[tuple[str, str], Probe] = {}
+        self._known: dict[tuple[str, str, str], Probe] = {}
 
-    def __call__(self, model: str, calibration: str | None) -> Probe:
+    def __call__(self, model: str, calibration: str | None, owner: str) -> Probe:
         """Raises ModelError, UnknownName, FingerprintMismatch."""
         if model != self._name:
             raise ModelError(f"This worker serves {self._name}, not {model}.")
         own = self._own
         if calibration is None or (own.calibration and own.calibration.name == calibration):
             return own
-        found = find(calibration, self._settings.calibrations)
-        key = (calibration, found.created)
+        found = Shelf(self._settings.calibrations, owner).find(calibration)
+        key = (owner, calibration, found.created)
         if key not in self._known:
             self._known[key] = Probe.of(own.setup, found)
         return self._known[key]

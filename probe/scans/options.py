@@ -11,6 +11,7 @@ from probe.data.read import Columns
 from probe.errors import InputError
 from probe.prepare import ALPHA, Options
 from probe.scores import choose
+from probe.untold import called
 
 MOST_TOKENS = 16_384
 
@@ -78,5 +79,5 @@ def _value(name: str, value: str) -> Any:
         if name == "return_tokens":
             return {"true": True, "false": False}[value.lower()]
     except (ValueError, KeyError, RecursionError) as error:
-        raise InputError(f"metadata.{name}: {value[:80]!r} cannot be read.", f"metadata.{name}") from error
+        raise InputError(f"metadata.{name}: {called(value, 'it')} cannot be read.", f"metadata.{name}") from error
     return value

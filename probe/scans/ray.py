@@ -29,10 +29,10 @@ class Actor:
     def work(self, until_idle: bool) -> None:
         """Opens the model here and not when it is made: an error of its own reaches the driver, and is no death."""
         from probe.opening import open_named
-        from probe.scans.serving import own_worker
+        from probe.scans import serving
 
         own = Settings(**self._settings)
-        own_worker(own, open_named(own, self._revision), self._revision).run(until_idle=until_idle)
+        serving.work(own, open_named(own, self._revision), once=until_idle, revision=self._revision)
 
 
 def run_on_ray(settings: Settings, revision: str | None, address: str, actors: int, gpus: float, once: bool) -> None:
@@ -81,4 +81,4 @@ def _watch(ray: Any, pool: dict[Any, Any], stop: threading.Event, once: bool) ->
             except ray.exceptions.RayTaskError as error:
                 if isinstance(error.cause, MemprobeError):
                     raise error.cause from error
-                raise ModelError(f"An actor failed: {error.cause!r}.") from error
+                raise ModelError(f"An actor failed: {type(error.cause).__name__}.") from error

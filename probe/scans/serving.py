@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 
 from probe.config import Settings
 from probe.opening import served_name
@@ -10,6 +11,7 @@ from probe.pipeline import Probe
 from probe.provenance.record import Sources
 from probe.scans.desk import Desk
 from probe.scans.opening import Probes, open_desk
+from probe.scans.sweep import sweeping
 from probe.scans.worker import Worker
 
 
@@ -17,18 +19,27 @@ def make_worker(desk: Desk, settings: Settings, name: str, probe: Probe, revisio
     """Returns a worker for the model of this name."""
     return Worker(
         desk.ledger, desk.store, [name], Probes(probe, name, settings),
-        lambda calibration: Sources.of(settings, revision, calibration),
+        lambda calibration: Sources.of(settings, revision, calibration), desk.cache,
     )  # fmt: skip
 
 
-def own_worker(settings: Settings, probe: Probe, revision: str | None = None) -> Worker:
-    """Returns a worker with a desk of its own, for the model that the settings name."""
-    return make_worker(open_desk(settings), settings, served_name(settings, probe), probe, revision)
+def work(
+    settings: Settings, probe: Probe, *, once: bool = False, revision: str | None = None,
+    begun: Callable[[Worker], None] = lambda worker: None,
+) -> None:  # fmt: skip
+    """Works until the worker is stopped, and sweeps beside it; once: until nothing waits. begun: is told who works."""
+    desk = open_desk(settings)
+    worker = make_worker(desk, settings, served_name(settings, probe), probe, revision)
+    begun(worker)
+    with sweeping(desk, settings):
+        worker.run(until_idle=once)
 
 
 def serve(settings: Settings, probe: Probe, *, once: bool = False, revision: str | None = None) -> None:
     """Works until SIGTERM or Ctrl-C, which let the texts that are being measured end; once: until nothing waits."""
-    worker = own_worker(settings, probe, revision)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stop())
-    worker.run(until_idle=once)
+
+    def begun(worker: Worker) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: worker.stop())
+
+    work(settings, probe, once=once, revision=revision, begun=begun)

@@ -53,7 +53,8 @@ class Sampled:
 
 def requests(source: Source, options: ScanOptions, model: str) -> Iterator[Request]:
     """Yields the rows. Raises InputError where the input as a whole cannot be read."""
-    table = hub_rows(source.place, streaming=True) if source.place.startswith(SCHEME) else rows(source.place)
+    named = None if source.name == source.place else source.name
+    table = hub_rows(source.place, streaming=True) if source.place.startswith(SCHEME) else rows(source.place, named)
     check_columns(source.name, table.columns, options.columns)
     ids = _Ids()
     for raw in table.rows:

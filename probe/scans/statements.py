@@ -25,7 +25,7 @@ def this_task(scan: str, kind: str, number: int) -> Any:
 
 def lock(connection: Connection, name: str) -> None:
     """Keeps others from changing a scan and its tasks until this transaction ends; SQLite does so anyway."""
-    connection.execute(select(SCANS.c.id).where(SCANS.c.id == name).with_for_update())
+    connection.execute(select(SCANS.c.id).where(SCANS.c.id == name.replace("\0", "")).with_for_update())
 
 
 def handed_out(models: Sequence[str]) -> Any:

@@ -49,6 +49,10 @@ REPORTED = Table(
     Column("cohort", Text, primary_key=True), Column("number", Integer, primary_key=True), Column("owner", Text),
     Column("size", Integer), Column("runs", LargeBinary),
 )  # fmt: skip
+DELETED = Table(
+    "deleted", _METADATA,
+    Column("id", Text, primary_key=True), Column("key", Text), Column("since", Float), Column("left_over", Boolean),
+)  # fmt: skip
 _VERSION = Table("schema_version", _METADATA, Column("version", Integer, primary_key=True))
 
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -72,6 +76,10 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # SQLite takes any name for a type
         """CREATE TABLE reported (cohort TEXT NOT NULL, number INTEGER NOT NULL, owner TEXT NOT NULL,
         size INTEGER NOT NULL, runs BYTEA NOT NULL, PRIMARY KEY (cohort, number))""",
+    ),
+    (
+        """CREATE TABLE deleted (id TEXT PRIMARY KEY, key TEXT NOT NULL, since DOUBLE PRECISION NOT NULL,
+        left_over BOOLEAN NOT NULL)""",
     ),
 )
 

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from probe.calibration.batch import find_blind
@@ -13,6 +14,8 @@ from probe.calibration.fingerprint import Fingerprint
 from probe.calibration.gates import BATCH
 from probe.errors import InputError, MemprobeError, StoreError
 from probe.logs import saying, where
+from probe.models.stats_table import drop
+from probe.models.tags import tagged
 from probe.pipeline import Probe
 from probe.provenance.record import Sources
 from probe.scans.finish import finish
@@ -29,19 +32,22 @@ from probe.wanted import while_wanted
 
 IDLE = 0.5  # seconds between looks where nothing waits
 _MOST_ATTEMPTS = 5  # at reading the rows, or at the finish
-Open = Callable[[str, str | None], Probe]  # model, calibration
+Open = Callable[[str, str | None, str], Probe]  # model, calibration, owner
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass
 class Worker:
-    """models: the ids that it may serve. opened: gives a probe by model and calibration; raises MemprobeError."""
+    """models: the ids that it may serve. opened: gives a probe, whose calibration may be the owner's; raises
+    MemprobeError. cache: where its engines keep statistics.
+    """
 
     ledger: Ledger
     store: Store
     models: list[str]
     opened: Open
     sources: Callable[[str | None], Sources] = lambda calibration: Sources(calibration=calibration)
+    cache: Path | None = None
 
     def __post_init__(self) -> None:
         self._name, self._stop = new_worker(), threading.Event()
@@ -91,31 +97,30 @@ class Worker:
                 self.ledger.release(task, self._name, tried=False)
                 self._pause(task, str(error))
             except MemprobeError as error:
-                self.ledger.fail(task, self._name, str(error))
+                self._fail(task, str(error))
             except Exception as error:
                 _LOG.error("Task %s %d of %s failed: %s", task.kind, task.number, task.scan.id, where(error))
                 self._again(task, error)
         if not self.ledger.knows(task.scan.id):  # it was deleted meanwhile: so is what was written since
             self.store.delete(folder_key(task.scan.id))
+            if self.cache:
+                drop(self.cache, task.scan.id)
         return True
 
     def _do(self, task: Task, alive: Alive) -> None:
         if task.kind == "finish":
             finish(self.store, self.ledger, task, alive)
+            self.store.delete(shards_key(task.scan.id))  # texts stay nowhere but where they came from
             self._complete(task, status="cancelled" if task.scan.status == "cancelling" else "completed")
-            for key in (
-                shards_key(task.scan.id),
-                raws_key(task.scan.id),
-            ):  # texts stay nowhere but where they came from
-                self.store.delete(key)
+            self.store.delete(raws_key(task.scan.id))
             return
         options = ScanOptions.of_stored(task.scan.options)
-        probe = self.opened(task.scan.model, options.calibration)
+        probe = self.opened(task.scan.model, options.calibration, task.scan.owner)
         if task.kind == "split":
             self._complete(task, scan=self._split(task, options, probe, alive))
             return
         _check_model(task, probe)
-        with while_wanted(alive):  # it ends within a batch of texts, not only between shards
+        with while_wanted(alive), tagged(task.scan.id):  # it ends within a batch of texts, not only between shards
             counted = score_shard(
                 self.store, task, probe, self.sources(options.calibration), alive,
                 lambda trying: self.ledger.note_trying(task, trying),
@@ -157,9 +162,14 @@ class Worker:
         """Lets the task wait again a few times; what fails again and again ends its scan."""
         if task.attempts >= (MOST if task.kind == "score" else _MOST_ATTEMPTS):
             why = f"Its {task.kind} failed {task.attempts} times: {type(error).__name__}."
-            self.ledger.fail(task, self._name, why)
+            self._fail(task, why)
         else:
             self.ledger.release(task, self._name)
+
+    def _fail(self, task: Task, why: str) -> None:
+        """Ends its scan; the texts that were to be scored go, for nobody comes back for them."""
+        if self.ledger.fail(task, self._name, why):
+            self.store.delete(shards_key(task.scan.id))
 
 
 class _OtherModel(Exception):

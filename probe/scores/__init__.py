@@ -10,6 +10,7 @@ from probe.scores.copies import Copies
 from probe.scores.table import table
 from probe.scores.view import Need, Role, View
 from probe.types import Score
+from probe.untold import shown
 
 PASSES = 2  # of the target: scores that take more are computed where they are named
 VERSION = "2"  # of the formulas: a calibration made under another is refused
@@ -26,7 +27,8 @@ def choose(names: Iterable[str] | None) -> frozenset[str]:
     """Returns the ids to compute, by default those of few passes. Raises UnknownName."""
     chosen = _FEW if names is None else frozenset(names)
     if unknown := sorted(chosen - TABLE.keys()):
-        raise UnknownName(f"No score named {', '.join(unknown)}. There are: {', '.join(TABLE)}.", "scores")
+        said = ", ".join(shown(name, "so") for name in unknown)
+        raise UnknownName(f"No score named {said}. There are: {', '.join(TABLE)}.", "scores")
     return chosen
 
 

@@ -10,6 +10,7 @@ from probe.scores.copies import Copies
 from probe.scores.fitted import UNFITTED, Fitted
 from probe.scores.view import Need, Role, View
 from probe.types import Evidence, Score, Unscored
+from probe.untold import place
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Method:
                 return Score(reason=value.reason)
             figure = float(value)
         except (Exception, SystemExit) as error:  # of a plug-in: one score of one text, and nothing else, is lost
-            return Score(reason=f"the score failed with {type(error).__name__}: {error}")
+            return Score(reason=f"the score failed with {place(error)}")
         return Score(value=figure) if math.isfinite(figure) else Score(reason="the value is not a finite number")
 
     @property

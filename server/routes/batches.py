@@ -26,6 +26,7 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"], responses=failures(40
 Counter = Annotated[Desk, Depends(desk_of)]
 Shared = Annotated[Service, Depends(service_of)]
 _EVERY = 0.5  # seconds between events
+_BYTES = 4  # of a token
 _UNSTORED = {"Cache-Control": "no-store"}
 
 
@@ -40,10 +41,12 @@ async def create(body: BatchRequest, service: Shared, desk: Counter) -> Batch:
     metadata = body.metadata or {}
     if body.input_file_id is not None:
         file = await asyncio.to_thread(desk.file, body.input_file_id)
+        service.caller.spends(file.bytes // _BYTES)  # about what its texts will take: workers know no keys
         scan = await asyncio.to_thread(desk.start, file, model, options, metadata)
     else:
         place = _allowed(metadata, service.settings.scan_prefixes)
         scan = await asyncio.to_thread(desk.begin, place, place, model, options, metadata)
+    service.caller.about = scan.id
     return await asyncio.to_thread(_batch, desk, scan.id)
 
 

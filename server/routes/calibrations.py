@@ -10,9 +10,11 @@ from fastapi import APIRouter, Body, Depends, Response
 from probe.calibration.build import calibrate
 from probe.calibration.calibration import Calibration
 from probe.calibration.known import Known
-from probe.calibration.store import adopt, check_name, delete, dump, find, names, save, stored
+from probe.calibration.store import check_name
 from probe.errors import InputError
 from probe.measure import Progress
+from probe.models.stats_table import drop
+from probe.models.tags import calibration_tag, tagged
 from probe.pipeline import Probe
 from probe.types import Text
 from server.job_routes import end
@@ -46,30 +48,34 @@ async def create(body: CalibrationRequest, service: Shared) -> CalibrationJob:
         basis="split" if body.random_split else "post-hoc",
     )  # fmt: skip
 
+    for group in (known.nonmembers, known.members, known.tuning, known.tuning_members):
+        service.caller.asks(one if isinstance(one, str) else one.text for one in group)
+
     def work(progress: Progress) -> str:
         probe = Probe.of(service.setup_in_turns(model))
         third = service.in_turns(placebo) if placebo else None
-        found = calibrate(probe, known, body.name, body.seed, progress, third)
-        save(found, service.settings.calibrations)
+        with tagged(calibration_tag(body.name, service.caller.owner)):
+            found = calibrate(probe, known, body.name, body.seed, progress, third)
+        service.shelf.save(found)
         return found.name
 
-    return _job(service.jobs.start(KIND, body.name, work))
+    return _job(service.start(KIND, body.name, work))
 
 
 @router.get("")
 def index(service: Shared) -> CalibrationList:
     """Lists the stored calibrations, and those that are being made or were not."""
-    made = [_card(entry, service) for entry in stored(service.settings.calibrations) if isinstance(entry, Calibration)]
-    jobs = [_job(job) for job in service.jobs.of_kind(KIND) if job.status != "completed"]
+    made = [_card(entry, service) for entry in service.shelf.each() if isinstance(entry, Calibration)]
+    jobs = [_job(job) for job in service.jobs_of(KIND) if job.status != "completed"]
     return CalibrationList(data=[*made, *jobs])
 
 
 @router.get("/{name}", response_model=Card)
 def show(name: str, service: Shared) -> Card:
     """A stored calibration, or the state of one that is being made."""
-    if name in names(service.settings.calibrations):
-        return _card(find(name, service.settings.calibrations), service)
-    return _job(service.jobs.find(KIND, name))
+    if name in service.shelf.names():
+        return _card(service.shelf.find(name), service)
+    return _job(service.job(KIND, name))
 
 
 @router.post("/{name}/cancel")
@@ -80,15 +86,16 @@ def cancel(name: str, service: Shared) -> CalibrationJob:
 
 @router.delete("/{name}")
 def remove(name: str, service: Shared) -> Deleted:
-    """Deletes a stored calibration; the embedded ones stay."""
-    delete(name, service.settings.calibrations)
+    """Deletes a stored calibration, and the statistics of the texts that it was made of; the embedded ones stay."""
+    service.shelf.delete(name)
+    drop(service.settings.cache, calibration_tag(name, service.caller.owner))
     return Deleted(id=name, object=KIND)
 
 
 @router.get("/{name}/export", response_class=Response)
 def export(name: str, service: Shared) -> Response:
     """The file of a calibration, to be imported elsewhere: scores, hashes and 32 sentinel texts."""
-    content = dump(name, service.settings.calibrations)
+    content = service.shelf.dump(name)
     headers = {"Content-Disposition": f'attachment; filename="{name}.npz"'}
     return Response(content, media_type="application/octet-stream", headers=headers)
 
@@ -99,13 +106,13 @@ def adopted(
 ) -> CalibrationCard:
     """Imports the file of a calibration under this name."""
     _free(name, service)
-    return _card(adopt(content, name, service.settings.calibrations), service)
+    return _card(service.shelf.adopt(content, name), service)
 
 
 def _free(name: str, service: Service) -> None:
     check_name(name)
-    making = any(job.name == name and not job.over for job in service.jobs.of_kind(KIND))
-    if making or name in names(service.settings.calibrations):
+    making = any(job.name == name and not job.over for job in service.jobs_of(KIND))
+    if making or name in service.shelf.names():
         raise InputError(f"There is a calibration {name!r} already; choose another name, or delete it.", "name")
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, UploadFile
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from probe.documents.apart import read_apart
@@ -16,6 +16,7 @@ from probe.documents.document import Document
 from probe.documents.limits import BYTES, check
 from probe.errors import InputError
 from probe.measure import Progress
+from probe.memorization.continued import check_samples
 from probe.memorization.examine import Examined, examine
 from probe.memorization.files import as_dict, html
 from probe.memorization.plots import plots
@@ -23,7 +24,8 @@ from probe.memorization.scan import Options
 from probe.memorization.windows import Shape
 from probe.pipeline import Probe
 from probe.prepare import Options as Level
-from server.document_schemas import DocumentJob, DocumentList
+from server.document_schemas import DocumentJob, DocumentList, DocumentRequest
+from server.headers import REPORT
 from server.job_routes import end, forget, state
 from server.jobs import Job
 from server.schemas import Deleted, failures
@@ -44,16 +46,16 @@ class Finished:
 
 @router.post("", status_code=202)
 async def create(
-    file: UploadFile, service: Shared, model: Annotated[str, Form()], calibration: Annotated[str | None, Form()] = None,
-    alpha: Annotated[float, Form()] = 0.01, prefix: Annotated[int, Form()] = 50, suffix: Annotated[int, Form()] = 50,
-    stride: Annotated[int, Form()] = 10, generate: Annotated[int, Form(ge=0, le=100)] = 0,
-) -> DocumentJob:  # fmt: skip
+    body: Annotated[DocumentRequest, Form(media_type="multipart/form-data")], service: Shared
+) -> DocumentJob:
     """Takes a txt, md, html, epub or pdf. Its text is read at once; poll the job for the rest."""
-    probe = await service.probe(model, calibration)
-    options = Options(Shape(prefix, suffix, stride))
-    Level(alpha=alpha)  # a wrong one is refused now
-    check("bytes", file.size or 0, BYTES)  # before it is held in memory
-    found = await asyncio.to_thread(read_apart, await file.read(), file.filename or "file")
+    probe = await service.probe(body.model, body.calibration)
+    options = Options(Shape(body.prefix, body.suffix, body.stride), body.temperature, body.top_k, body.most)
+    check_samples(body.generate, body.samples)
+    Level(alpha=body.alpha)  # a wrong one is refused now
+    check("bytes", body.file.size or 0, BYTES)  # before it is held in memory
+    found = await asyncio.to_thread(read_apart, await body.file.read(), body.file.filename or "file")
+    service.caller.asks([found.text])
 
     def work(progress: Progress) -> Finished:
         @contextmanager
@@ -61,37 +63,37 @@ async def create(
             yield progress
 
         own = Probe.of(service.setup_in_turns(probe), probe.calibration)
-        examined = examine(own, found, options, bar, alpha, generate)
+        examined = examine(own, found, options, bar, body.alpha, body.generate, body.samples)
         return Finished(examined, html(examined, plots(examined), texts=True))
 
-    return _job(service.jobs.start(KIND, model, work, found))
+    return _job(service.start(KIND, body.model, work, found))
 
 
 @router.get("")
 def index(service: Shared) -> DocumentList:
     """Lists the documents of this run of the service, without their figures."""
-    return DocumentList(data=[_job(job, whole=False) for job in service.jobs.of_kind(KIND)])
+    return DocumentList(data=[_job(job, whole=False) for job in service.jobs_of(KIND)])
 
 
 @router.get("/{name}")
 def show(name: str, service: Shared) -> DocumentJob:
     """The state of a document, and its figures once it is completed."""
-    return _job(service.jobs.find(KIND, name))
+    return _job(service.job(KIND, name))
 
 
 @router.get("/{name}/text", response_class=PlainTextResponse)
 def text(name: str, service: Shared) -> PlainTextResponse:
     """What was read of the file: the text that was judged, to which all places refer."""
-    return PlainTextResponse(_document(service.jobs.find(KIND, name)).text)
+    return PlainTextResponse(_document(service.job(KIND, name)).text)
 
 
 @router.get("/{name}/report", response_class=HTMLResponse)
 def report(name: str, service: Shared) -> HTMLResponse:
     """One HTML page with tables, passages and pictures, complete in itself."""
-    job = service.jobs.find(KIND, name)
+    job = service.job(KIND, name)
     if not isinstance(job.result, Finished):
         raise InputError(f"The document is {job.status}; its report is there when it is completed.", "id")
-    return HTMLResponse(job.result.page)
+    return HTMLResponse(job.result.page, headers=REPORT)
 
 
 @router.post("/{name}/cancel")

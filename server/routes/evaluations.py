@@ -19,6 +19,7 @@ from probe.measure import Progress
 from probe.pipeline import Probe
 from probe.scores import choose
 from probe.types import Text
+from server.headers import REPORT
 from server.job_routes import end, forget, state
 from server.jobs import Job
 from server.schemas import AnyText, Deleted, EvaluationJob, EvaluationList, EvaluationRequest, failures
@@ -49,33 +50,35 @@ async def create(body: EvaluationRequest, service: Shared) -> EvaluationJob:
         'Give texts under "members", and others under "nonmembers".',
     )
 
+    service.caller.asks(one.text.text for one in labelled.entries)
+
     def work(progress: Progress) -> Evaluated:
         probe = Probe.of(service.setup_in_turns(model), model.calibration)
         found = evaluate(probe, labelled, scores=chosen, seed=body.seed, progress=progress)
         return Evaluated(found, html(found, plots(found)))  # drawn here: matplotlib takes one thread at a time
 
-    return _job(service.jobs.start(KIND, body.model, work))
+    return _job(service.start(KIND, body.model, work))
 
 
 @router.get("")
 def index(service: Shared) -> EvaluationList:
     """Lists the evaluations of this run of the service, without their figures."""
-    return EvaluationList(data=[_job(job, whole=False) for job in service.jobs.of_kind(KIND)])
+    return EvaluationList(data=[_job(job, whole=False) for job in service.jobs_of(KIND)])
 
 
 @router.get("/{name}")
 def show(name: str, service: Shared) -> EvaluationJob:
     """The state of an evaluation, and its figures once it is completed."""
-    return _job(service.jobs.find(KIND, name))
+    return _job(service.job(KIND, name))
 
 
 @router.get("/{name}/report", response_class=HTMLResponse)
 def report(name: str, service: Shared) -> HTMLResponse:
     """One HTML page with tables and pictures, complete in itself."""
-    job = service.jobs.find(KIND, name)
+    job = service.job(KIND, name)
     if not isinstance(job.result, Evaluated):
         raise InputError(f"The evaluation is {job.status}; its report is there when it is completed.", "id")
-    return HTMLResponse(job.result.page)
+    return HTMLResponse(job.result.page, headers=REPORT)
 
 
 @router.post("/{name}/cancel")

@@ -10,19 +10,25 @@ from fastapi.responses import StreamingResponse
 
 from probe.errors import InputError
 from probe.scans.desk import Desk, File
+from server.access.caller import Caller, caller_of
 from server.batch_schemas import FileList, FileObject, page
 from server.schemas import Deleted, failures
 from server.service import desk_of
 
 router = APIRouter(prefix="/v1/files", tags=["batches"], responses=failures(400, 404, 413, 422))
 Counter = Annotated[Desk, Depends(desk_of)]
+Asking = Annotated[Caller, Depends(caller_of)]
 _PIECE = 1 << 20
 
 
 @router.post("")
-def create(file: UploadFile, purpose: Annotated[Literal["batch"], Form()], desk: Counter) -> FileObject:
+def create(
+    file: UploadFile, purpose: Annotated[Literal["batch"], Form()], desk: Counter, caller: Asking
+) -> FileObject:  # fmt: skip
     """Takes rows of texts: .jsonl .csv .tsv .parquet, or these with .gz or .zst."""
-    return _object(desk.add(file.filename or "file", purpose, _pieces(file.file)))
+    kept = desk.add(file.filename or "file", purpose, caller.hands_in(_pieces(file.file)))
+    caller.about = kept.id
+    return _object(kept)
 
 
 @router.get("")

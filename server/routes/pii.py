@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
+from fastapi.responses import HTMLResponse, Response
 
+from probe.calibration.fingerprint import Fingerprint
+from probe.errors import InputError
 from probe.measure import Progress
-from probe.memorization.pii.files import as_dict
-from probe.memorization.pii.investigate import Options, investigate
+from probe.memorization.pii.files import as_dict, html, rows_of
+from probe.memorization.pii.investigate import Options, check_texts, investigate
 from probe.memorization.pii.spans import patterns_of
 from server.document_schemas import PiiJob, PiiList, PiiRequest
+from server.headers import REPORT
 from server.job_routes import end, forget, state
 from server.jobs import Job
 from server.schemas import Deleted, failures
@@ -28,38 +32,50 @@ class Found:
     """What a job leaves: no value but masked ones, unless they were asked for."""
 
     shown: dict[str, Any]
+    fingerprint: Fingerprint
 
 
 @router.post("", status_code=202)
 def create(body: PiiRequest, service: Shared) -> PiiJob:
     """Looks for personal data in the background, and ranks each value; poll it under its id."""
     probe = service.model(body.model)
-    options = Options(
-        patterns_of([f"{name}={one}" for name, one in body.patterns.items()]),
-        body.presidio,
-        body.language,
-        body.fillers,
-    )
+    options = Options(patterns_of(body.patterns), body.presidio, body.language, body.fillers)
     texts = texts_of([body.input] if isinstance(body.input, str) else body.input, service.settings.max_texts)
+    check_texts(texts)
+    service.caller.asks(text.text for text in texts)
     setup = service.setup_in_turns(probe)
 
     def work(progress: Progress) -> Found:
         found = investigate(setup.target, setup.reference, texts, options, progress)
-        return Found(as_dict(found, texts, options, probe.fingerprint, body.values))
+        return Found(as_dict(found, texts, options, probe.fingerprint, body.values), probe.fingerprint)
 
-    return _job(service.jobs.start(KIND, body.model, work))
+    return _job(service.start(KIND, body.model, work))
 
 
 @router.get("")
 def index(service: Shared) -> PiiList:
     """Lists the searches of this run of the service, without what they found."""
-    return PiiList(data=[_job(job, whole=False) for job in service.jobs.of_kind(KIND)])
+    return PiiList(data=[_job(job, whole=False) for job in service.jobs_of(KIND)])
 
 
 @router.get("/{name}")
 def show(name: str, service: Shared) -> PiiJob:
     """The state of a search, and what it found once it is completed."""
-    return _job(service.jobs.find(KIND, name))
+    return _job(service.job(KIND, name))
+
+
+@router.get("/{name}/report", response_class=HTMLResponse)
+def report(name: str, service: Shared) -> HTMLResponse:
+    """One HTML page, complete in itself."""
+    found = _found(service.job(KIND, name))
+    return HTMLResponse(html(found.shown, found.fingerprint), headers=REPORT)
+
+
+@router.get("/{name}/csv", response_class=Response)
+def rows(name: str, service: Shared) -> Response:
+    """A row per value; where it begins like a formula an apostrophe stands before it."""
+    headers = {"Content-Disposition": 'attachment; filename="pii.csv"'}
+    return Response(rows_of(_found(service.job(KIND, name)).shown), media_type="text/csv", headers=headers)
 
 
 @router.post("/{name}/cancel")
@@ -72,6 +88,12 @@ def cancel(name: str, service: Shared) -> PiiJob:
 def remove(name: str, service: Shared) -> Deleted:
     """Forgets a search and what it found."""
     return forget(service, KIND, name)
+
+
+def _found(job: Job) -> Found:
+    if not isinstance(job.result, Found):
+        raise InputError(f"The search is {job.status}; what it finds is there when it is completed.", "id")
+    return job.result
 
 
 def _job(job: Job, whole: bool = True) -> PiiJob:

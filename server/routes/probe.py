@@ -27,7 +27,9 @@ async def probe(body: ProbeRequest, service: Annotated[Service, Depends(service_
     )
     model = await service.probe(body.model, body.calibration)
     sources = Sources.of(service.settings, calibration=body.calibration)
+    service.caller.asks(text.text for text in texts)
     prepared, results = await service.batcher.run(model, texts, options)
+    service.caller.spends(prepared.read)
     return {
         "id": f"probe-{uuid4().hex}",
         "model": body.model,

@@ -1,4 +1,4 @@
-"""The page at /: static files, under a policy that lets nothing else in."""
+"""The page at / and the interface at /docs: static files that ask this service alone."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from importlib.resources import files
 from fastapi import APIRouter, Response
 
 from probe.errors import UnknownName
+from probe.untold import called
 
 router = APIRouter(include_in_schema=False)
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 _FILES = {path.name: path for path in (files("server") / "web").iterdir() if path.name.rpartition(".")[2] in _TYPES}
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache",
-}  # fmt: skip
 
 
 @router.get("/")
@@ -23,10 +19,16 @@ def home() -> Response:
     return page("index.html")
 
 
+@router.api_route("/docs", methods=["GET", "HEAD"])
+def docs() -> Response:
+    return page("docs.html")
+
+
 @router.get("/web/{name}")
 def page(name: str) -> Response:
     """Raises UnknownName."""
     if name not in _FILES:
-        raise UnknownName(f"No file {name[:100]!r} belongs to the page.", "name")
+        raise UnknownName(f"No file {called(name)} belongs to the page.", "name")
     kind = _TYPES[name.rpartition(".")[2]]
-    return Response(_FILES[name].read_bytes(), media_type=f"{kind}; charset=utf-8", headers=_HEADERS)
+    headers = {"Cache-Control": "no-cache"}
+    return Response(_FILES[name].read_bytes(), media_type=f"{kind}; charset=utf-8", headers=headers)

@@ -20,6 +20,6 @@ function card(one) {
     ["texts of", `${one.tokens[0]} to ${one.tokens[1]} tokens`], ["for the models", one.fits.join(", ") || "none that is served"],
   ];
   const gates = Object.entries(one.gates).map(([name, result]) => [name, result, one.findings[name] || ""]);
-  return make("article", {}, title, make("p", {}, one.power), table(["", ""], figures, "What it is made of"),
-    table(["gate", "result", "what decided it"], gates, "Gates"), ...one.notes.map((note) => make("p", { class: "quiet" }, `Note: ${note}.`)));
+  return make("article", {}, title, make("p", {}, one.power), table(["figure", "value"], figures, `What ${one.id} is made of`),
+    table(["gate", "result", "what decided it"], gates, `Gates of ${one.id}`), ...one.notes.map((note) => make("p", { class: "quiet" }, `Note: ${note}.`)));
 }

@@ -25,8 +25,9 @@ function card(job) {
     .sort(([, a], [, b]) => b.auc.value - a.auc.value)
     .map(([name, one]) => [name, `${figure(one.auc.value)} [${figure(one.auc.low)}, ${figure(one.auc.high)}]`, ...one.tpr.map((rate) => (rate.value === null ? "too few texts" : figure(rate.value)))]);
   const report = make("a", { href: `/v1/evaluations/${job.id}/report`, target: "_blank", rel: "noopener" }, "The report, with ROC curves on log-log axes");
-  return make("article", {}, make("h3", {}, `${job.model}, ${new Date(1000 * job.created).toLocaleString("en")}`),
+  const title = `${job.model}, ${new Date(1000 * job.created).toLocaleString("en")}`;
+  return make("article", {}, make("h3", {}, title),
     job.evaluation.caution ? make("p", { class: "alert" }, job.evaluation.caution) : null,
     ...job.evaluation.summary.map((one) => make("p", {}, one)),
-    scores.length ? table(["score", "AUC", "TPR at FPR 1%", "TPR at FPR .1%"], scores, "Figures of every score") : null, make("p", {}, report));
+    scores.length ? table(["score", "AUC", "TPR at FPR 1%", "TPR at FPR .1%"], scores, `Figures of every score: ${title}`) : null, make("p", {}, report));
 }

@@ -2,13 +2,13 @@
 
 import { alertOf, ask, byId, make } from "/web/base.js";
 import { listCalibrations } from "/web/calibrations.js";
-import "/web/data.js";
-import "/web/document.js";
+import { listData } from "/web/data.js";
+import { listDocuments } from "/web/document.js";
 import { listEvaluations } from "/web/evaluations.js";
 import { listScans } from "/web/scan.js";
 import "/web/text.js";
 
-const PARTS = { text: null, document: null, data: null, scan: listScans, calibrations: listCalibrations, evaluations: listEvaluations };
+const PARTS = { text: null, document: listDocuments, data: listData, scan: listScans, calibrations: listCalibrations, evaluations: listEvaluations };
 let models = [];
 let calibrations = [];
 

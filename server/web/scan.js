@@ -1,6 +1,6 @@
 // A file of many texts: live progress by server-sent events, then counts, the highest scores, and the results to keep.
 
-import { alertOf, ask, byId, chosen, figure, make, onSubmit, post, table } from "/web/base.js";
+import { alertOf, ask, byId, call, chosen, figure, isOver, make, onSubmit, post, table } from "/web/base.js";
 
 onSubmit(byId("scan-form"), byId("scan-state"), async () => {
   byId("scan-view").replaceChildren();
@@ -30,6 +30,10 @@ function follow(id) {
       + `${speed ? `, ${Math.round(speed)} a second` : ""}${left ? `, ${Math.ceil(left)} s left` : ""}`;
   };
   events.addEventListener("progress", tell);
+  events.addEventListener("error", () => {
+    said.textContent = "The service does not answer; it is asked again.";
+    if (events.readyState === EventSource.CLOSED) setTimeout(() => follow(id), 3000); // else the browser asks again itself
+  });
   events.addEventListener("done", async (event) => {
     tell(event);
     events.close();
@@ -43,8 +47,8 @@ async function show(batch) {
   const place = byId("scan-view");
   try {
     const found = await ask(`/v1/batches/${batch.id}/summary`);
-    const counts = Object.entries({ ...found.verdicts, ...found.errors }).map(([name, count]) => [name, count.toLocaleString("en")]);
-    const top = found.top.map((one) => [one.item_id || one.id || `row ${one.row}`, one.verdict, figure(one.p_value, 4), figure(one.q_value, 4), figure(one.score)]);
+    const counts = Object.entries({ ...found.verdicts, ...found.errors }).map(([name, count]) => [call(name), count.toLocaleString("en")]);
+    const top = found.top.map((one) => [one.item_id || one.id || `row ${one.row}`, call(one.verdict), figure(one.p_value, 4), figure(one.q_value, 4), figure(one.score)]);
     const links = [["output_file_id", "results.jsonl"], ["error_file_id", "errors.jsonl"]].filter(([name]) => batch[name])
       .map(([name, file]) => make("li", {}, make("a", { href: `/v1/files/${batch[name]}/content`, download: file }, file)));
     place.replaceChildren(
@@ -61,7 +65,7 @@ export async function listScans() {
     const found = (await ask("/v1/batches?limit=20")).data;
     const rows = found.map((one) => {
       const button = make("button", { type: "button" }, one.id);
-      button.addEventListener("click", () => (["completed", "failed", "cancelled"].includes(one.status) ? show(one) : follow(one.id)));
+      button.addEventListener("click", () => (isOver(one) ? show(one) : follow(one.id)));
       return [button, one.status, one.model, `${one.request_counts.completed} of ${one.request_counts.total}`];
     });
     byId("scan-list").replaceChildren(rows.length ? table(["scan", "state", "model", "done"], rows, "Scans, the newest first") : make("p", {}, "None yet."));

@@ -1,8 +1,7 @@
 // One text: the verdict with its reason, the gates, and a map of its tokens.
 
-import { byId, chosen, figure, make, onSubmit, post, table } from "/web/base.js";
+import { byId, call, chosen, figure, make, onSubmit, post, table } from "/web/base.js";
 
-const CALLS = { member: "Member", not_member: "Not a member", inconclusive: "Inconclusive", out_of_distribution: "Not comparable" };
 const GRADES = {
   A: "a randomised canary, or verbatim extraction with a control",
   B: "a known random split",
@@ -12,6 +11,10 @@ const GRADES = {
 // surprise and advantage are told apart by the depth of one colour each; the readout says the figures
 const SURPRISE = "213, 94, 0";
 const AHEAD = "0, 114, 178";
+const LEGENDS = {
+  surprise: [["surprise", "unlikely under the target; the paler, the likelier."]],
+  ahead: [["ahead", "likelier under the target than under the reference,"], ["behind", "less likely; the paler, the more alike."]],
+};
 
 onSubmit(byId("probe-form"), byId("probe-answer"), async () => {
   byId("probe-tokens").replaceChildren();
@@ -34,13 +37,15 @@ function answer(result) {
   ].filter(([, value]) => value);
   const gates = Object.entries(result.gates);
   return [
-    make("p", { class: `verdict ${result.verdict}` }, CALLS[result.verdict]),
+    make("p", { class: `verdict ${result.verdict}` }, capital(call(result.verdict))),
     make("p", {}, result.reason),
     table(["figure", "value"], figures, "What it rests on"),
     gates.length ? table(["gate", "result"], gates, "Gates") : null,
     ...result.warnings.map((one) => make("p", { class: "quiet" }, `Warning: ${one}.`)),
   ].filter(Boolean);
 }
+
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
 
 function map(text, tokens) {
   const compared = tokens.some((one) => one.reference_logprob !== null);
@@ -50,8 +55,12 @@ function map(text, tokens) {
   if (compared) kind.value = "ahead";
   const readout = make("p", { class: "readout", "aria-live": "polite" }, "Point at a word, or move with the arrow keys.");
   const { spans, parts } = pieces(text, tokens);
-  const box = make("div", { class: "tokens", tabindex: "0", role: "group", "aria-label": "The text by its tokens; arrow keys move" }, ...parts);
-  const paint = () => tokens.forEach((one, n) => { spans[n].style.backgroundColor = colour(one, kind.value); });
+  const box = make("div", { class: "tokens", tabindex: "0", role: "group", "aria-label": "The text by its tokens; arrow keys, Home and End move" }, ...parts);
+  const legend = make("p", { class: "quiet legend" });
+  const paint = () => {
+    legend.replaceChildren(...LEGENDS[kind.value].flatMap(([name, said]) => [make("span", { class: `key ${name}` }), ` ${said} `]));
+    tokens.forEach((one, n) => { spans[n].style.backgroundColor = colour(one, kind.value); });
+  };
   let here = -1;
   const point = (n) => {
     if (n < 0 || n >= spans.length) return;
@@ -62,14 +71,15 @@ function map(text, tokens) {
   };
   spans.forEach((span, n) => span.addEventListener("pointerenter", () => point(n)));
   box.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (!step) return;
+    const last = spans.length - 1;
+    const to = { ArrowRight: here + 1, ArrowDown: here + 1, ArrowLeft: here - 1, ArrowUp: here - 1, Home: 0, End: last }[event.key];
+    if (to === undefined) return;
     event.preventDefault();
-    point(Math.max(0, here + step));
+    point(Math.max(0, to));
   });
   kind.addEventListener("change", paint);
   paint();
-  return [make("h3", {}, "What in the text shows it"), make("p", {}, make("label", { for: "kind" }, "Colour: "), kind), box, readout];
+  return [make("h3", {}, "What in the text shows it"), make("p", {}, make("label", { for: "kind" }, "Colour: "), kind), legend, box, readout];
 }
 
 function pieces(text, tokens) {

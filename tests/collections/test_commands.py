@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from probe.cli import app
+from probe.documents.document import digest
 from probe.errors import InputError
 from tests.collections.conftest import Passages
 from tests.collections.test_exchangeability import LINES
-from tests.documents.made import as_epub, as_pdf, as_text
+from tests.documents.made import as_epub, as_html, as_pdf, as_text
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guide.md").read_text()
 
@@ -58,6 +60,26 @@ def test_collection(folder: Path) -> None:
     assert re.search(r"share of members: [01]\.\d\d \[", table)
 
 
+def test_its_report(folder: Path) -> None:
+    paths = ("suspect.jsonl", "--controls", "controls.jsonl", "--random-split", "--alpha", "0.02")
+    done = command("collection", *paths, "--out", "out", "--json")
+    assert done.exit_code == 0 and "Wrote collection.json, report.html to out" in done.stderr
+    told = json.loads((folder / "out" / "collection.json").read_text())
+    assert json.loads(done.stdout).items() <= told.items() and told["alpha"] == 0.02 and told["calibration"] == "demo"
+    assert told["files"]["suspect"]["suspect.jsonl"] == digest((folder / "suspect.jsonl").read_bytes())
+    assert told["repeat"].endswith("--calibration demo --by mean --alpha 0.02 --seed 0 --random-split")
+    page = (folder / "out" / "report.html").read_text()
+    for said in (
+        "<strong>member</strong>, evidence B",
+        "at most 2% would be called member",
+        told["repeat"],
+        "gate size",
+    ):
+        assert said in page
+    rows = [json.loads(line)["text"] for line in (folder / "suspect.jsonl").read_text().splitlines()]
+    assert not any(text[:40] in page for text in rows)
+
+
 def test_plain_files_are_documents(folder: Path, passages: Passages) -> None:
     for side, texts in (("s", passages.members), ("c", passages.nonmembers)):
         for number in range(3):
@@ -82,6 +104,47 @@ def test_folders_of_documents_of_any_kind(folder: Path, passages: Passages) -> N
     (folder / "empty").mkdir()
     with pytest.raises(InputError, match="holds no file that can be read"):
         CliRunner().invoke(app, ["collection", "empty", "--controls", "controls"], catch_exceptions=False)
+
+
+def test_the_format_of_a_file_makes_no_difference(folder: Path, passages: Passages) -> None:
+    """Lines broken and words hyphenated in one format, whole in the other: the same passages, the same figures."""
+    makers = {"txt": hyphenated, "html": as_html, "epub": as_epub}
+    for side, texts in (("s", passages.members), ("c", passages.nonmembers)):
+        plain = [" ".join(re.sub(r"[^ -~]|[*_#]", " ", text.text).split()) for text in texts[:60]]
+        for ending, maker in makers.items():
+            (folder / f"{side}-{ending}").mkdir()
+            for number in range(6):
+                (folder / f"{side}-{ending}" / f"{number}.{ending}").write_bytes(maker(plain[10 * number :][:10]))
+    arguments = ("collection", "s-html", "--json", "--controls")
+    figures = [json.loads(command(*arguments, f"c-{ending}").stdout) for ending in makers]
+    assert all(one == figures[0] for one in figures) and figures[0]["documents"]["controls"] == 6
+
+
+def hyphenated(texts: Sequence[str]) -> bytes:
+    """Narrow lines, the longer words of which are cut."""
+    cut = [re.sub(r"(?<= [a-z]{4})(?=[a-z]{4,}[ .])", "-\n", text) for text in texts]
+    return "\n\n".join(cut).encode()
+
+
+def test_a_file_that_gives_no_text_fails_no_other(folder: Path, passages: Passages) -> None:
+    for side, texts in (("books", passages.members), ("others", passages.nonmembers)):
+        (folder / side).mkdir()
+        for number in range(3):
+            (folder / side / f"{number}.txt").write_text("\n\n".join(text.text for text in texts[10 * number :][:10]))
+    (folder / "books" / "broken.pdf").write_bytes(b"%PDF-1.4 and no more")
+    (folder / "books" / "empty.txt").write_bytes(b"")
+    (folder / "books" / "old.txt").write_bytes(
+        "\n\n".join(text.text for text in passages.members[30:40]).encode("cp1252")
+    )
+    done = command("collection", "books", "--controls", "others", "--json")
+    said = json.loads(done.stdout)
+    assert said["documents"]["suspect"] == 4 and said["notes"][0] == "2 files that give no text were left out"
+    assert "Left out books/broken.pdf: The PDF is damaged" in done.stderr
+    assert "Left out books/empty.txt: The document holds no text" in done.stderr
+    alone = command("collection", "books/broken.pdf", "--controls", "others")
+    assert isinstance(alone.exception, InputError) and "books/broken.pdf: The PDF is damaged" in str(alone.exception)
+    missing = command("collection", "none.txt", "--controls", "others")
+    assert isinstance(missing.exception, InputError) and "No file none.txt" in str(missing.exception)
 
 
 def test_rows_that_name_no_document_are_warned_of(folder: Path) -> None:

@@ -70,3 +70,9 @@ def test_passages_keep_every_word_and_fit(demo: Probe, count: int, most: int) ->
     if count:
         tokens = demo.target.tokenize([passage.text for passage in found])
         assert all(isinstance(entry, Tokens) and len(entry.ids) <= 1.6 * most for entry in tokens)
+
+
+def test_passages_of_a_text_without_spaces(demo: Probe) -> None:
+    text = Text("\u4ed6\u8aaa\u904e\u5929\u6c23\u5f88\u597d\u3002" * 200, "file.txt")
+    found = passages(text, demo.target, 64)
+    assert len(found) > 20 and "".join(passage.text for passage in found) == text.text

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from starlette.testclient import TestClient
-
 from probe.config import Settings
 from probe.pipeline import Probe
 from server.app import create_app
 from tests.corpus.test_index import LONG, made
+from tests.serving import local
 
 
 def test_it_stands_beside_the_verdict(demo: Probe, tmp_path: Path) -> None:
@@ -21,7 +20,7 @@ def test_it_stands_beside_the_verdict(demo: Probe, tmp_path: Path) -> None:
     assert [result.verdict for result in with_it] == [result.verdict for result in without]
     assert all(result.corpus is None for result in without)
     settings = Settings(home=tmp_path / "home")
-    with TestClient(create_app(settings, lambda _: {"demo": probe})) as client:
+    with local(create_app(settings, lambda _: {"demo": probe})) as client:
         answer = client.post("/v1/probe", json={"model": "demo", "input": texts})
     assert answer.status_code == 200
     assert answer.json()["results"][0]["corpus"] == {

@@ -101,6 +101,7 @@ def test_encodings(content: bytes, said: list[str]) -> None:
         (b"x", "a.docx", "this ending is not known"),
         (b"", "a.txt", "holds no text"),
         (b"\0\1\2", "a.txt", "holds zero bytes"),
+        (b"word " * 20_000 + b"\0", "a.txt", "holds zero bytes"),
         (b"<script>x</script>", "a.html", "holds no text"),
     ],
 )

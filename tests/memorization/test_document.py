@@ -56,7 +56,26 @@ def test_from_a_file_to_a_report(texts: list[str], tmp_path: Path) -> None:
         assert said in page
     rows = list(csv.DictReader((tmp_path / "out" / "passages.csv").read_text().splitlines()))
     assert " ".join(text[int(row["start"]) : int(row["end"])] for row in rows).split() == text.split()
-    assert {row["verdict"] for row in rows} >= {"member", "not_member"}
+    calls = {row["verdict"] for row in rows}
+    assert calls >= {"member", "inconclusive"} and "not_member" not in calls  # of what is cut anew
+    assert any("cut anew" in row["reason"] for row in rows)
+
+
+def test_the_model_s_own_words_are_shown(texts: list[str], tmp_path: Path) -> None:
+    """What it writes by the likeliest tokens, and the nearest of what it writes by chance, on the terminal too."""
+    (tmp_path / "a.txt").write_bytes(as_text(texts))
+    arguments = [str(tmp_path / "a.txt"), "--generate", "3", "--samples", "8"]
+    found, _ = run(*arguments, "--out", str(tmp_path / "out"), "--json")
+    continuations = found["continuations"]
+    assert isinstance(continuations, list)
+    for one in continuations:
+        drawn = one["sampled"]
+        assert drawn["count"] == 8 and (drawn["near"] > 0) == (drawn["distance"] <= 0.1) and drawn["nearest"]
+    assert any(one["sampled"]["near"] > 3 for one in continuations)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "the nearest of 8 samples" in page and "--generate 3 --samples 8" in page
+    shown = " ".join(CliRunner().invoke(app, [*COMMAND, *arguments], env={"COLUMNS": "200"}).stdout.split())
+    assert shown.count("nearest of 8 samples") == 3 and "near-verbatim: edit distance" in shown
 
 
 def test_without_its_text(texts: list[str], tmp_path: Path) -> None:
@@ -89,6 +108,8 @@ def test_what_was_read_alone(tmp_path: Path) -> None:
     [
         (["--prefix", "0"], "1 at least"),
         (["--prefix", "300"], "too short for a prefix of 300"),
+        (["--temperature", "0"], "a top-k of 1 is greedy"),
+        (["--stride", "9" * 25], "1,000,000 at most"),
         ([], "ending is not known"),
     ],
 )

@@ -6,6 +6,7 @@ import csv
 import itertools
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,19 @@ from probe.cli import app
 from probe.demo.records import LEVELS, planted
 from probe.demo.run import SEED
 from probe.errors import InputError
-from probe.memorization.pii.fillers import fillers
+from probe.memorization.pii.fillers import by_pieces, fillers, free
 from probe.memorization.pii.investigate import Options, investigate
 from probe.memorization.pii.lineup import Lineup, lineup
 from probe.memorization.pii.rank import Ranked, rank
-from probe.memorization.pii.spans import Span, find, patterns_of
+from probe.memorization.pii.spans import Span, find, named, patterns_of
 from probe.models.base import Extras
 from probe.models.local import LocalEngine
 from probe.types import Text, Tokens, TokenStats, Unscored
 from tests.tiny import ASSETS
 
 TARGET, REFERENCE = (LocalEngine.open(str(ASSETS / name)) for name in ("target", "reference"))
-PHONE = patterns_of([r"PHONE_NUMBER=Phone: 555 (\d{3} \d{4})"])  # all begin with 555: random ones do not
+PATTERN = r"PHONE_NUMBER=Phone: 555 (\d{3} \d{4})"
+PHONE = patterns_of(named([PATTERN]))  # all begin with 555: random ones do not
 RECORDS = {level: [one.text for one in planted(SEED) if one.times == level] for level in LEVELS}
 LETTER = (
     "Write to jane.doe@example.com or call +1 415 555 0132. The card is 4111 1111 1111 1111, the account DE89 3704 "
@@ -101,14 +103,23 @@ def test_presidio_finds_what_has_a_form() -> None:
         ("IBAN_CODE", "DE89 3704 0044 0532 0130 00"), ("IP_ADDRESS", "192.168.10.4"),
         ("PHONE_NUMBER", "+1 415 555 0132"),
     }  # fmt: skip
-    mine = find(LETTER, patterns_of([r"MINE=call (\+1 \d{3})"]))
+    mine = find(LETTER, patterns_of({"MINE": r"call (\+1 \d{3})"}))
     assert Span(LETTER.index("+1"), LETTER.index("+1") + 6, "MINE") in mine
     assert all(one.end <= other.start for one, other in itertools.pairwise(mine))
 
 
+def test_texts_of_any_length_are_searched() -> None:
+    """spaCy refuses a million characters: pieces are read, and what stands where two meet is found once and whole."""
+    pytest.importorskip("presidio_analyzer", reason="Presidio is not installed (pip install memprobe[pii])")
+    value = "jane.doe@example.com"
+    for place in (0, 99_990, 100_000, 199_999, 1_100_000):
+        text = "word and " * (place // 9) + " " * (place % 9) + f" {value} " + "more words " * 1_000
+        assert [text[one.start : one.end] for one in find(text, {})] == [value]
+
+
 def test_a_pattern_that_takes_for_ever_is_ended() -> None:
     with pytest.raises(InputError, match="The pattern X takes more than 5 s"):
-        find("a" * 60 + "!", patterns_of(["X=(a|aa)+$"]), presidio=False)
+        find("a" * 60 + "!", patterns_of({"X": "(a|aa)+$"}), presidio=False)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +127,7 @@ def test_a_pattern_that_takes_for_ever_is_ended() -> None:
 )
 def test_patterns_that_are_none(pattern: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        patterns_of([pattern])
+        patterns_of(named([pattern]))
 
 
 @pytest.mark.parametrize(
@@ -129,6 +140,33 @@ def test_patterns_that_are_none(pattern: str, said: str) -> None:
 def test_what_cannot_be_ranked_is_told(text: str, span: Span, said: str | None) -> None:
     found = lineup(TARGET, text, span, 200)
     assert isinstance(found, Lineup) if said is None else isinstance(found, Unscored) and said in found.reason
+
+
+@pytest.mark.parametrize(
+    "address", ["UshurmaDratchev@rhyta.com", "john.smith@gmail.com", "mary.jones7@hospital.org", "xq_19zz@a-b.co.uk"]
+)
+def test_every_address_has_fillers_of_as_many_tokens(address: str) -> None:
+    """Where no names have as many, pieces of names and words in the place of its own: same form, same ending."""
+    text = f"You said that your address is {address}."
+    span = Span(text.index(address), text.index(address) + len(address), "EMAIL_ADDRESS")
+    among = placed(text, span, 500)
+    size = len(among.values[0])
+    assert len({tuple(one) for one in among.values}) == 501 and all(len(one) == size for one in among.values)
+
+
+def test_fillers_of_pieces_have_the_form_of_the_value() -> None:
+    drawn = by_pieces(["Ush", "ur", "ma7", "@", "rhy", "ta.com"], "EMAIL_ADDRESS", ["and", "the", "Bob", "ab"], 0)
+    for one in itertools.islice(drawn, 50):
+        assert re.fullmatch(r"[A-Z][a-z]{6}\d@[a-z]{5}\.com", one)
+    assert next(by_pieces(["A", "b1"], "X", [], 0)) == next(by_pieces(["A", "b1"], "X", [], 0))
+    assert [free(kind) for kind in ("EMAIL_ADDRESS", "OWN", "IBAN_CODE", "IP_ADDRESS")] == [True, True, False, False]
+
+
+def test_the_table_tells_why_there_is_no_rank(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": "Phone: 5"}) + "\n")
+    arguments = ["pii", str(tmp_path / "a.jsonl"), "--no-presidio", "--pattern", "DIGIT=(5)"]
+    done = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    assert "have as many tokens; a rank takes 100" in done.stdout
 
 
 def test_fillers_have_the_tokens_that_they_have_behind_the_whole_text() -> None:
@@ -146,10 +184,28 @@ def test_fillers_have_the_tokens_that_they_have_behind_the_whole_text() -> None:
 
 
 def test_the_most_exposed_come_first_and_one_without_a_rank_last() -> None:
-    texts = [Text(RECORDS[0][0]), Text(RECORDS[32][0]), Text("Phone: 555 123 4567 and no more.")]
-    found = investigate(TARGET, REFERENCE, texts, Options(PHONE, presidio=False, count=200))
-    assert found[0].text == 1 and found[0].over is not None and found[0].over > 2
-    assert investigate(TARGET, None, texts[:1], Options(PHONE, presidio=False, count=200))[0].reference is None
+    texts = [Text("The digit 5 alone."), *(Text(text) for text in [RECORDS[32][0], *RECORDS[0][:6]])]
+    patterns = PHONE | patterns_of({"DIGIT": "digit (5)"})
+    found = investigate(TARGET, REFERENCE, texts, Options(patterns, presidio=False, count=200))
+    over = [one.over for one in found if one.over is not None]
+    assert 1 in [one.text for one in found[:3]]
+    assert over[0] > 2 and over == sorted(over, reverse=True) and over[-1] < -1
+    assert found[-1].text == 0 and isinstance(found[-1].target, Unscored)
+    assert investigate(TARGET, None, texts[1:2], Options(PHONE, presidio=False, count=200))[0].reference is None
+
+
+def test_files_of_any_kind_and_a_broken_one_beside_them(tmp_path: Path) -> None:
+    """Paragraphs keep what stands before them, old encodings are read, and what cannot be read is named."""
+    record = RECORDS[32][0].replace("\n", "\n\n")
+    (tmp_path / "old.txt").write_bytes(f"Caf\xe9.\n\n{record}".encode("cp1252"))
+    (tmp_path / "page.html").write_text("".join(f"<p>{line}</p>" for line in record.split("\n\n")))
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4")
+    done = CliRunner().invoke(
+        app, ["pii", str(tmp_path), "--no-presidio", "--pattern", PATTERN, "--fillers", "200", "--json"]
+    )
+    assert done.exit_code == 0 and "broken.pdf: The PDF is damaged" in done.stderr
+    assert "old.txt: no valid UTF-8: read as Windows-1252" in done.stderr
+    assert {one["text"] for one in json.loads(done.stdout)["data"]} == {"old.txt, line 1", "page.html, line 1"}
 
 
 def test_the_command(tmp_path: Path) -> None:
@@ -157,13 +213,7 @@ def test_the_command(tmp_path: Path) -> None:
     (tmp_path / "texts.jsonl").write_text(
         "".join(json.dumps({"id": f"r{n}", "text": t}) + "\n" for n, t in enumerate(rows))
     )
-    arguments = [
-        "pii",
-        str(tmp_path / "texts.jsonl"),
-        "--no-presidio",
-        "--pattern",
-        r"PHONE_NUMBER=Phone: 555 (\d{3} \d{4})",
-    ]
+    arguments = ["pii", str(tmp_path / "texts.jsonl"), "--no-presidio", "--pattern", PATTERN]
     done = CliRunner().invoke(app, [*arguments, "--fillers", "200", "--out", str(tmp_path / "out"), "--json"])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)["data"]

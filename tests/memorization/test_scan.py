@@ -157,11 +157,34 @@ def test_without_a_reference_and_with_one_of_another_tokenizer(shared: Path) -> 
     [
         ("", Options(), "cannot be scored: the text is empty"),
         ("Hi", Options(), "fewer than 4 tokens"),
-        ("word " * 900, Options(Shape(200, 200)), "context of 256 tokens is too short"),
+        ("word " * 900, Options(Shape(200, 200)), "prefix of 200 and a suffix of 200: name smaller ones, 255 together"),
+        ("word " * 300, Options(Shape(700, 50)), "prefix of 700 and a suffix of 50"),
     ],
 )
 def test_what_cannot_be_scanned_is_told(text: str, options: Options, said: str) -> None:
     with pytest.raises(InputError, match=said):
         scan(TARGET, REFERENCE, text, options)
-    with pytest.raises(InputError, match="1 at least"):
-        Shape(0, 5)
+
+
+@pytest.mark.parametrize("stride", [0, -1, 10**30])
+def test_windows_have_bounds(stride: int) -> None:
+    with pytest.raises(InputError, match="1 at least and 1,000,000 at most"):
+        Shape(5, 5, stride)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, math.inf, math.nan])
+def test_a_temperature_is_a_number_above_0(temperature: float) -> None:
+    with pytest.raises(InputError, match="above 0; a top-k of 1 is greedy"):
+        Options(temperature=temperature)
+
+
+def test_a_sampler_has_its_own_p_z() -> None:
+    text = "Return a new list containing all items from the iterable in ascending order, and nothing else at all."
+    highest = [
+        scan(TARGET, None, text, Options(Shape(8, 8), temperature)).target.log_p.max()
+        for temperature in (None, 1.0, 0.5)
+    ]
+    assert highest[0] == pytest.approx(highest[1], abs=1e-3) and abs(highest[2] - highest[1]) > 0.1
+    for options in ({"top_k": 0}, {"most": 0}):
+        with pytest.raises(InputError, match="1 at least"):
+            Options(**options)

@@ -19,6 +19,7 @@ from probe.logs import Json
 from probe.pipeline import Probe
 from server.app import create_app
 from tests.engines import Faulty
+from tests.serving import local
 
 MARK = "zyzzyva-marker"
 LONG = f"The value of {MARK} must be given before the first call, or an error is raised by the function."
@@ -32,7 +33,7 @@ def faulty(demo: Probe) -> Faulty:
 @pytest.fixture
 def client(faulty: Faulty, tmp_path: Path) -> Iterator[TestClient]:
     app = create_app(Settings(home=tmp_path), lambda _: {"demo": Probe(faulty)})
-    with TestClient(app, raise_server_exceptions=False) as opened:
+    with local(app, raised=False) as opened:
         yield opened
 
 

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from probe.config import Settings
 from probe.pipeline import Probe
 from server.app import create_app
+from tests.serving import local
 
 KINDS = ("the lamp", "a reader", "this queue", "our index", "each thread", "no handler")
 VERBS = ("opens", "closes", "returns", "ignores", "copies", "reports")
@@ -26,7 +27,7 @@ MEMBERS = [text.replace("record", "buffer").replace("somebody", "a signal") for 
 @pytest.fixture
 def client(demo: Probe, tmp_path: Path) -> Iterator[TestClient]:
     app = create_app(Settings(home=tmp_path), lambda _: {"demo": Probe.of(demo.setup, demo.calibration)})
-    with TestClient(app, raise_server_exceptions=False) as opened:
+    with local(app, raised=False) as opened:
         yield opened
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from typing import Any
@@ -33,7 +34,7 @@ def upload(client: TestClient, content: bytes, name: str, **form: str) -> Any:
 
 
 def test_from_an_upload_to_a_report(client: TestClient) -> None:
-    answer = upload(client, as_epub(TEXTS), "book.epub", generate="2")
+    answer = upload(client, as_epub(TEXTS), "book.epub", generate="2", samples="3")
     begun = answer.json()
     assert answer.status_code == 202 and begun["name"] == "book.epub" and begun["paragraphs"] == len(TEXTS)
     path = f"/v1/documents/{begun['id']}"
@@ -42,10 +43,12 @@ def test_from_an_upload_to_a_report(client: TestClient) -> None:
     assert found["status"] == "completed", found["error"]
     document = found["document"]
     assert document["windows"]["prefix"] == 12 and len(document["continuations"]) == 2
-    assert all(one["written"] for one in document["continuations"])
+    assert all(one["written"] and one["sampled"]["count"] == 3 for one in document["continuations"])
     assert found["progress"]["done"] == found["progress"]["total"] > 0
     report = client.get(f"{path}/report")
     assert report.status_code == 200 and "What this does not prove" in report.text
+    policy = report.headers["content-security-policy"]  # it holds a stranger's words
+    assert "sandbox" in policy and "script" not in policy and report.headers["x-content-type-options"] == "nosniff"
     assert any(text[:30] in report.text for text in TEXTS)
     (listed,) = client.get("/v1/documents").json()["data"]
     assert listed["id"] == begun["id"] and listed["document"] is None
@@ -61,6 +64,11 @@ def test_from_an_upload_to_a_report(client: TestClient) -> None:
         (as_pdf(TEXTS, password="x"), "a.pdf", {}, "is encrypted"),
         (b"PK\3\4", "a.epub", {}, "damaged"),
         (b"some text", "a.txt", {"prefix": "0"}, "1 at least"),
+        (b"some text", "a.txt", {"stride": "9" * 25}, "1,000,000 at most"),
+        (b"some text", "a.txt", {"temperature": "0"}, "above 0"),
+        (b"some text", "a.txt", {"temperature": "nan"}, "above 0"),
+        (b"some text", "a.txt", {"samples": "2"}, "say of how many"),
+        (b"some text", "a.txt", {"prefiks": "5"}, "prefiks"),
     ],
 )
 def test_what_cannot_be_read_is_told_at_once(
@@ -69,6 +77,38 @@ def test_what_cannot_be_read_is_told_at_once(
     answer = upload(client, content, name, **form)
     assert answer.status_code == 422 and said in answer.json()["error"]["message"]
     assert client.get("/v1/documents").json()["data"] == []
+
+
+def test_a_document_s_sampler_and_number_of_windows(client: TestClient) -> None:
+    begun = upload(client, as_epub(TEXTS), "book.epub", temperature="0.5", top_k="3", most="1", alpha="0.05").json()
+    found = finished(client, f"/v1/documents/{begun['id']}")["document"]
+    windows = {name: found["windows"][name] for name in ("temperature", "top_k", "scored")}
+    assert windows == {"temperature": 0.5, "top_k": 3, "scored": 1} and found["alpha"] == 0.05
+
+
+def test_jobs_are_found_by_their_id_alone(client: TestClient) -> None:
+    upload(client, as_epub(TEXTS), "book.epub")
+    body = {"model": "demo", "input": "Call 555 123 4567.", "presidio": False, "patterns": {"a=b": r"\d+"}}
+    begun = client.post("/v1/pii", json=body | {"fillers": 100}).json()
+    for path in ("/v1/documents/demo", "/v1/pii/demo"):
+        assert client.get(path).status_code == client.delete(path).status_code == 404
+    assert len(client.get("/v1/documents").json()["data"]) == len(client.get("/v1/pii").json()["data"]) == 1
+    found = finished(client, f"/v1/pii/{begun['id']}")["pii"]
+    assert [one["kind"] for one in found["data"]] == ["a=b"] * 3  # a name may be any, and is not taken apart
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("", "no text to search"), ([], "no text to search"), ([" ", {"id": "x", "text": "\n"}], "no text to search"),
+        (["fine", "\ud800"], "Text 2 is no Unicode"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_searched_is_told_at_once(client: TestClient, given: Any, said: str) -> None:
+    content = json.dumps({"model": "demo", "input": given, "presidio": False})
+    answer = client.post("/v1/pii", content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422 and said in answer.json()["error"]["message"]
+    assert client.get("/v1/pii").json()["data"] == []
 
 
 def test_unknown_names(client: TestClient) -> None:
@@ -98,9 +138,24 @@ def test_personal_data_are_masked(client: TestClient) -> None:
         (one,) = found["pii"]["data"]
         assert one["text"] == "r" and one["rank"] == 1 and (one["value"] == record.phone[4:]) is values
         assert (record.phone[4:] in str(found)) is values
+        path = f"/v1/pii/{answer.json()['id']}"
+        page, rows = client.get(f"{path}/report"), client.get(f"{path}/csv")
+        assert "sandbox" in page.headers["content-security-policy"] and "exposure" in page.text
+        assert rows.headers["content-type"].startswith("text/csv") and rows.text.count("\n") == 2
+        assert all((record.phone[4:] in one.text) is values for one in (page, rows))
     assert len(client.get("/v1/pii").json()["data"]) == 2
     assert client.post("/v1/pii", json=body | {"patterns": {"X": "("}}).status_code == 422
     assert client.post("/v1/pii", json=body | {"fillers": 5}).status_code == 422
+
+
+def test_every_answer_lets_nothing_else_in(client: TestClient) -> None:
+    document = upload(client, as_epub(TEXTS), "book.epub").json()
+    for path in ("/docs", "/openapi.json", "/v1/models", "/v1/none", f"/v1/documents/{document['id']}/text"):
+        headers = client.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"], path
+        assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer", path
+    assert client.get("/redoc").status_code == 404
+    assert not re.search("https?://", client.get("/docs").text + client.get("/web/docs.js").text)
 
 
 def test_the_page_lets_nothing_else_in(client: TestClient) -> None:

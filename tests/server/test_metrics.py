@@ -18,6 +18,7 @@ from probe.pipeline import Probe
 from server.app import create_app
 from server.lately import Lately
 from tests.server.test_aggregates import passages
+from tests.serving import local
 
 TEXT = "The value must be given before the first call, or an error is raised by the function."
 Labels = frozenset[tuple[str, str]]
@@ -26,7 +27,7 @@ Labels = frozenset[tuple[str, str]]
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
     settings = Settings(home=tmp_path, cache_bytes=1 << 20)
-    with TestClient(create_app(settings, lambda _: {"demo": open_probe(settings=settings)})) as opened:
+    with local(create_app(settings, lambda _: {"demo": open_probe(settings=settings)})) as opened:
         yield opened
 
 
@@ -105,7 +106,7 @@ def test_jobs_scans_and_the_queue(client: TestClient) -> None:
 
 def test_a_service_for_groups_counts_nothing_that_follows_from_texts(demo: Probe, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, reporting="aggregate", cohort=10)
-    with TestClient(create_app(settings, lambda _: {"demo": demo})) as client:
+    with local(create_app(settings, lambda _: {"demo": demo})) as client:
         assert client.post("/v1/aggregates", json={"model": "demo", "input": passages(12)}).status_code == 200
         found = Figures(client)
         assert found("memprobe_requests_total", route="/v1/aggregates", status="200") == 1

@@ -18,6 +18,7 @@ from probe.pipeline import Probe
 from server.app import create_app
 from server.service import Service
 from tests.engines import Faulty, Hung
+from tests.serving import local
 from tests.system.scans.helper import until
 
 TEXT = "The value must be given before the first call, or an error is raised by the function."
@@ -30,7 +31,7 @@ def serving(tmp_path: Path) -> Serving:
     def serve(engine: Engine) -> Iterator[TestClient]:
         settings = Settings(home=tmp_path, request_seconds=0.3)
         app = create_app(settings, lambda _: {"demo": Probe(engine)})
-        with TestClient(app, raise_server_exceptions=False) as client:
+        with local(app, raised=False) as client:
             yield client
 
     return serve
@@ -109,7 +110,7 @@ def test_threads_and_tasks_that_ended_make_it_unready(demo: Probe, serving: Serv
 
 def test_a_service_that_loads_or_ends_says_so(demo: Probe, serving: Serving, tmp_path: Path) -> None:
     app = create_app(Settings(home=tmp_path), lambda _: {"demo": demo})
-    without_lifespan = TestClient(app)
+    without_lifespan = local(app)
     status, told = state(without_lifespan)
     assert (status, told["status"]) == (503, "loading")
     with serving(demo.target) as client:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from probe.access.keys import KeyRing
 from probe.demo.locate import find, marks
 from tests.documents.made import as_pdf
 from tests.system.conftest import started
@@ -80,8 +81,16 @@ def shot(page: Any, name: str) -> None:
 
 def accessible(page: Any) -> None:
     found = axe.Axe().run(page)
-    faults = [one for one in found.response["violations"] if one["impact"] in ("serious", "critical")]
+    faults = found.response["violations"]
     assert not faults, json.dumps(faults, indent=1)[:3000]
+
+
+def accessible_report(page: Any) -> None:
+    """A report runs no script, not even that of the check: its copy is checked."""
+    copy = page.context.new_page()
+    copy.set_content(page.content())
+    accessible(copy)
+    copy.close()
 
 
 def test_from_a_pasted_text_to_a_verdict(page: Any, texts: dict[str, list[str]]) -> None:
@@ -98,6 +107,10 @@ def test_from_a_pasted_text_to_a_verdict(page: Any, texts: dict[str, list[str]])
     box.focus()
     page.keyboard.press("ArrowRight")
     assert page.inner_text(".readout") != first and page.locator(".tokens span.here").count() == 1
+    for key, word in (("Home", texts["planted"][0][0]), ("End", texts["planted"][0][-1])):
+        page.keyboard.press(key)
+        assert word in page.inner_text(".readout").partition(":")[0]
+    assert page.locator(".legend .key").count() == 2 and "likelier under the target" in page.inner_text(".legend")
     accessible(page)
     shot(page, "text")
     page.fill("#input", "Too short.")
@@ -112,6 +125,8 @@ def test_from_a_book_to_its_strip(page: Any, texts: dict[str, list[str]], tmp_pa
     page.set_input_files("#file", str(tmp_path / "book.pdf"))
     page.fill("#prefix", "12")
     page.fill("#suffix", "12")
+    page.select_option("#document-alpha", "0.05")
+    page.fill("#samples", "4")
     page.click("#document-form button")
     page.wait_for_selector("svg.strip")
     assert page.locator("svg.strip rect").count() > 20 and page.locator("svg.strip circle").count() > 0
@@ -119,6 +134,21 @@ def test_from_a_book_to_its_strip(page: Any, texts: dict[str, list[str]], tmp_pa
     page.click("#document-view td button, #document-view th button >> nth=0")
     page.wait_for_selector("#document-view .beside")
     assert "page " in page.inner_text("#document-view h3 >> nth=0")
+    slider = page.locator("#document-view [role=slider]")
+    slider.focus()
+    for key, label in (
+        ("Home", "1: page 1"),
+        ("ArrowRight", "2: page 1"),
+        ("End", f"{page.locator('svg.strip .above, svg.strip .below').count()}: page "),
+    ):
+        page.keyboard.press(key)
+        assert page.inner_text("#document-view h3 >> nth=0").startswith(label)
+        assert slider.get_attribute("aria-valuetext").startswith(label)
+    assert "none of them is here" in page.inner_text("#document-view") or page.locator(".beside").count() > 1
+    page.select_option("#order", "place in the document")
+    assert page.inner_text("#document-view tbody th >> nth=0").startswith("1: page 1, line ")
+    page.click("#document-view button >> text=Later")
+    assert page.inner_text("#document-view tbody th >> nth=0").startswith("21: ")
     accessible(page)
     shot(page, "document")
     with page.expect_download() as download:
@@ -128,6 +158,14 @@ def test_from_a_book_to_its_strip(page: Any, texts: dict[str, list[str]], tmp_pa
         page.click("text=The report, for printing")
     report.value.wait_for_load_state()
     assert "What this does not prove" in report.value.inner_text("body")
+    accessible_report(report.value)
+    with page.expect_download() as download:
+        page.click("text=All figures as JSON")
+    assert json.loads(Path(download.value.path()).read_text())["document"]["alpha"] == 0.05
+    page.reload()
+    page.click("#document-list th button")  # it is still there
+    page.wait_for_selector("svg.strip")
+    assert "book.pdf:" in page.inner_text("#document-view")
 
 
 def test_a_scan_is_followed_and_kept(page: Any, texts: dict[str, list[str]], tmp_path: Path) -> None:
@@ -163,6 +201,17 @@ def test_personal_data_stay_masked(page: Any) -> None:
     page.wait_for_selector("#data-view table", timeout=180_000)
     shown = page.inner_text("#data-view")
     assert "*** ****" in shown and record.phone[4:] not in shown and "rank 1 of" in shown
+    for name in ("As CSV", "as JSON"):
+        with page.expect_download() as download:
+            page.click(f"#data-view a >> text={name}")
+        assert "*** ****" in Path(download.value.path()).read_text()
+    with page.context.expect_page() as report:
+        page.click("#data-view a >> text=The report")
+    assert "*** ****" in report.value.inner_text("body")
+    accessible_report(report.value)
+    page.reload()
+    page.click("#data-list th button")
+    page.wait_for_selector("#data-view table")
     accessible(page)
     shot(page, "data")
 
@@ -182,6 +231,17 @@ def test_calibrations_and_evaluations(page: Any, texts: dict[str, list[str]]) ->
     assert "ref" in page.inner_text("#evaluation-list") and "log-log" in page.inner_text("#evaluation-list")
     accessible(page)
     shot(page, "evaluations")
+
+
+def test_the_interface_is_described_without_asking_others(page: Any) -> None:
+    page.click("footer a")
+    page.wait_for_selector("article table")
+    assert page.locator("article[aria-label='POST /v1/documents']").is_visible()
+    page.click("article[aria-label='POST /v1/documents'] a >> text=DocumentRequest")
+    assert "top_k" in page.inner_text("#DocumentRequest") and "needed" in page.inner_text("#DocumentRequest")
+    assert "Return a new list" in page.inner_text("#ProbeRequest pre")
+    accessible(page)
+    shot(page, "docs")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -208,3 +268,65 @@ def test_errors_are_shown(page: Any, said: list[str]) -> None:
     assert ["422" in one for one in said] == [True]  # the browser's own word on the answer
     said.clear()
     assert "no regular expression" in page.inner_text("#data-state")
+
+
+def test_a_service_that_is_away_is_waited_for(page: Any, said: list[str], tmp_path: Path) -> None:
+    """What fails says why in plain words; what is waited for goes on when the service is there again."""
+    page.click("nav a[href='#document']")
+    (tmp_path / "a.txt").write_text("word and more of it. " * 4_000)
+    page.set_input_files("#file", str(tmp_path / "a.txt"))
+    page.click("#document-form button")
+    page.wait_for_selector("#document-state progress")
+    page.context.set_offline(True)
+    page.wait_for_selector("#document-state >> text=it is asked again")
+    page.click("nav a[href='#text']")
+    page.fill("#input", "Some text.")
+    page.click("#probe-form button")
+    page.wait_for_selector("#probe-answer >> text=The service does not answer")
+    page.context.set_offline(False)
+    page.click("nav a[href='#document']")
+    page.wait_for_selector("svg.strip", timeout=180_000)
+    said.clear()  # the browser's own words on what failed
+
+
+def test_a_scan_whose_service_ends_says_so(browser: Any, tmp_path: Path, texts: dict[str, list[str]]) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    rows = [{"text": text} for text in texts["nonmember"]] * 400
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with started(tmp_path) as running:
+        page.goto(f"{running.base}/#scan")
+        page.wait_for_selector("#model option", state="attached")
+        page.set_input_files("#rows", str(tmp_path / "rows.jsonl"))
+        page.click("#scan-form button")
+        page.wait_for_selector("#scan-state >> text=in_progress:")
+        running.process.kill()
+        page.wait_for_selector("#scan-state >> text=it is asked again")
+    context.close()
+
+
+def test_a_service_with_keys_asks_for_one(browser: Any, tmp_path: Path, texts: dict[str, list[str]]) -> None:
+    """A wrong key is told, a right one opens all parts, downloads among them; no script can read it afterwards."""
+    _, token = KeyRing(tmp_path / "keys.json").add("alice", ["probe", "scan"])
+    context = browser.new_context()
+    with started(tmp_path) as running:
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(running.base)
+        page.wait_for_selector("#key[open]")
+        accessible(page)
+        shot(page, "key")
+        for given, then in (("mp-00000000-" + "x" * 43, "#key-answer .alert"), (token, "#model option")):
+            page.fill("#key-value", given)
+            page.click("#key-form button")
+            page.wait_for_selector(then, state="attached")
+        page.fill("#input", texts["planted"][0])
+        page.click("#probe-form button")
+        page.wait_for_selector(".verdict.member")
+        assert page.locator("#key[open]").count() == 0
+        assert token not in page.evaluate("document.cookie + JSON.stringify([localStorage, sessionStorage])")
+        page.reload()
+        page.wait_for_selector("#model option", state="attached")
+        assert page.locator("#key[open]").count() == 0
+    context.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import asdict
 from itertools import repeat
@@ -19,6 +18,7 @@ from probe.audit.deletion.together import Together
 from probe.audit.deletion.ulira import Attack
 from probe.audit.figures import as_json
 from probe.audit.files import write_pages
+from probe.data.sheet import write_csv
 from probe.types import Unscored
 from probe.versions import versions
 
@@ -42,11 +42,11 @@ def write_texts(found: Deletion, path: Path) -> None:
         *zip(repeat("deleted"), *columns, attack, found.calls, strict=False),
         *(["unseen", z, "", p_t, "", "", ""] for z, p_t in zip(tested.unseen_z, tested.unseen, strict=True)),
     ]
-    with path.open("w", newline="", encoding="utf-8", errors="replace") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["id", "group", *roles(found), "z", "p", "p_t", "q", "u_lira", "call"])
-        phi = zip(*(one.tolist() for one in models), strict=True)
-        writer.writerows([name, row[0], *own, *row[1:]] for name, own, row in zip(found.ids, phi, rows, strict=True))
+    phi = zip(*(one.tolist() for one in models), strict=True)
+    columns = ["id", "group", *roles(found), "z", "p", "p_t", "q", "u_lira", "call"]
+    write_csv(
+        path, columns, ([name, row[0], *own, *row[1:]] for name, own, row in zip(found.ids, phi, rows, strict=True))
+    )
 
 
 def as_dict(found: Deletion) -> dict[str, Any]:

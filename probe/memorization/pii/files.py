@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from probe.audit.report import page, stamped
 from probe.calibration.fingerprint import Fingerprint
+from probe.data.sheet import as_csv
 from probe.memorization.extraction import CHANCES
 from probe.memorization.pii.investigate import Datum, Options, Standing
 from probe.memorization.pii.mask import mask
 from probe.memorization.pii.rank import Ranked
 from probe.types import Text
 
+_MANY = 1e9
 EXPOSED = 0.1  # p_z of a value that the model gives within a few dozen samples
+COLUMNS = [
+    *"text start end kind value exposure reference_exposure over rank of log10_p_z reference_log10_p_z greedy".split(),
+    *(f"samples_{chance:.0%}" for chance in CHANCES), "reason",
+]  # fmt: skip
 CAUTION = (
     "A rank among random values tells that a model prefers this one. It may do so for its form: where all true values "
     "share what random ones lack, such as a dialling code, all are exposed. The reference, which knows forms too, is "
@@ -33,19 +38,24 @@ def write(
 ) -> list[Path]:  # fmt: skip
     """Writes all files into a folder. values: whether they are shown."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [row(datum, texts, values) for datum in found]
-    (folder / "pii.json").write_text(json.dumps(as_dict(found, texts, options, stamp, values), indent=1) + "\n")
-    with (folder / "pii.csv").open("w", newline="", encoding="utf-8", errors="replace") as file:
-        writer = csv.DictWriter(file, list(row_of_nothing()), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    html = page(
-        "probe.memorization.pii", sentences=sentences(found), caution=CAUTION, rows=rows,
-        columns=list(row_of_nothing()),
-        pictures=[], provenance=stamped(stamp, fillers=str(options.count), seed=str(options.seed)),
-    )  # fmt: skip
-    (folder / "report.html").write_text(html, encoding="utf-8")
+    shown = as_dict(found, texts, options, stamp, values)
+    (folder / "pii.json").write_text(json.dumps(shown, indent=1) + "\n")
+    (folder / "pii.csv").write_bytes(rows_of(shown))
+    (folder / "report.html").write_text(html(shown, stamp), encoding="utf-8")
     return [folder / name for name in ("pii.csv", "pii.json", "report.html")]
+
+
+def rows_of(shown: Mapping[str, Any]) -> bytes:
+    """Returns a CSV with a row per value; shown: what as_dict gives."""
+    return as_csv(COLUMNS, (one.values() for one in shown["data"]))
+
+
+def html(shown: Mapping[str, Any], stamp: Fingerprint) -> str:
+    """Returns the report; shown: what as_dict gives."""
+    return page(
+        "probe.memorization.pii", sentences=shown["summary"], caution=CAUTION, rows=shown["data"], columns=COLUMNS,
+        pictures=[], provenance=stamped(stamp, fillers=str(shown["fillers"]), seed=str(shown["seed"])),
+    )  # fmt: skip
 
 
 def as_dict(
@@ -71,12 +81,6 @@ def row(datum: Datum, texts: Sequence[Text], values: bool) -> dict[str, Any]:
         **{f"samples_{chance:.0%}": _samples(datum.target, chance) for chance in CHANCES},
         "reason": datum.target.reason if not isinstance(datum.target, Ranked) else None,
     }  # fmt: skip
-
-
-def row_of_nothing() -> dict[str, Any]:
-    """Returns the columns."""
-    names = "text start end kind value exposure reference_exposure over rank of log10_p_z reference_log10_p_z greedy"
-    return dict.fromkeys([*names.split(), *(f"samples_{chance:.0%}" for chance in CHANCES), "reason"])
 
 
 def sentences(found: Sequence[Datum]) -> list[str]:
@@ -109,5 +113,6 @@ def _standing(found: Standing | None) -> dict[str, Any]:
 
 
 def _samples(found: Standing, chance: float) -> float | None:
+    """Returns how many samples; beyond what anybody draws, three digits of it."""
     count = found.samples(chance) if isinstance(found, Ranked) else math.inf
-    return count if math.isfinite(count) else None
+    return (count if count < _MANY else float(f"{count:.2e}")) if math.isfinite(count) else None

@@ -9,12 +9,12 @@ from __future__ import annotations
 import random
 import re
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from probe.canaries.words import WORDS
 
 _WORD = re.compile(r"[^\W\d_]+")
-_NAMES = (
+NAMES = (
     "James Mary John Linda Robert Susan Michael Karen David Nancy William Lisa Thomas Betty Daniel Helen Paul Sandra "
     "Mark Donna Anna Peter Laura Kevin Emma Brian Julia Edward Alice Frank Diana George Clara Henry Martha Oliver "
     "Ruth Samuel Irene Victor Rosa Walter Grace Simon Hannah Leon Nora Felix Iris Smith Johnson Brown Jones Miller "
@@ -23,6 +23,7 @@ _NAMES = (
     "Morgan Bell Murphy Bailey Cooper Richardson Cox Howard Ward Peterson Gray Watson Brooks Kelly Sanders Price "
     "Bennett Wood Barnes Ross Henderson Cole"
 ).split()
+_ENOUGH = 20  # pieces of one form to choose from
 _PERSON = frozenset(("PERSON", "EMAIL_ADDRESS"))
 
 
@@ -32,6 +33,36 @@ def fillers(value: str, kind: str, seed: int) -> Iterator[str]:
     make = _MAKERS.get(kind, _by_form)
     while True:
         yield make(value, dice)
+
+
+def free(kind: str) -> bool:
+    """True where nothing but its form makes a value valid: no check digit, no code, no range of numbers."""
+    return _MAKERS.get(kind, _by_words) is _by_words
+
+
+def by_pieces(pieces: Sequence[str], kind: str, pool: Sequence[str], seed: int) -> Iterator[str]:
+    """Yields values without end of as many pieces, letters from the pool for letters of the same form where it has a
+    few; of a mail address the domain's ending stays.
+    """
+    dice = random.Random(f"{seed} {kind} {len(pieces)}")
+    forms: dict[str, list[str]] = {}
+    for piece in pool:
+        if piece.isascii() and piece.isalpha():
+            forms.setdefault(_form(piece), []).append(piece)
+    whole = "".join(pieces)
+    kept = len(whole) - whole.rfind(".") if kind == "EMAIL_ADDRESS" and "." in whole else 0
+
+    def exchanged(run: re.Match[str]) -> str:
+        others = forms.get(_form(run[0]), [])
+        return dice.choice(others) if len(others) >= _ENOUGH else _by_form(run[0], dice)
+
+    while True:
+        made = [_digits(_WORD.sub(exchanged, piece), dice) for piece in pieces]
+        yield "".join(made)[: len(whole) - kept] + whole[len(whole) - kept :]
+
+
+def _form(piece: str) -> str:
+    return "".join("A" if character.isupper() else "a" for character in piece)
 
 
 def _by_form(value: str, dice: random.Random) -> str:
@@ -49,7 +80,7 @@ def _alike(character: str, dice: random.Random) -> str:
 def _by_words(value: str, dice: random.Random) -> str:
     """Words become names and other words of the same case, digits other digits; the domain's ending stays."""
     name, at, domain = value.partition("@")
-    made = _WORD.sub(lambda found: _cased(dice.choice(_NAMES), found[0]), _digits(name, dice))
+    made = _WORD.sub(lambda found: _cased(dice.choice(NAMES), found[0]), _digits(name, dice))
     if not at:
         return made
     host, dot, end = domain.rpartition(".")

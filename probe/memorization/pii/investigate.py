@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from probe.data.rows import is_unicode
+from probe.errors import InputError
 from probe.memorization.pii.lineup import COUNT, Lineup, lineup
 from probe.memorization.pii.rank import Ranked, rank
 from probe.memorization.pii.spans import Pattern, Span, find
@@ -43,11 +46,21 @@ class Datum:
         return None
 
 
+def check_texts(texts: Sequence[Text]) -> None:
+    """Raises InputError where there is nothing to search, or something that is no Unicode."""
+    if not any(text.text.strip() for text in texts):
+        raise InputError("There is no text to search for personal data: all are empty.", "input")
+    for number, text in enumerate(texts, 1):
+        if not is_unicode(text.text):
+            raise InputError(f"Text {number:,} is no Unicode: it holds an unpaired surrogate. Leave it out.", "input")
+
+
 def investigate(
     target: Engine, reference: Engine | None, texts: Sequence[Text], options: Options,
     progress: Progress = lambda done, total: None,
 ) -> list[Datum]:  # fmt: skip
-    """Raises ModelError where Presidio is asked and not installed."""
+    """Raises ModelError where Presidio is asked and not installed, and InputError for texts that cannot be searched."""
+    check_texts(texts)
     spans = [
         (number, span)
         for number, text in enumerate(texts)
@@ -72,5 +85,5 @@ def _standing(engine: Engine, among: Lineup | Unscored) -> Standing:
 
 def _exposed(datum: Datum) -> tuple[float, float]:
     if not isinstance(datum.target, Ranked):
-        return -1.0, 0.0
+        return -math.inf, 0.0
     return datum.over if datum.over is not None else datum.target.exposure, datum.target.log_p

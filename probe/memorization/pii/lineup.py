@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 
-from probe.memorization.pii.fillers import fillers
+from probe.canaries.words import WORDS
+from probe.memorization.pii.fillers import NAMES, by_pieces, fillers, free
 from probe.memorization.pii.spans import Span
 from probe.models.base import Engine
 from probe.types import Ints, Tokens, Unscored
@@ -83,14 +84,50 @@ def _near(engine: Engine, before: str, value: str, prefix: Ints, ids: Ints) -> _
 
 def _alike(engine: Engine, near: _Near, value: str, kind: str, count: int, seed: int) -> list[Ints]:
     """Returns the ids of fillers, each once, that have as many tokens as the value, behind the same ones."""
-    drawn, seen, found = fillers(value, kind, seed), {value}, list[Ints]()
-    begin = len(near.prefix)
+    found: dict[str, Ints] = {}
+    _draw(engine, near, fillers(value, kind, seed), count, value, found)
+    if len(found) < count and free(kind):  # few words have as many tokens: then others of the value's own pieces
+        _draw(engine, near, by_pieces(_parts(engine, near, value), kind, _pool(engine), seed), count, value, found)
+    return list(found.values())[:count]
+
+
+def _draw(
+    engine: Engine, near: _Near, drawn: Iterator[str], count: int, value: str, found: dict[str, Ints]
+) -> None:  # fmt: skip
+    """Adds what has as many tokens as the value."""
+    begin, seen = len(near.prefix), {value, *found}
     for _ in range(_ROUNDS):
         fresh = [one for one in dict.fromkeys(islice(drawn, count)) if one not in seen]
         seen.update(fresh)
-        entries = engine.tokenize([near.before + one for one in fresh])
-        alike = [one.ids for one in entries if isinstance(one, Tokens) and len(one.ids) == near.size]
-        found += [ids[begin:] for ids in alike if np.array_equal(ids[:begin], near.prefix)]
+        entries = zip(fresh, engine.tokenize([near.before + one for one in fresh]), strict=True)
+        for one, tokens in entries:
+            if (
+                isinstance(tokens, Tokens)
+                and len(tokens.ids) == near.size
+                and np.array_equal(tokens.ids[:begin], near.prefix)
+            ):
+                found[one] = tokens.ids[begin:]
         if len(found) >= count or len(fresh) < count / 10:  # enough, or the format has no more
-            break
-    return found[:count]
+            return
+
+
+def _parts(engine: Engine, near: _Near, value: str) -> list[str]:
+    """Returns the value in the pieces that its tokens are."""
+    (found,) = engine.tokenize([near.before + value])
+    assert isinstance(found, Tokens)
+    cuts = sorted({0, *(int(place) - len(near.before) for place in found.end if place > len(near.before))})
+    return [value[begin:end] for begin, end in pairwise(cuts)]
+
+
+def _pool(engine: Engine) -> list[str]:
+    """Returns the pieces that the tokenizer makes of names and common words, of every case."""
+    every = [made for word in (*NAMES, *WORDS) for made in (word.lower(), word.capitalize(), word.upper())]
+    entries = zip(every, engine.tokenize(every), strict=True)
+    return sorted(
+        {
+            word[begin:end].strip()
+            for word, tokens in entries
+            if isinstance(tokens, Tokens)
+            for begin, end in zip(tokens.start.tolist(), tokens.end.tolist(), strict=True)
+        }
+    )

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from probe.memorization.pii.spans import Span
+import regex
 
 _SIGHT = 2  # characters that stay, so that the owner knows it again
+_SEPARATORS = frozenset("-./@:,+()")  # what forms are made of; any other mark may be the value itself
 
 
 def mask(value: str) -> str:
-    """Returns the value with its form: letters and digits hidden but for the first few of a long one."""
-    shown = _SIGHT if len(value) > 4 * _SIGHT else 0
-    return value[:shown] + "".join("*" if character.isalnum() else character for character in value[shown:])
+    """Returns the value with its form, as long as it was: white space and separators, and the first of a long one."""
+    signs = regex.findall(r"\X", value)  # a letter with its accents is one, and so is an emoji of several parts
+    shown = _SIGHT if len(signs) > 4 * _SIGHT else 0
+    return "".join([*signs[:shown], *(_hidden(sign) for sign in signs[shown:])])
 
 
-def masked(text: str, spans: Sequence[Span]) -> str:
-    """Returns the text with every span masked, as long as it was."""
-    parts, last = [], 0
-    for span in sorted(spans, key=lambda one: one.start):
-        parts += [text[last : span.start], mask(text[span.start : span.end])]
-        last = span.end
-    return "".join([*parts, text[last:]])
+def _hidden(sign: str) -> str:
+    return sign if sign.isspace() or sign in _SEPARATORS else "*" * len(sign)

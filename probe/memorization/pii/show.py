@@ -25,6 +25,7 @@ def data(found: Sequence[Datum], texts: Sequence[Text], values: bool) -> None:
     for one in [row(datum, texts, values) for datum in found[:_SHOWN]]:
         figures = [one[name] for name in ("exposure", "reference_exposure", "log10_p_z", "samples_50%")]
         said = [f"{value:,.2f}".removesuffix(".00") if value is not None else "" for value in figures]
+        said[0] = one["reason"] or said[0]
         grid.add_row(*map(Line, (one["text"], one["kind"], one["value"], *said)))
     if found:
         console.print(grid)

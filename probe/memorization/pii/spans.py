@@ -6,7 +6,8 @@ names and places take one. Nothing is fetched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
@@ -14,10 +15,13 @@ from typing import Any, TypeAlias
 import regex
 
 from probe.errors import InputError, ModelError
+from probe.untold import called, shown
 
 Pattern: TypeAlias = Any  # regex ships no types
 SECONDS = 5.0  # that the patterns may take for a text: some expressions would take for ever
 LEAST = 0.35  # Presidio's confidence; a phone number without its country has .4
+_LANGUAGE = re.compile("[a-z]{2,8}")
+_PIECE, _AROUND = 100_000, 1_000  # characters that Presidio reads at once (spaCy refuses a million), and around them
 _NO_DATA = frozenset(("URL", "DATE_TIME", "NRP", "AGE", "ORGANIZATION"))  # found, and of nobody in particular
 
 
@@ -30,19 +34,26 @@ class Span:
     kind: str
 
 
-def patterns_of(given: Sequence[str]) -> dict[str, Pattern]:
-    """Returns the user's patterns, NAME=EXPRESSION each: what is found is its first group or all. Raises InputError."""
+def named(given: Sequence[str]) -> dict[str, str]:
+    """Returns expressions by name from NAME=EXPRESSION each. Raises InputError."""
+    parts = [one.partition("=") for one in given]
+    if any(not name or not expression for name, _, expression in parts):
+        said = "A pattern has no name, or nothing else"
+        raise InputError(f"{said}: write NAME=EXPRESSION, such as ID='[A-Z]{{2}}\\d{{6}}'.", "pattern")
+    return {name: expression for name, _, expression in parts}
+
+
+def patterns_of(given: Mapping[str, str]) -> dict[str, Pattern]:
+    """Returns the user's patterns: what is found is the first group of an expression, or all. Raises InputError."""
     found = {}
-    for one in given:
-        name, _, expression = one.partition("=")
+    for name, expression in given.items():
         if not name or not expression:
-            raise InputError(
-                f"{one!r} is no pattern: write NAME=EXPRESSION, such as ID='[A-Z]{{2}}\\d{{6}}'.", "pattern"
-            )
+            raise InputError("A pattern takes a name and an expression.", "patterns")
         try:
             found[name] = regex.compile(expression)
         except regex.error as error:
-            raise InputError(f"{expression!r} is no regular expression ({error}).", "pattern") from error
+            where = "" if error.pos is None else f" (character {error.pos + 1})"
+            raise InputError(f"The pattern {called(name)} is no regular expression{where}.", "patterns") from error
     return found
 
 
@@ -65,8 +76,8 @@ def _by_pattern(text: str, name: str, pattern: Pattern) -> list[Span]:
         found = list(pattern.finditer(text, concurrent=True, timeout=SECONDS))
     except TimeoutError as error:
         raise InputError(
-            f"The pattern {name} takes more than {SECONDS:g} s for a text of {len(text):,} characters: write a simpler "
-            "one, without repetitions within repetitions.", "patterns",
+            f"The pattern {shown(name, 'of that name')} takes more than {SECONDS:g} s for a text of {len(text):,} "
+            "characters: write a simpler one, without repetitions within repetitions.", "patterns",
         ) from error  # fmt: skip
     ends = [one.span(1 if pattern.groups else 0) for one in found]
     return [Span(begin, end, name) for begin, end in ends if end > begin >= 0]
@@ -74,12 +85,21 @@ def _by_pattern(text: str, name: str, pattern: Pattern) -> list[Span]:
 
 def _by_presidio(text: str, language: str) -> list[Span]:
     found = [
-        one
-        for one in _analyzer(language).analyze(text, language=language, score_threshold=LEAST)
-        if one.entity_type not in _NO_DATA
+        (one.score, begin + one.start, begin + one.end, one.entity_type)
+        for first, begin in _pieces(len(text))
+        for one in _analyzer(language).analyze(
+            text[begin : first + _PIECE + _AROUND], language=language, score_threshold=LEAST
+        )
+        if one.entity_type not in _NO_DATA and first <= begin + one.start < first + _PIECE
     ]
-    found.sort(key=lambda one: (-one.score, one.start - one.end))
-    return [Span(one.start, one.end, one.entity_type) for one in found]
+    found.sort(key=lambda one: (-one[0], one[1] - one[2]))
+    return [Span(start, end, kind) for _, start, end, kind in found]
+
+
+def _pieces(length: int) -> Iterator[tuple[int, int]]:
+    """Yields where each piece of a text begins, and where it is read from."""
+    for first in range(0, max(1, length), _PIECE):
+        yield first, max(0, first - _AROUND)
 
 
 @cache
@@ -104,9 +124,11 @@ def _words(spacy: Any, language: str) -> Any:
     order = ("trf", "lg", "md", "sm")
     installed.sort(key=lambda name: next((place for place, end in enumerate(order) if name.endswith(end)), len(order)))
     try:
+        if not _LANGUAGE.fullmatch(language):  # it becomes part of a module's name
+            raise ValueError
         return spacy.load(installed[0]) if installed else spacy.blank(language)
     except (ImportError, OSError, ValueError) as error:
-        raise InputError(f"spaCy does not know the language {language!r} ({error}).", "language") from error
+        raise InputError(f"spaCy knows no language {called(language)}.", "language") from error
 
 
 def _stay_offline() -> None:

@@ -14,11 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
-from probe.errors import InputError
+from probe.errors import InputError, StoreError, UnknownName
+from probe.scans.desk import Desk
 from probe.scans.ledger import Ledger
 from probe.scans.nouns import Task
+from probe.scans.options import ScanOptions
 from probe.scans.processes import new_worker
+from probe.scans.store import Store
+from probe.scans.sweep import Swept, sweep
 from tests.system.scans.conftest import Postgres
 from tests.system.scans.helper import (
     Line,
@@ -214,3 +219,23 @@ def test_processes_that_open_an_empty_database_at_once_all_find_its_tables(postg
             return len(Ledger(database).scans())
 
     assert at_once(*[count] * 6) == [0] * 6
+
+
+def test_odd_names_deletions_and_sweeps(postgres: Postgres, tmp_path: Path) -> None:
+    """PostgreSQL takes no NUL, and its messages quote what it was sent."""
+    with database_at(postgres.database()) as database:
+        desk = Desk(database, Store(tmp_path), cache=tmp_path / "cache.sqlite")
+        file = desk.add("a\0b zyzzyva.jsonl", "batch", iter([b'{"text": "x"}\n']))
+        assert desk.file(file.id).name == "ab zyzzyva.jsonl" and desk.files("batch\0") == [file]
+        for ask in (desk.file, desk.ledger.scan, desk.delete, desk.remove):
+            with pytest.raises(UnknownName):
+                ask("file-\0")
+        scan = desk.start(file, "demo", ScanOptions(), {"a": "zyzzyva\0", "\0": "\0"})
+        assert desk.ledger.scan(scan.id).metadata == {"a": "zyzzyva\0", "\0": "\0"}
+        assert sweep(desk, 1, 1) == Swept()
+        time.sleep(1.1)
+        assert sweep(desk, 1e-5, 1) == Swept([file.id], [scan.id])
+        assert not list((tmp_path / "files").iterdir()) and sweep(desk, 1e-5, 1) == Swept()
+        with pytest.raises(StoreError) as caught:  # whatever reaches it all the same
+            database.run(lambda connection: connection.execute(text("SELECT CAST(:a AS jsonb)"), {"a": '{"zyzzyva'}))
+        assert "zyzzyva" not in str(caught.value) and "invalid input syntax" in str(caught.value)

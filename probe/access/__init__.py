@@ -1,0 +1,1 @@
+"""Who may ask the service for what: keys, their owners, and how much of it."""

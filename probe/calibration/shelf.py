@@ -1,0 +1,59 @@
+"""Whose calibrations are seen: an owner's own, and those that the operator made for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from probe.access.keys import LOCAL
+from probe.calibration import store
+from probe.calibration.calibration import Calibration
+from probe.errors import CalibrationError, InputError, UnknownName
+
+
+class Shelf:
+    """folder: of all; an owner's own lie in a folder of theirs below it. Names of all are no names of one's own."""
+
+    def __init__(self, folder: Path, owner: str = LOCAL) -> None:
+        self._all = folder
+        self.own = folder if owner == LOCAL else folder / "of" / owner
+
+    def names(self) -> list[str]:
+        """Returns the names at hand, the embedded ones first."""
+        return list(dict.fromkeys([*store.names(self._all), *store.names(self.own)]))
+
+    def find(self, name: str) -> Calibration:
+        """Raises UnknownName."""
+        return store.find(name, self._folder(name))
+
+    def each(self) -> Iterator[Calibration | CalibrationError]:
+        """Yields every calibration at hand, or the error of a file that is none."""
+        for name in self.names():
+            try:
+                yield self.find(name)
+            except CalibrationError as error:
+                yield error
+
+    def dump(self, name: str) -> bytes:
+        """Returns the file of a calibration. Raises UnknownName."""
+        return store.dump(name, self._folder(name))
+
+    def save(self, calibration: Calibration) -> None:
+        store.save(calibration, self.own)
+
+    def adopt(self, content: bytes, name: str) -> Calibration:
+        """Raises InputError for what is no calibration's file."""
+        return store.adopt(content, name, self.own)
+
+    def delete(self, name: str) -> None:
+        """Raises UnknownName; InputError for one that is not one's own."""
+        if self._folder(name) != self.own and name not in store.EMBEDDED:
+            raise InputError(f"{name} was made by the operator for all, who alone deletes it.", "calibration")
+        store.delete(name, self.own)
+
+    def _folder(self, name: str) -> Path:
+        """Returns the folder that holds it, one's own first. Raises UnknownName."""
+        store.check_name(name)
+        if name not in (there := self.names()):
+            raise UnknownName(f"No calibration named {name}. There are: {', '.join(there)}.", "calibration")
+        return self.own if (self.own / f"{name}.npz").is_file() else self._all

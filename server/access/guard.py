@@ -1,0 +1,109 @@
+"""Lets in who has a key: 401 without one, 403 with one that may not, 429 with one that asked enough."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from probe.access.keys import Key
+from probe.errors import Busy, InputError
+from server.access.caller import Caller
+from server.access.opening import Access, is_loopback
+from server.access.scopes import OPEN, scopes_of
+from server.asked import request_id
+from server.errors import envelope
+from server.matching import route_of
+
+COOKIE = "memprobe_key"
+_SUBJECT = re.compile(r"(?:file-|batch_|job-)[0-9a-f]{32}")
+_NO_KEY = (
+    "This service asks for a key: send it as Authorization: Bearer KEY. Its operator makes them (memprobe keys add)."
+)
+_FAR = "Without keys this service answers this machine only. Its operator makes keys: memprobe keys add NAME."
+
+
+class Guard:
+    """ASGI middleware. What it lets in knows its caller, and is written into the record."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app, self._access = app, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        route, status = route_of(scope), 0
+        caller = self._admit(scope, scopes_of(route))
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            if isinstance(caller, Response):
+                await caller(scope, receive, watched)
+            else:
+                scope["caller"] = caller
+                await self._app(scope, receive, watched)
+        finally:
+            if self._access.record and scopes_of(route) is not OPEN:
+                self._note(scope, route, status, caller)
+
+    def _admit(self, scope: Scope, scopes: frozenset[str]) -> Caller | Response:
+        try:
+            if not self._access.required:
+                return Caller() if _near(scope) else envelope(403, _FAR, "key_needed")
+            key = self._access.ring.find(token_of(scope))
+        except InputError as error:
+            return envelope(503, str(error), "keys_unreadable")
+        if scopes is OPEN:
+            return Caller(key.owner if key else "", key, self._access)
+        if key is None:
+            return envelope(401, _NO_KEY, "invalid_key", headers={"WWW-Authenticate": "Bearer"})
+        return self._limit(key, scopes)
+
+    def _limit(self, key: Key, scopes: frozenset[str]) -> Caller | Response:
+        if not key.allows(scopes):
+            said = f"This key may {', '.join(key.scopes)}; this takes {' or '.join(sorted(scopes))}."
+            return envelope(403, said, "scope")
+        try:
+            self._access.quota.take(key)
+        except Busy as error:
+            return envelope(429, str(error), "quota", headers={"Retry-After": str(error.retry_after)})
+        return Caller(key.owner, key, self._access)
+
+    def _note(self, scope: Scope, route: tuple[str, str] | None, status: int, caller: Caller | Response) -> None:
+        """Of the path it keeps the route and the service's own ids; anything else might be a text."""
+        known = caller if isinstance(caller, Caller) else Caller("")
+        subject = _SUBJECT.search(scope["path"])
+        facts: Mapping[str, Any] = {
+            "request": request_id(), "key": known.key and known.key.name, "owner": known.owner or None,
+            "route": " ".join(route or ()), "subject": known.about or (subject and subject[0]), "status": status,
+        }  # fmt: skip
+        assert self._access.record is not None
+        self._access.record.note({name: value for name, value in facts.items() if value is not None}, known.hashes)
+
+
+def token_of(scope: Scope) -> str:
+    """Returns the key of the header, or of the page's cookie, "" where there is none."""
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    kind, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if kind.lower() == "bearer":
+        return token.strip()
+    try:
+        cookies = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
+    except CookieError:
+        return ""
+    return cookies[COOKIE].value if COOKIE in cookies else ""
+
+
+def _near(scope: Scope) -> bool:
+    """True for who asks from this machine; a socket file has no address."""
+    client = scope.get("client")
+    return client is None or is_loopback(client[0])

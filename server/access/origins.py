@@ -1,0 +1,54 @@
+"""Keeps pages of other sites out: a browser names the host that it asked and the site that it asks for.
+
+Without keys only the machine's own names are answered: a page whose name is made to point here (DNS rebinding) still
+says its own name. With keys any name is, unless some are listed; a key is nothing that a browser adds by itself.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from server.access.opening import LOCAL_NAMES, Access
+from server.errors import envelope
+
+
+class Origins:
+    """ASGI middleware: 403 for a foreign Host or Origin."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app, self._access = app, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else ""
+        if refusal:
+            await envelope(403, refusal, "foreign_origin")(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> str:
+        headers = {name: value.decode("latin-1").lower() for name, value in scope["headers"]}
+        host = headers.get(b"host", "")
+        names = self._names()
+        if names and _name(host) not in names:
+            return "This service is not known by this name of a host (MEMPROBE_ALLOWED_HOSTS)."
+        origin = headers.get(b"origin")
+        if origin is not None and urlsplit(origin).netloc != host and origin not in self._access.origins:
+            return "Pages of another site may not ask this service (MEMPROBE_ALLOWED_ORIGINS)."
+        return ""
+
+    def _names(self) -> frozenset[str]:
+        """Returns the hosts that are answered, none for any."""
+        try:
+            return self._access.hosts if self._access.required else LOCAL_NAMES | self._access.hosts
+        except Exception:  # a file of keys that cannot be read is told by the guard, to this machine's own names only
+            return LOCAL_NAMES
+
+
+def _name(host: str) -> str:
+    """Returns the name without the port."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""

@@ -1,0 +1,108 @@
+"""Keys, quotas and the record, without a service."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from probe.access.keys import KeyRing
+from probe.access.quota import Quota, check_rate
+from probe.access.record import Record
+from probe.errors import Busy, InputError, UnknownName
+
+
+def test_a_key_is_found_by_itself_alone_and_never_written(tmp_path: Path) -> None:
+    ring = KeyRing(tmp_path / "new" / "keys.json")
+    key, token = ring.add("alice", ["scan", "probe"])
+    other, _ = ring.add("bob", ["admin"], owner="alice")
+    assert key.scopes == ("probe", "scan") and (key.owner, other.owner) == ("alice", "alice")
+    assert ring.find(token) == key == KeyRing(tmp_path / "new" / "keys.json").find(token)
+    swapped = token.replace(key.id, other.id)
+    assert [ring.find(wrong) for wrong in (swapped, token[:-1], token + "x", "", f"mp-{key.id}-", "ü" * 40)] == [
+        None
+    ] * 6
+    written = (tmp_path / "new" / "keys.json").read_text()
+    assert token.split("-", 2)[2] not in written and key.hash in written
+    assert stat.S_IMODE((tmp_path / "new" / "keys.json").stat().st_mode) == 0o600
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["keys.json"]
+
+
+def test_one_that_is_revoked_is_gone_at_once_for_every_reader(tmp_path: Path) -> None:
+    ring, reader = KeyRing(tmp_path / "keys.json"), KeyRing(tmp_path / "keys.json")
+    _, token = ring.add("alice", ["probe"])
+    assert reader.find(token)
+    ring.revoke("alice")
+    assert reader.find(token) is None and reader.keys == ()
+    with pytest.raises(UnknownName, match="No key is named"):
+        ring.revoke("alice")
+
+
+@pytest.mark.parametrize(
+    ("name", "scopes", "owner", "said"),
+    [
+        ("al ice", ["probe"], "", "names no key"), ("../x", ["probe"], "", "names no key"),
+        ("alice", ["probe"], "a/b", "names no key and no owner"), ("alice", ["root"], "", "No scope is named 'root'"),
+        ("alice", [], "", "without a scope"), ("taken", ["probe"], "", "already"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_key(tmp_path: Path, name: str, scopes: list[str], owner: str, said: str) -> None:
+    ring = KeyRing(tmp_path / "keys.json")
+    ring.add("taken", ["probe"])
+    with pytest.raises(InputError, match=said):
+        ring.add(name, scopes, owner)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"keys": [{"id": "x"}]}', '{"keys": 3}', "\xff"])
+def test_a_file_that_is_none_lets_nobody_in(tmp_path: Path, content: str) -> None:
+    (tmp_path / "keys.json").write_text(content, encoding="latin-1")
+    with pytest.raises(InputError, match="cannot be read"):
+        KeyRing(tmp_path / "keys.json").find("mp-00000000-" + "x" * 43)
+
+
+def test_rates_and_budgets(tmp_path: Path) -> None:
+    ring, quota = KeyRing(tmp_path / "keys.json"), Quota("memory://", "2/minute", "100/day")
+    usual, own = ring.add("usual", ["probe"])[0], ring.add("own", ["probe"], rate="3/hour", budget="1000/day")[0]
+    quota.take(usual)
+    quota.take(usual)
+    with pytest.raises(Busy, match="2 times a minute") as refused:
+        quota.take(usual)
+    assert 1 <= refused.value.retry_after <= 60
+    quota.take(own)
+    quota.spend(own, 999)
+    quota.take(own)
+    quota.spend(own, 500)  # the last request may go beyond
+    with pytest.raises(Busy, match="budget of 1000 tokens a day is spent") as refused:
+        quota.take(own)
+    assert 1 <= refused.value.retry_after <= 86_400
+    unlimited = Quota("memory://", "", "")
+    for _ in range(1000):
+        unlimited.take(usual)
+    with pytest.raises(InputError, match="is no rate"):
+        check_rate("often", "rate")
+    with pytest.raises(InputError, match="quota_storage"):
+        Quota("nowhere://", "", "")
+
+
+def test_the_record_keeps_hashes_that_only_its_secret_gives(tmp_path: Path) -> None:
+    record = Record(tmp_path)
+    record.note({"key": "alice", "status": 200}, [record.hashed("a text"), record.hashed("\ud800")])
+    record.note({"key": "bob", "status": 404})
+    again = Record(tmp_path)
+    assert [line["key"] for line in again.lines()] == ["alice", "bob"]
+    assert [line["texts"] for line in again.lines(text=" a text\n")] == [2] and not list(again.lines(text="a  text"))
+    assert [line["key"] for line in again.lines("bob")] == ["bob"] and not list(again.lines("bob", "a text"))
+    other = Record(tmp_path / "other")
+    assert other.hashed("a text") != record.hashed("a text")
+    for name in ("audit.jsonl", "audit.key"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+    assert "a text" not in record.path.read_text()
+    record.path.rename(tmp_path / "rotated")
+    record.note({"key": "carol"}, [record.hashed(str(n)) for n in range(1000)])
+    (line,) = record.lines()
+    assert line["texts"] == 1000 and len(line["hashes"]) == 256
+    record.path.write_text(json.dumps({"key": "x"}) + "\ngarbage\n")
+    with pytest.raises(InputError, match="Line 2"):
+        list(record.lines())

@@ -1,0 +1,255 @@
+"""Keys over HTTP: who is let in, whose things are seen, and what is kept of who asked."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.testclient import TestClient
+
+from probe.access.keys import KeyRing
+from probe.access.record import Record
+from probe.config import Settings
+from probe.errors import InputError
+from probe.pipeline import Probe
+from server.access.opening import is_loopback
+from server.access.scopes import ADMIN, OPEN, scopes_of
+from server.app import create_app
+from tests.documents.made import paragraphs
+from tests.serving import local
+
+TEXTS = paragraphs(8)
+SECRET = "the one text that nobody else may hear of, not even its hash without a secret"
+
+
+class Guarded:
+    """A service with four keys."""
+
+    def __init__(self, home: Path, demo: Probe) -> None:
+        self.home, ring = home, KeyRing(home / "keys.json")
+        scopes = {"alice": ["probe", "scan"], "bob": ["probe", "scan"], "carol": ["scan"], "root": ["admin"]}
+        self.tokens = {name: ring.add(name, some)[1] for name, some in scopes.items()}
+        self.ring = ring
+        self.app: FastAPI = create_app(Settings(home=home, scan_workers=0), lambda _: {"demo": demo})
+        self.client: TestClient = local(self.app, raised=False)
+
+    def ask(self, name: str, method: str, path: str, **more: Any) -> Any:
+        return self.client.request(method, path, headers={"Authorization": f"Bearer {self.tokens[name]}"}, **more)
+
+    def made(self) -> dict[str, str]:
+        """Returns the ids of one thing of each kind, which are alice's."""
+        rows = "".join(json.dumps({"text": text}) + "\n" for text in TEXTS).encode()
+        file = self.ask("alice", "POST", "/v1/files", files={"file": ("a.jsonl", rows)}, data={"purpose": "batch"})
+        batch = self.ask("alice", "POST", "/v1/batches", json={
+            "input_file_id": file.json()["id"], "endpoint": "/v1/probe", "completion_window": "24h",
+        })  # fmt: skip
+        document = self.ask(
+            "alice", "POST", "/v1/documents", files={"file": ("a.txt", "\n\n".join(TEXTS).encode())},
+            data={"model": "demo", "prefix": "12", "suffix": "12"},
+        )  # fmt: skip
+        pii = self.ask("alice", "POST", "/v1/pii", json={"model": "demo", "input": TEXTS[0], "presidio": False})
+        labelled = {"model": "demo", "members": TEXTS[:4], "nonmembers": TEXTS[4:]}
+        evaluation = self.ask("alice", "POST", "/v1/evaluations", json=labelled)
+        known = {"model": "demo", "name": "mine", "nonmembers": paragraphs(30)}
+        calibration = self.ask("alice", "POST", "/v1/calibrations", json=known)
+        self.await_calibration()
+        answers = {
+            "/v1/files": file, "/v1/batches": batch, "/v1/documents": document, "/v1/pii": pii,
+            "/v1/evaluations": evaluation, "/v1/calibrations": calibration,
+        }  # fmt: skip
+        assert all(answer.status_code < 300 for answer in answers.values()), {k: v.text for k, v in answers.items()}
+        return {path: answer.json()["id"] for path, answer in answers.items()}
+
+    def await_calibration(self) -> None:
+        for _ in range(600):
+            state = self.ask("alice", "GET", "/v1/calibrations/mine").json().get("status")
+            if state not in ("queued", "running"):
+                return
+            time.sleep(0.1)
+        raise AssertionError("it takes too long")
+
+
+@pytest.fixture(scope="module")
+def guarded(demo: Probe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    found = Guarded(tmp_path_factory.mktemp("home"), demo)
+    with found.client:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def things(guarded: Guarded) -> dict[str, str]:
+    return guarded.made()
+
+
+def routes(app: FastAPI) -> list[tuple[str, str]]:
+    return [
+        (method, route.path) for route in app.routes if isinstance(route, APIRoute) for method in sorted(route.methods)
+    ]
+
+
+def test_another_key_s_ids_answer_as_ids_that_there_are_not(guarded: Guarded, things: dict[str, str]) -> None:
+    """Every route with an id, those that are added later among them: 404, word for word as for an unknown one."""
+    seen = set()
+    for method, path in routes(guarded.app):
+        prefix = path.partition("/{name}")[0]
+        if "{name}" not in path or scopes_of((method, path)) is OPEN:
+            continue
+        seen.add(prefix)
+        theirs = things[prefix]  # a new kind of thing has to be made above
+        unknown = theirs[:-3] + ("abc" if theirs[-3:] != "abc" else "abd")
+        for number in ("0", "1"):
+            answers = [
+                guarded.ask("bob", method, path.replace("{name}", one).replace("{number}", number), content=b"x")
+                for one in (theirs, unknown)
+            ]
+            told = [answer.text.replace(one, "ID") for answer, one in zip(answers, (theirs, unknown), strict=True)]
+            assert answers[0].status_code == (422 if method == "PUT" else 404), (method, path, told[0])
+            assert told[0] == told[1], (method, path)
+    assert seen == things.keys()
+
+
+def test_lists_are_one_s_own_and_alice_still_has_hers(guarded: Guarded, things: dict[str, str]) -> None:
+    for path, name in things.items():
+        mine, theirs = (guarded.ask(who, "GET", path).json()["data"] for who in ("alice", "bob"))
+        assert name in [one["id"] for one in mine] and name not in [one["id"] for one in theirs], path
+        assert guarded.ask("alice", "GET", f"{path}/{name}").status_code == 200
+    answer = guarded.ask("bob", "POST", "/v1/probe", json={"model": "demo", "input": TEXTS[0], "calibration": "mine"})
+    assert answer.status_code == 404
+    assert "mine" not in guarded.ask("bob", "GET", "/v1/calibrations").text
+    used = guarded.ask("alice", "POST", "/v1/probe", json={"model": "demo", "input": TEXTS[0], "calibration": "mine"})
+    assert used.status_code == 200 and used.json()["calibration"] == "mine"
+
+
+def test_no_route_answers_without_a_key_of_its_scope(guarded: Guarded) -> None:
+    wrong = guarded.tokens["alice"][:-4] + "AAAA"
+    for method, path in routes(guarded.app):
+        scopes, asked = scopes_of((method, path)), path.replace("{name}", "x").replace("{number}", "0")
+        if scopes is OPEN:
+            continue
+        for headers in ({}, {"Authorization": f"Bearer {wrong}"}, {"Authorization": f"Basic {wrong}"}):
+            answer = guarded.client.request(method, asked, headers=headers)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_key"), (method, path)
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+        allowed = "scan" in scopes
+        answer = guarded.ask("carol", method, asked, content=b"x")
+        assert (answer.status_code == 403) is not allowed, (method, path)
+        answer = guarded.ask("root", method, asked, content=b"x")
+        assert answer.status_code not in (401, 403) or path == "/v1/aggregates"  # which this service has not
+
+
+def test_a_route_that_is_not_listed_is_for_administrators(guarded: Guarded) -> None:
+    assert scopes_of(("GET", "/metrics")) == scopes_of(("GET", "/v1/later/{name}")) == ADMIN
+    assert scopes_of(("POST", "/v1/probe")) == {"probe"} and scopes_of(None) is OPEN
+    assert {path for method, path in routes(guarded.app) if scopes_of((method, path)) is OPEN} == {
+        "/", "/docs", "/web/{name}", "/healthz", "/readyz", "/v1/session",
+    }  # fmt: skip
+
+
+def test_the_record_tells_who_asked_about_a_text_and_not_the_text(guarded: Guarded) -> None:
+    guarded.ask("alice", "POST", "/v1/probe", json={"model": "demo", "input": [TEXTS[0], SECRET]})
+    guarded.ask("bob", "GET", "/v1/calibrations/" + "what a caller writes into a path".replace(" ", "%20"))
+    guarded.client.get("/v1/models")
+    record = Record(guarded.home)
+    (line,) = record.lines(text=SECRET)
+    assert (line["key"], line["owner"], line["route"], line["status"]) == ("alice", "alice", "POST /v1/probe", 200)
+    assert line["texts"] == 2
+    written = record.path.read_text()
+    assert SECRET not in written and "what a caller" not in written and guarded.tokens["alice"] not in written
+    last = list(record.lines())[-1]
+    assert last["status"] == 401 and "key" not in last
+    begun = next(line for line in record.lines("alice") if line["route"] == "POST /v1/batches")
+    assert begun["subject"].startswith("batch_")
+
+
+def test_a_session_gives_the_page_a_cookie_that_no_script_reads(guarded: Guarded) -> None:
+    client = local(guarded.app)  # a browser of its own, at the same service
+    assert client.get("/v1/models").status_code == client.post("/v1/session").status_code == 401
+    begun = client.post("/v1/session", headers={"Authorization": f"Bearer {guarded.tokens['bob']}"})
+    assert begun.json() == {"owner": "bob", "scopes": ["probe", "scan"]}
+    assert {"HttpOnly", "SameSite=strict"} <= set(begun.headers["set-cookie"].split("; "))
+    assert client.get("/v1/models").status_code == 200
+    foreign = {"Origin": "http://evil.example"}
+    assert client.get("/v1/models", headers=foreign).json()["error"]["code"] == "foreign_origin"
+    assert client.delete("/v1/session").status_code == 204 and client.get("/v1/models").status_code == 401
+
+
+def test_rate_and_budget_of_a_key(demo: Probe, tmp_path: Path) -> None:
+    found = Guarded(tmp_path, demo)
+    for name, more in (("slow", {"rate": "2/hour"}), ("poor", {"budget": "30/day"})):
+        found.tokens[name] = found.ring.add(name, ["probe"], **more)[1]
+    with found.client:
+        assert [found.ask("slow", "GET", "/v1/models").status_code for _ in range(3)] == [200, 200, 429]
+        asked = {"model": "demo", "input": TEXTS[0]}
+        answers = [found.ask("poor", "POST", "/v1/probe", json=asked) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 429]
+        assert int(answers[1].headers["Retry-After"]) > 0 and "30 tokens a day" in answers[1].json()["error"]["message"]
+        job = {"model": "demo", "members": TEXTS[:4], "nonmembers": TEXTS[4:]}
+        found.tokens["worker"] = found.ring.add("worker", ["probe"], budget="30/day")[1]
+        path = f"/v1/evaluations/{found.ask('worker', 'POST', '/v1/evaluations', json=job).json()['id']}"
+        for _ in range(300):  # a job's passes count as a request's do
+            if found.ask("worker", "GET", path).status_code == 429:
+                break
+            time.sleep(0.1)
+        else:
+            raise AssertionError("what a job reads is not charged")
+
+
+def test_keys_begin_and_end_while_the_service_runs(demo: Probe, tmp_path: Path) -> None:
+    app = create_app(Settings(home=tmp_path), lambda _: {"demo": demo})
+    ring = KeyRing(tmp_path / "keys.json")
+    with local(app) as client:
+        assert client.get("/v1/models").status_code == 200
+        assert client.post("/v1/session").json() == {"owner": "default", "scopes": []}
+        _, token = ring.add("alice", ["probe"])
+        headers = {"Authorization": f"bearer {token}"}
+        assert client.get("/v1/models").status_code == 401
+        assert client.get("/v1/models", headers=headers).status_code == 200
+        (tmp_path / "keys.json").write_text("{")
+        broken = client.get("/v1/models", headers=headers)
+        assert broken.status_code == 503 and "cannot be read" in broken.json()["error"]["message"]
+        (tmp_path / "keys.json").unlink()  # no key is left: that opens no door
+        assert client.get("/v1/models").status_code == 401
+
+
+def test_far_ones_need_a_key(demo: Probe, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"memprobe keys add NAME"):
+        create_app(Settings(home=tmp_path, host="0.0.0.0"))
+    app = create_app(Settings(home=tmp_path), lambda _: {"demo": demo})
+    with TestClient(app, "http://127.0.0.1", client=("192.0.2.7", 50_000)) as client:  # however it was started
+        answer = client.get("/v1/models")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "key_needed")
+    KeyRing(tmp_path / "keys.json").add("alice", ["probe"])
+    create_app(Settings(home=tmp_path, host="0.0.0.0"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200), ({"Host": "localhost:8000"}, 200), ({"Host": "[::1]:8000"}, 200), ({"Host": "LOCALHOST"}, 200),
+        ({"Host": "memprobe.example"}, 403), ({"Host": "evil.example:8000"}, 403), ({"Host": ""}, 403),
+        ({"Host": "127.0.0.1.evil.example"}, 403), ({"Host": "[::1"}, 403), ({"Host": "named.example:1"}, 200),
+        ({"Origin": "http://127.0.0.1"}, 200), ({"Origin": "http://evil.example"}, 403), ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:9999"}, 403), ({"Origin": "https://friend.example"}, 200),
+        ({"Host": "named.example", "Origin": "http://named.example"}, 200),
+    ],
+)  # fmt: skip
+def test_pages_of_other_sites_are_kept_out(demo: Probe, tmp_path: Path, headers: dict[str, str], status: int) -> None:
+    settings = Settings(home=tmp_path, allowed_hosts=["named.example"], allowed_origins=["https://friend.example"])
+    with local(create_app(settings, lambda _: {"demo": demo})) as client:
+        assert client.get("/v1/models", headers=headers).status_code == status
+        assert client.post("/v1/probe", headers=headers, json=3).status_code == (422 if status == 200 else 403)
+
+
+@pytest.mark.parametrize(
+    ("host", "near"),
+    [("127.0.0.1", True), ("127.8.9.1", True), ("::1", True), ("::ffff:127.0.0.1", True), ("localhost", True),
+     ("0.0.0.0", False), ("::", False), ("192.168.0.1", False), ("::ffff:10.0.0.1", False), ("example", False)],
+)  # fmt: skip
+def test_what_only_this_machine_reaches(host: str, near: bool) -> None:
+    assert is_loopback(host) is near
