@@ -87,6 +87,7 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
         docs_url=None, redoc_url=None,  # they would load scripts of others: routes/web.py has our own
         responses=failures(403, 408, 413, 415, 500),  # by any route: middleware answers before it
         description="Was this text in that language model's training data, how sure is that, and what in it shows it?",
+        responses=failures(429, 500, 503, 504),
     )  # fmt: skip
     metrics = Metrics(of_texts=not groups_only)
     batcher = Batcher(settings.queue_depth, settings.max_request_tokens, metrics)

@@ -28,8 +28,11 @@ class Lingering(asyncio.Transport):
         elif not self._closing:
             self._closing = True
             self._transport.resume_reading()
-            if self._transport.can_write_eof():
-                self._transport.write_eof()
+            try:
+                if self._transport.can_write_eof():
+                    self._transport.write_eof()
+            except OSError:  # the client is gone already
+                self._transport.close()
             self._loop.call_later(SECONDS, self._transport.close)
 
     def is_closing(self) -> bool:

@@ -18,7 +18,7 @@ from probe.errors import ModelError
 from probe.logs import Json
 from probe.pipeline import Probe
 from server.app import create_app
-from tests.server.engines import Faulty
+from tests.engines import Faulty
 from tests.serving import local
 
 MARK = "zyzzyva-marker"

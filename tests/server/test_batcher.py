@@ -14,7 +14,7 @@ from probe.pipeline import Probe
 from probe.prepare import Options
 from probe.types import Text, Tokens, TokenStats, Unscored
 from server.batcher import Batcher
-from tests.server import engines
+from tests import engines
 
 LINES = [f"The option number {i} must be given before the first call, or an error is raised." for i in range(12)]
 

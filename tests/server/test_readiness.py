@@ -17,7 +17,7 @@ from probe.models.base import Engine
 from probe.pipeline import Probe
 from server.app import create_app
 from server.service import Service
-from tests.server.engines import Faulty, Hung
+from tests.engines import Faulty, Hung
 from tests.serving import local
 from tests.system.scans.helper import until
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,17 @@ def test_who_is_refused_before_his_body_was_read_can_read_why(strict: Running) -
         assert (status, told["error"]["code"]) == (413, "body_too_large")
         client.send(b"x" * 200_000)  # taken, and thrown away
         assert client.rest() == b""
+
+
+def test_clients_that_reset_their_connection_leave_no_error_behind(strict: Running) -> None:
+    """While they are refused, while they wait, while they are answered; the log is looked at in the end."""
+    asked = request("/v1/probe", ASKED.encode())
+    for sent in (request("/v1/probe", b"x" * 1000, length=30_000_000), asked, ALIVE * 20, b"nothing\r\n\r\n"):
+        for _ in range(10):
+            with Raw(strict.port) as client:
+                client.send(sent)
+                client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert until(lambda: _served(strict))
 
 
 def test_connections_beyond_the_limit_are_told_to_come_back(strict: Running) -> None:
