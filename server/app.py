@@ -85,9 +85,8 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
     app = FastAPI(
         title="memprobe", version=versions().get("memprobe", "0"), lifespan=lifespan,
         docs_url=None, redoc_url=None,  # they would load scripts of others: routes/web.py has our own
-        responses=failures(403, 408, 413, 415, 500),  # by any route: middleware answers before it
+        responses=failures(401, 403, 408, 413, 415, 429, 500, 503, 504),  # of any route: middleware answers before it
         description="Was this text in that language model's training data, how sure is that, and what in it shows it?",
-        responses=failures(429, 500, 503, 504),
     )  # fmt: skip
     metrics = Metrics(of_texts=not groups_only)
     batcher = Batcher(settings.queue_depth, settings.max_request_tokens, metrics)
@@ -106,5 +105,5 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
     errors.install(app)
     bearer = Depends(HTTPBearer(auto_error=False, description="of a service with keys"))  # told; the guard decides
     for route in ROUTES:
-        app.include_router(route.router, dependencies=[bearer], responses=failures(401, 403, 429, 503))
+        app.include_router(route.router, dependencies=[bearer])
     return app
