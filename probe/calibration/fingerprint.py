@@ -32,10 +32,11 @@ class Fingerprint:
     prefixes: dict[str, str] = field(default_factory=dict)
     frequencies: str = ""
     neighbours: str = ""
+    revisions: dict[str, str] = field(default_factory=dict)  # commits of models that are from the hub
 
     def mismatches(self, other: Fingerprint) -> list[str]:
         """Returns the names of the fields that must match and do not."""
-        recorded = {"engine", "device", "versions", "prefixes", "frequencies", "neighbours"}
+        recorded = {"engine", "device", "versions", "prefixes", "frequencies", "neighbours", "revisions"}
         mine, theirs = asdict(self), asdict(other)
         return [name for name in mine if name not in recorded and mine[name] != theirs[name]]
 
@@ -56,4 +57,7 @@ def take(setup: Setup) -> Fingerprint:
         frequencies=setup.frequencies.hash if setup.frequencies else "",
         neighbours=setup.proposer.hash if setup.proposer else "",
         shadows=setup.shadows.hash if setup.shadows else "",
+        revisions={
+            name: one.revision for name, one in (("target", mine), ("reference", other)) if one and one.revision
+        },
     )  # fmt: skip

@@ -160,6 +160,8 @@ def _parts(calibration: Calibration) -> tuple[dict[str, Any], Arrays]:
     fitted, arrays = pack(calibration.fitted, calibration.bags, calibration.strata)
     plain = replace(calibration, fitted=UNFITTED, bags=NO_BAGS, strata=())
     header = asdict(plain) | {"fitted": fitted}
+    if not header["fingerprint"]["revisions"]:  # as before there was such a field: the content is the same
+        del header["fingerprint"]["revisions"]
     del header["bags"], header["strata"]
     return header, arrays | {name: header.pop(name) for name in _ARRAYS}
 

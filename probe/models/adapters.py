@@ -68,6 +68,8 @@ def merge(model: Any, adapter: Adapter, name: str) -> Any:
 
     with _explained(name):
         config = PeftConfig.from_pretrained(str(adapter.folder))
+        if config.peft_type == "XLORA" or getattr(config, "megatron_config", None):
+            raise ModelError(f"{name} asks for modules or adapters that lie elsewhere, which are not loaded: merge it.")
         if config.is_prompt_learning:
             raise ModelError(f"{name} is a {config.peft_type} adapter, which no weights can express: score its base.")
         config.inference_mode = True

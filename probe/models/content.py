@@ -12,11 +12,16 @@ from hashlib import sha256
 from pathlib import Path
 
 from probe.errors import ModelError, UnsafeWeights
+from probe.models.code import settings_of
 
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PLACES = ("base_model_name_or_path", "revision")
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _CHUNK = 1 << 22
+_REMEDY = (
+    ", because unpickling runs code. Convert them where you trust them: model.save_pretrained(FOLDER, "
+    "safe_serialization=True)."
+)
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -25,11 +30,26 @@ def weight_files(folder: Path) -> list[Path]:
     if not files:
         pickled = sorted(path.name for pattern in _PICKLED for path in folder.glob(pattern))
         what = f"only pickled weights ({', '.join(pickled)})" if pickled else "no weights"
-        raise UnsafeWeights(
-            f"{folder.name} holds {what}; memprobe loads safetensors only, because unpickling runs code. "
-            "Convert them where you trust them: model.save_pretrained(FOLDER, safe_serialization=True)."
-        )
+        raise UnsafeWeights(f"{folder.name} holds {what}; memprobe loads safetensors only{_REMEDY}")
+    _check_named(folder, {path.name for path in files})
     return files
+
+
+def _check_named(folder: Path, there: set[str]) -> None:
+    """Raises UnsafeWeights where others than these files would be loaded: pickled ones, or some that lie elsewhere."""
+    named = set[str]()
+    for index in folder.glob("*.safetensors.index.json"):
+        shards = settings_of(index).get("weight_map")
+        if not isinstance(shards, dict):
+            raise ModelError(f"{folder.name} has a damaged {index.name}: download or save it again.")
+        named |= set(map(str, shards.values()))
+    if explicit := settings_of(folder / "config.json").get("transformers_weights"):
+        named.add(str(explicit))
+    if strange := sorted(named - there - {path.name for path in folder.glob("*.safetensors.index.json")}):
+        raise UnsafeWeights(
+            f"{folder.name} names weights that are no safetensors file beside its config.json ({strange[0][:80]}), and "
+            f"others are not loaded{_REMEDY}"
+        )
 
 
 def content_hash(folder: Path, adapter: Path | None = None) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from probe.errors import MemprobeError, ModelError
+from probe.models.code import refused
 
+_COMMIT = re.compile("[0-9a-f]{40}")
 _TOKENIZER = ["*.json", "*.model", "*.txt"]
 _MODEL = [*_TOKENIZER, "*.safetensors"]  # never pickled weights, never code
 
@@ -27,6 +30,11 @@ def folder_of(source: str, revision: str | None = None, weights: bool = True) ->
         ) from error
 
 
+def commit_of(folder: Path) -> str | None:
+    """Returns the commit that a folder of the hub's cache holds, None for any other folder."""
+    return folder.name if folder.parent.name == "snapshots" and _COMMIT.fullmatch(folder.name) else None
+
+
 @contextmanager
 def explained(name: str) -> Iterator[None]:
     """Turns what transformers raises into one error that names the model."""
@@ -35,4 +43,6 @@ def explained(name: str) -> Iterator[None]:
     except MemprobeError:
         raise
     except Exception as error:  # tokenizers raises no kind of its own for a damaged file, transformers a dozen
+        if "custom code" in str(error):  # transformers' advice is to allow it
+            raise refused(name) from error
         raise ModelError(f"{name} cannot be loaded as a causal language model: {error}") from error

@@ -15,8 +15,9 @@ import torch
 from probe.errors import ModelError
 from probe.models.adapters import Adapter, adapter_of, merge
 from probe.models.checks import sample
+from probe.models.code import check_code
 from probe.models.content import check_unchanged, content_hash, weight_files
-from probe.models.hub import explained, folder_of
+from probe.models.hub import commit_of, explained, folder_of
 from probe.models.tokens import Tokenizer, open_tokenizer
 from probe.types import Ints, Unscored
 
@@ -36,7 +37,7 @@ class Source:
     """What is known of a model before its weights are read: enough to look its statistics up in a cache.
 
     folder holds configuration and weights. Where adapter is not None they are the base's only: whoever reads them other
-    than by load() must merge the adapter, or refuse.
+    than by load() must merge the adapter, or refuse. revision: the commit on the hub, whatever branch was named.
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class Source:
     device_map: str | None = None
     revision: str | None = None
     adapter: Adapter | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def alien(ids: Ints, vocabulary: int) -> bool:
@@ -69,6 +71,7 @@ def find(
     adapter = adapter_of(named, name)
     folder = adapter.base if adapter else named
     digest = content_hash(folder, named if adapter else None)
+    warnings = check_code(folder, name)
     with explained(source):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False).get_text_config()
     cuda = torch.cuda.is_available()
@@ -79,8 +82,15 @@ def find(
         context=next((int(size) for name in _CONTEXTS if (size := getattr(config, name, None))), _UNBOUNDED),
         vocabulary=adapter.vocabulary if adapter and adapter.vocabulary else int(config.vocab_size),
         hash=digest, dtype=_stored(config) if chosen == "auto" else chosen,
-        device_map=device_map or ("auto" if cuda else None), revision=revision, adapter=adapter,
+        device_map=device_map or ("auto" if cuda else None), revision=_commits(named, folder), adapter=adapter,
+        warnings=warnings,
     )  # fmt: skip
+
+
+def _commits(named: Path, folder: Path) -> str | None:
+    """Returns the commit of a model, or those of an adapter and its base."""
+    found = [commit for one in dict.fromkeys((named, folder)) if (commit := commit_of(one))]
+    return " on ".join(found) or None
 
 
 def load(source: Source, *, masked: bool = False) -> Any:

@@ -51,7 +51,7 @@ class LocalEngine(Tokenizing):
         """The weights are read when the first text needs them, unless a `model` is given."""
         self._source, self._tokenizer, self._batch_tokens = source, source.tokenizer, batch_tokens
         self._model = model
-        self.context, self.warnings = source.context, source.tokenizer.warnings
+        self.context, self.warnings = source.context, source.warnings + source.tokenizer.warnings
         self.identity = Identity(
             name=source.name, model=source.hash, tokenizer=source.tokenizer.hash, dtype=source.dtype,
             windows=f"{POLICY}/{source.context}", engine="local", device=source.device_map or "cpu",

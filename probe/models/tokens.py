@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from probe.errors import ModelError
+from probe.models.code import left_aside
 from probe.models.hub import explained, folder_of
 from probe.types import Ints, Tokens, Unscored
 
@@ -107,7 +108,9 @@ def open_tokenizer(source: str, revision: str | None = None) -> Tokenizer:
     folder = folder_of(source, revision, weights=False)
     with explained(source):
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    return Tokenizer(tokenizer, folder / "tokenizer.json")
+    found = Tokenizer(tokenizer, folder / "tokenizer.json")
+    found.warnings += left_aside(folder / "tokenizer_config.json")
+    return found
 
 
 def _refusal(text: str) -> Unscored | None:

@@ -33,7 +33,9 @@ _CPU = {
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
 }
 _COLUMNS = {"pooling": COLUMNS, "prompt_logprobs": ("logprob", "rank")}  # by route
-_OURS = {"model", "dtype", "load_format", "max_model_len", "enforce_eager", "runner", "hf_overrides"}
+_OURS = {
+    "model", "dtype", "load_format", "max_model_len", "enforce_eager", "runner", "hf_overrides", "trust_remote_code",
+}  # fmt: skip
 Rows = list[np.ndarray[Any, Any]]
 
 
@@ -51,7 +53,7 @@ class VllmEngine(Tokenizing):
         self._llm: Any = None
         self._route = "pooling"
         self.context = source.context - 1  # the fall-back generates one token
-        self.warnings: tuple[str, ...] = source.tokenizer.warnings
+        self.warnings: tuple[str, ...] = source.warnings + source.tokenizer.warnings
 
     @classmethod
     def open(

@@ -26,7 +26,7 @@ _WORDS = {
     "prefixes": "prefix texts", "frequencies": "token frequencies", "neighbours": "proposer of neighbours",
     "shadows": "shadow models",
 }  # fmt: skip
-_CONDITIONS = ("engine", "device", "versions")
+_CONDITIONS = ("engine", "device", "versions", "revisions")
 _ROUNDING = 1e-9  # of a figure, relative
 _TOKEN = 10  # times the tolerance of a mean, for one token
 _LARGEST = 1e300

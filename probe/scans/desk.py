@@ -125,14 +125,15 @@ class Desk:
 
     def start(self, file: File, model: str, options: ScanOptions, metadata: Mapping[str, str]) -> Scan:
         """Queues a scan of an uploaded file."""
-        return self.begin(self.store.place(file.key), file.name, model, options, metadata, file.id)
+        place = self.store.place(file.key)
+        return self.begin(place, file.name, model, options, metadata, file.id, self.store.address)
 
     def begin(
         self, place: str, name: str, model: str, options: ScanOptions, metadata: Mapping[str, str],
-        file: str | None = None,
+        file: str | None = None, within: str | None = None,
     ) -> Scan:  # fmt: skip
-        """Queues a scan of a path, a URL or hf:NAME:SPLIT."""
-        source = {"place": place, "name": name, "file": file}
+        """Queues a scan of a path, a URL or hf:NAME:SPLIT. within: what it must still lie under when it is read."""
+        source = {"place": place, "name": name, "file": file, "within": within}
         return self.ledger.create(source, model, options.stored(), dict(metadata))
 
     def progress(self, name: str) -> tuple[Scan, Done]:

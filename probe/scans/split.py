@@ -14,6 +14,8 @@ from probe.data.hashed import text_hash
 from probe.data.hub import SCHEME, hub_rows
 from probe.data.read import check_columns
 from probe.data.rows import rows
+from probe.data.within import within
+from probe.errors import InputError
 from probe.provenance.record import Hashes
 from probe.scans.options import ScanOptions
 from probe.scans.requests import Request, request
@@ -26,14 +28,17 @@ SAMPLE = 2000  # texts that the blind gate looks at
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """place: a path, a URL, or hf:NAME:SPLIT. name: as the user calls it."""
+    """place: a path, a URL, or hf:NAME:SPLIT. name: as the user calls it. within: what it must lie under, where whoever
+    asks for it may not read all.
+    """
 
     place: str
     name: str
+    within: str | None = None
 
     @classmethod
     def of(cls, stored: dict[str, Any]) -> Source:
-        return cls(stored["place"], stored["name"])
+        return cls(stored["place"], stored["name"], stored.get("within"))
 
 
 class Sampled:
@@ -53,6 +58,8 @@ class Sampled:
 
 def requests(source: Source, options: ScanOptions, model: str) -> Iterator[Request]:
     """Yields the rows. Raises InputError where the input as a whole cannot be read."""
+    if source.within is not None and not within(source.place, source.within):  # it was when the scan was asked for
+        raise InputError("The input leads out of what may be read: a link was put in its place.", "input_file_id")
     named = None if source.name == source.place else source.name
     table = hub_rows(source.place, streaming=True) if source.place.startswith(SCHEME) else rows(source.place, named)
     check_columns(source.name, table.columns, options.columns)

@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
 from probe.errors import InputError, ModelError
+from probe.models.code import check_code
 from probe.models.load import Source, find, load
 from probe.models.tokens import open_tokenizer
 from probe.shadow.folder import made
@@ -95,6 +96,7 @@ def begun(base: str, out: Path, seed: int) -> str:
         return base
     if not made(out):
         torch.manual_seed(seed)
+        check_code(folder, folder.name)
         open_tokenizer(base).save(out)
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         AutoModelForCausalLM.from_config(config).save_pretrained(out)

@@ -53,8 +53,8 @@ async def create(body: BatchRequest, service: Shared, desk: Counter) -> Batch:
         service.caller.spends(file.bytes // _BYTES)  # about what its texts will take: workers know no keys
         scan = await asyncio.to_thread(desk.start, file, model, options, metadata)
     else:
-        place = _allowed(metadata, service.settings.scan_prefixes)
-        scan = await asyncio.to_thread(desk.begin, place, place, model, options, metadata)
+        place, prefix = await asyncio.to_thread(_allowed, metadata, service.settings.scan_prefixes)
+        scan = await asyncio.to_thread(desk.begin, place, place, model, options, metadata, None, prefix)
     service.caller.about = scan.id
     return await asyncio.to_thread(_batch, desk, scan.id)
 
@@ -151,16 +151,17 @@ async def _events(desk: Desk, batch: Batch, ending: Ending) -> AsyncIterator[str
             return
 
 
-def _allowed(metadata: dict[str, str], prefixes: list[str]) -> str:
-    """Returns the URL or dataset that the metadata names instead of a file. Raises InputError."""
+def _allowed(metadata: dict[str, str], prefixes: list[str]) -> tuple[str, str]:
+    """Returns the URL or dataset that the metadata names, and the prefix that allows it. Raises InputError."""
     place = metadata.get("url") or metadata.get("dataset")
     if not place:
         raise InputError("Name an input_file_id, or a url or dataset (hf:NAME:SPLIT) in the metadata.", "input_file_id")
-    if not any(within(place, prefix) for prefix in prefixes):
+    found = next((prefix for prefix in prefixes if within(place, prefix)), None)
+    if found is None:
         raise InputError(
             f"This service may read {', '.join(prefixes) or 'uploads only'} (MEMPROBE_SCAN_PREFIXES).", "metadata.url"
         )
-    return place
+    return place, found
 
 
 def _batch(desk: Desk, name: str) -> Batch:

@@ -16,7 +16,9 @@ from probe.models.base import Engine, Identity
 from probe.setup import Setup
 
 CONDITIONS = {"engine", "device", "versions"}
-RECORDED = CONDITIONS | {"prefixes", "frequencies", "neighbours"}  # no verdict rests on a score that reads these
+RECORDED = CONDITIONS | {
+    "revisions", "prefixes", "frequencies", "neighbours",  # no verdict rests on a score that reads these three
+}  # fmt: skip
 FULL = Fingerprint(
     target="t", tokenizer="tt", dtype="float32", windows="w/8", reference="r", reference_tokenizer="rt",
     reference_dtype="bfloat16", reference_windows="w/4", engine="local", device="cpu", versions={"torch": "1"},
@@ -66,12 +68,14 @@ def test_every_part_is_taken_from_its_own_model() -> None:
         reference="reference model", reference_tokenizer="reference tokenizer", reference_dtype="reference dtype",
         reference_windows="reference windows", formulas=scores.VERSION, engine="target engine",
         device="target device", versions=versions(),
+        revisions={"target": "target revision", "reference": "reference revision"},
     )  # fmt: skip
 
 
 def test_names_and_revisions_do_not_count_for_content_decides() -> None:
     renamed = Loaded(replace(engine("target").identity, name="copy", revision="main"))
-    assert take(Setup(cast(Engine, renamed))) == take(Setup(engine("target")))
+    found = take(Setup(cast(Engine, renamed)))
+    assert found.mismatches(take(Setup(engine("target")))) == [] and found.revisions == {"target": "main"}
 
 
 def test_versions_are_those_that_run() -> None:

@@ -29,7 +29,7 @@ from probe.types import Result, Text
 from tests.provenance.test_record import SENTENCE, records
 from tests.tiny import ASSETS
 
-TOLD = {"engine", "device", "versions"}
+TOLD = {"engine", "device", "versions", "revisions"}
 
 
 @pytest.fixture(scope="module")

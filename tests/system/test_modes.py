@@ -76,18 +76,7 @@ def test_of_a_service(api: tuple[Api, int, int], home: Path, tmp_path: Path) -> 
         except FileNotFoundError:  # a part was moved to its place meanwhile
             continue
     names = seen | assert_private(home.parent)
-    for name in (
-        "above",
-        "home",
-        "store",
-        "files",
-        "scans",
-        "shards",
-        "parts",
-        "file.jsonl",
-        "output.jsonl",
-        "mine.npz",
-    ):
+    for name in "above home store files scans shards parts file.jsonl output.jsonl mine.npz".split():
         assert name in names, name
     for name in ("cache.sqlite", "scans.sqlite"):
         assert {name, f"{name}-wal", f"{name}-shm"} <= names
