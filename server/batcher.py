@@ -1,7 +1,8 @@
 """Concurrent requests share forward passes: pre (tokenise) | forward (models) | post (scores, verdicts).
 
 Each stage has a thread of its own, so a request is tokenised while another is in the models. No request waits to be
-joined by others: those that arrive during one forward pass go into the next together. The queue is bounded.
+joined by others: those that arrive during one forward pass go into the next together, small ones first. The queue is
+bounded.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from probe.prepare import SPARSE, Options, Prepared
 from probe.types import Evidence, Result, Text
 
 SHARED_TOKENS = 16_384  # a pass takes waiting requests up to this many tokens, and always one
+BESIDE_TOKENS = 2_048  # small ones that one which is larger by itself takes along
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
     probe: Probe
     prepared: Prepared
@@ -37,7 +39,7 @@ class Batcher:
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._stages = {name: ThreadPoolExecutor(1, name) for name in ("pre", "forward", "post")}
         self._loop_task: asyncio.Task[None] | None = None
-        self._held: _Waiting | None = None
+        self._held: list[_Waiting] = []
 
     def start(self) -> None:
         self._loop_task = asyncio.create_task(self._loop())
@@ -55,7 +57,8 @@ class Batcher:
 
     async def run(self, probe: Probe, texts: Sequence[Text], options: Options) -> tuple[Prepared, list[Result]]:
         """Returns the results of one request. Raises Busy where the queue is full."""
-        if max(self._pending, self._queue.qsize()) >= self._depth:  # what was cancelled lies there for a while
+        lying = len(self._held) + self._queue.qsize()  # what was cancelled lies there for a while
+        if max(self._pending, lying) >= self._depth:
             raise Busy(f"{self._depth} requests are waiting already; try again in a second, or send larger requests.")
         if (characters := sum(len(text.text) for text in texts)) > self._most_tokens * SPARSE:
             raise InputError(
@@ -90,20 +93,24 @@ class Batcher:
             await self._forward(await self._gather())
 
     async def _gather(self) -> list[_Waiting]:
-        """Takes the first request and those behind it that share its probe and fit beside it."""
-        first = self._held or await self._queue.get()
-        self._held = None
-        group, tokens = [first], first.prepared.read
+        """Takes the request that has waited longest, and beside it the smallest ones that share its probe: who asks for
+        a sentence does not wait for the books that came before it, and every pass takes the first book along.
+        """
+        if not self._held:
+            self._held.append(await self._queue.get())
         while not self._queue.empty():
-            following = self._queue.get_nowait()
-            if following.answer.cancelled():
-                continue
-            tokens += following.prepared.read
-            if following.probe is not first.probe or tokens > SHARED_TOKENS:
-                self._held = following
+            self._held.append(self._queue.get_nowait())
+        self._held = [waiting for waiting in self._held if not waiting.answer.cancelled()]
+        group, tokens = self._held[:1], sum(waiting.prepared.read for waiting in self._held[:1])
+        most = max(SHARED_TOKENS, tokens + BESIDE_TOKENS)
+        for waiting in sorted(self._held[1:], key=lambda one: one.prepared.read):
+            tokens += waiting.prepared.read
+            if tokens > most:
                 break
-            group.append(following)
-        return [waiting for waiting in group if not waiting.answer.cancelled()]
+            if waiting.probe is group[0].probe:
+                group.append(waiting)
+        self._held = [waiting for waiting in self._held if waiting not in group]
+        return group
 
     async def _forward(self, group: list[_Waiting]) -> None:
         """Answers every request of the group; one request's failure is not its neighbours'."""
