@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo serve test test-system test-vllm lint types audit bench bench-accuracy bench-scans bench-shadows bench-defences mutations docs clean
+.PHONY: install demo serve test test-system test-vllm lint types audit bench bench-accuracy bench-scans bench-shadows bench-defences bench-service mutations docs clean
 
 install: $(STAMP)
 
@@ -77,6 +77,10 @@ bench-shadows: install
 
 bench-defences: install
 	$(BIN)/python -m benchmarks.defences
+
+# five minutes of 64 clients, a thousand at once, a worker killed meanwhile
+bench-service: install
+	$(BIN)/python -m benchmarks.load
 
 # faults put into the code one at a time, each of which a test has to notice
 mutations: install

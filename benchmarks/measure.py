@@ -70,7 +70,7 @@ def write(name: str, rows: list[Row], **facts: Any) -> None:
     lines += [
         "| row | measured | ratio (spread) | of matmul limit | asked |",
         "|---|---|---|---|---|",
-        *map(_line, rows),
+        *map(line, rows),
     ]
     print("\n".join(lines), flush=True)
     RESULTS.mkdir(exist_ok=True)
@@ -80,7 +80,7 @@ def write(name: str, rows: list[Row], **facts: Any) -> None:
         log.write("\n" + "\n".join(lines) + "\n")
 
 
-def _line(row: Row) -> str:
+def line(row: Row) -> str:
     values = ", ".join(f"{label} {value:,.4g}" for label, value in row.values.items())
     ratio = "" if row.ratio is None else f"{row.ratio:.2f} ({row.low:.2f} to {row.high:.2f})"
     share = "" if row.of_limit is None else f"{row.of_limit:.0%}"

@@ -1,8 +1,8 @@
 """Concurrent requests share forward passes: pre (tokenise) | forward (models) | post (scores, verdicts).
 
 Each stage has a thread of its own, so a request is tokenised while another is in the models. No request waits to be
-joined by others: those that arrive during one forward pass go into the next together. The queue is bounded. Who goes
-away leaves it, and a pass whose requests are all gone ends at its next step.
+joined by others: those that arrive during one forward pass go into the next together, small ones first. The queue is
+bounded. Who goes away leaves it, and a pass whose requests are all gone ends at its next step.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from server.metrics import Metrics
 from server.stages import Abandoned, Stages
 
 SHARED_TOKENS = 16_384  # a pass takes waiting requests up to this many tokens, and always one
+BESIDE_TOKENS = 2_048  # small ones that one which is larger by itself takes along
 T = TypeVar("T")
 
 
@@ -119,14 +120,17 @@ class Batcher:
                 await self._forward(self._gather())
 
     def _gather(self) -> list[_Waiting]:
-        """Takes the first request and those behind it that share its probe and fit beside it."""
-        group = [self._queue.popleft()]
-        tokens = group[0].prepared.read
-        while self._queue and self._queue[0].probe is group[0].probe:
-            tokens += self._queue[0].prepared.read
-            if tokens > SHARED_TOKENS:
-                break
-            group.append(self._queue.popleft())
+        """Takes the request that has waited longest, and beside it the smallest ones of the same probe: who asks for a
+        sentence does not wait for the books that came before it, and every pass takes the first book along.
+        """
+        first, *others = self._queue
+        group, tokens = [first], first.prepared.read
+        most = max(SHARED_TOKENS, tokens + BESIDE_TOKENS)
+        for waiting in sorted(others, key=lambda one: one.prepared.read):
+            if waiting.probe is first.probe and (tokens := tokens + waiting.prepared.read) <= most:
+                group.append(waiting)
+        for waiting in group:
+            self._queue.remove(waiting)
         return group
 
     async def _forward(self, group: list[_Waiting]) -> None:

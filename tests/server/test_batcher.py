@@ -78,6 +78,32 @@ def test_waiting_requests_share_a_pass_and_are_answered_apart(demo: Probe) -> No
     asyncio.run(scenario())
 
 
+def test_small_requests_do_not_wait_for_all_large_ones_before_them(demo: Probe) -> None:
+    """Behind a pass that runs wait three large requests, then two sentences: the next pass is the first large one and
+    both sentences.
+    """
+
+    async def scenario() -> None:
+        engine, batcher = Gated(demo.target), Batcher(64, most_tokens=60_000)
+        batcher.start()
+        probe = Probe(engine)
+        large = [Text(f"{LINES[0]} {number}") for number in range(600)]
+        assert 12_000 < probe.prepare(large, options()).read < 16_000
+        asked = [[Text(LINES[1])], large, large, large, [Text(LINES[2])], [Text(LINES[3])]]
+        done: list[int] = []
+        tasks = [asyncio.create_task(batcher.run(probe, texts, options())) for texts in asked]
+        for number, task in enumerate(tasks):
+            task.add_done_callback(lambda _, number=number: done.append(number))  # type: ignore[misc]
+        while len(batcher._queue) < len(asked) - 1:  # all others are tokenised, behind the first
+            await settle()
+        engine.gate.set()
+        await asyncio.gather(*tasks)
+        assert done[0] == 0 and set(done[1:4]) == {1, 4, 5} and set(done[4:]) == {2, 3}
+        await batcher.stop()
+
+    asyncio.run(scenario())
+
+
 def test_more_characters_than_tokens_could_have_are_refused_before_they_are_tokenised(demo: Probe) -> None:
     async def scenario() -> None:
         batcher = Batcher(4, most_tokens=100)
