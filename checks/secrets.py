@@ -13,6 +13,7 @@ from pathlib import Path
 ALLOWED = "not-a-secret"  # a line that holds this word is left out
 _WORD = r"[A-Za-z0-9_-]"
 KINDS = {
+    "memprobe key": re.compile(rf"\bmp-[0-9a-f]{{8}}-{_WORD}{{43}}"),
     "private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
     "AWS key": re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
     "GitHub token": re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})"),

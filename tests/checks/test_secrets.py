@@ -22,6 +22,7 @@ def some(count: int, letters: str = string.ascii_letters + string.digits) -> str
 
 
 PLANTED = {
+    "memprobe key": "mp-" + some(8, "0123456789abcdef") + "-" + some(43),
     "private key": "-----BEGIN " + "OPENSSH PRIVATE KEY-----",
     "AWS key": "AKIA" + some(16, string.ascii_uppercase + string.digits),
     "GitHub token": "ghp" + "_" + some(36),
