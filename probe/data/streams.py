@@ -124,7 +124,7 @@ class _Limited(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        size = self._unpacked.readinto(buffer)
+        size = self._unpacked.readinto1(buffer)  # one piece: what came before a break is given, then the break told
         self._size += size
         if self._size > max(FREE, RATIO * self._packed.size):
             raise Damaged(f"it unpacks to more than {RATIO} times its size; send it unpacked, or in parts")

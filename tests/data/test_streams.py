@@ -46,6 +46,14 @@ def test_rows_before_the_end_of_a_truncated_file_stand(tmp_path: Path, name: str
     assert good == TEXTS[: len(good)] and len(good) > 500
 
 
+def test_of_a_small_file_too(tmp_path: Path) -> None:
+    """One that would be unpacked in one piece."""
+    packed = gzip.compress(LINES[:20_000])
+    (tmp_path / "x.jsonl.gz").write_bytes(packed[: len(packed) * 2 // 3])
+    *good, last = read(tmp_path / "x.jsonl.gz")
+    assert isinstance(last, Unreadable) and good == TEXTS[: len(good)] and len(good) > 100
+
+
 def test_parquet(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"text": [text.text for text in TEXTS], "id": [text.id for text in TEXTS]}), path)
