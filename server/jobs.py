@@ -131,7 +131,7 @@ class Jobs:
             job.cancelling = True
         over = not wait([last], seconds).not_done
         for job in open_ones:
-            if job.status != "completed":
+            if job.status not in ("completed", "failed"):
                 _LOG.warning("Job %s (%s) was cancelled, as the service ends: start it again.", job.id, job.kind)
         return over
 

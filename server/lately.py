@@ -18,15 +18,21 @@ class Lately(Generic[T]):
         self._ask, self._seconds = ask, seconds
         self._thread: threading.Thread | None = None
         self._found: T | None = None
+        self._lock = threading.Lock()
 
     def __call__(self) -> T | None:
         """Returns None where there is no answer in time, or none at all."""
+        with self._lock:
+            thread = self._begun()
+        thread.join(self._seconds)
+        return None if thread.is_alive() else self._found
+
+    def _begun(self) -> threading.Thread:
         if self._thread is None or not self._thread.is_alive():
             self._found = None
             self._thread = threading.Thread(target=self._run, name="lately", daemon=True)
             self._thread.start()
-        self._thread.join(self._seconds)
-        return None if self._thread.is_alive() else self._found
+        return self._thread
 
     def _run(self) -> None:
         try:
