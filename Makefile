@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo serve test test-system test-vllm lint types audit bench bench-accuracy bench-scans bench-shadows bench-defences bench-service mutations docs clean
+.PHONY: install demo serve test test-system test-hostile test-vllm lint types audit bench bench-accuracy bench-scans bench-shadows bench-defences bench-service mutations docs clean
 
 install: $(STAMP)
 
@@ -30,6 +30,10 @@ test: install
 test-system: install
 	$(BIN)/python -c 'import ray' 2>/dev/null || $(BIN)/pip install -q --disable-pip-version-check -e '.[ray]' || echo 'no Ray here: its tests are skipped'
 	$(BIN)/python -m pytest -rs tests/system/scans --kills $(or $(KILLS),3) --rows $(or $(ROWS),300)
+
+# hostile requests and files, many: minutes; SEED=n repeats a run
+test-hostile: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile $(if $(SEED),--seed $(SEED))
 
 VLLM := .venv-vllm
 VLLM_ENV := OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=0 HF_HUB_OFFLINE=1
@@ -71,6 +75,10 @@ bench-accuracy: install
 bench-scans: install
 	$(MAKE) test-system KILLS=20 ROWS=10000
 	$(BIN)/python -m benchmarks.scans
+
+# five minutes of 64 clients, a thousand at once, and a worker that is killed meanwhile
+bench-service: install
+	$(BIN)/python -m benchmarks.load
 
 bench-shadows: install
 	$(BIN)/python -m benchmarks.shadows

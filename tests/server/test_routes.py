@@ -184,6 +184,29 @@ def test_openapi_has_examples_and_the_error_shape(client: TestClient) -> None:
     assert "429" in schema["paths"]["/v1/probe"]["post"]["responses"]
 
 
+def test_links_lead_to_operations_that_take_what_they_bring(client: TestClient) -> None:
+    schema = client.get("/openapi.json").json()
+    found = 0
+    for methods in schema["paths"].values():
+        for operation in methods.values():
+            for response in operation["responses"].values():
+                for link in response.get("links", {}).values():
+                    path, method = link["operationRef"].removeprefix("#/paths/").rsplit("/", 1)
+                    target = schema["paths"][path.replace("~1", "/")][method]
+                    assert set(link.get("parameters", {})) <= {one["name"] for one in target.get("parameters", [])}
+                    assert link.get("parameters") or link["requestBody"]
+                    found += 1
+    assert found > 20
+
+
+def test_answers_that_are_no_json_are_documented_as_what_they_are(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    report = paths["/v1/documents/{name}/report"]["get"]["responses"]
+    assert list(report["200"]["content"]) == ["text/html"] and list(report["404"]["content"]) == ["application/json"]
+    part = paths["/v1/batches/{name}/parts/{number}"]["get"]["responses"]["200"]["content"]
+    assert part == {"application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}}}
+
+
 def test_no_text_in_logs(
     client: TestClient, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
