@@ -21,6 +21,7 @@ from probe.types import Text, Tokens, Unscored
 from probe.wanted import still_wanted
 
 ALPHA = 0.01
+LEAST_ALPHA = 1e-9  # a claim of which takes three billion known non-members
 SPARSE = 16  # characters of a token, on average, that no text of words has
 NO_REFERENCE = Unscored("no reference model is given")
 NO_PROPOSER = Unscored("no model is named that proposes words for neighbours (--neighbours, MEMPROBE_NEIGHBOURS)")
@@ -39,8 +40,10 @@ class Options:
     max_tokens: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.alpha < 0.5:
-            raise InputError(f"alpha must lie between 0 and 0.5, not {self.alpha}.", "alpha")
+        if not LEAST_ALPHA <= self.alpha < 0.5:
+            raise InputError(
+                f"alpha must lie between 0 and 0.5 and be {LEAST_ALPHA:g} or more, not {self.alpha}.", "alpha"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
 
+from probe.prepare import LEAST_ALPHA
 from server.jobs import Status
 
 EXAMPLE = "Return a new list containing all items from the iterable in ascending order."
@@ -33,7 +34,7 @@ def _unicode(value: str) -> str:
 Name = Annotated[str, AfterValidator(_unicode)]
 # The engine is who refuses a wrong one, and says why; here it is only documented.
 CalibrationName = Annotated[Name, WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"})]
-Alpha = Annotated[float, WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.5})]
+Alpha = Annotated[float, WithJsonSchema({"type": "number", "minimum": LEAST_ALPHA, "exclusiveMaximum": 0.5})]
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from probe.data.read import Columns
 from probe.errors import InputError
-from probe.prepare import ALPHA, Options
+from probe.prepare import ALPHA, LEAST_ALPHA, Options
 from probe.scores import choose
 from probe.untold import called
 
@@ -33,8 +33,8 @@ class ScanOptions:
     whole: bool = True
 
     def __post_init__(self) -> None:
-        if not 0 < self.q < 1:
-            raise InputError(f"q must lie between 0 and 1, not {self.q}.", "q")
+        if not LEAST_ALPHA <= self.q < 1:
+            raise InputError(f"q must lie between 0 and 1 and be {LEAST_ALPHA:g} or more, not {self.q}.", "q")
         if self.max_tokens < 2:
             raise InputError(f"max_tokens must be 2 or more, not {self.max_tokens}.", "max_tokens")
         _ = self.probing  # raises for an unknown score or an alpha that cannot be

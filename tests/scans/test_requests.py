@@ -76,7 +76,8 @@ def test_options_in_metadata_are_strings() -> None:
     ("metadata", "param"),
     [
         ({"alpha": "x"}, "metadata.alpha"), ({"return_tokens": "perhaps"}, "metadata.return_tokens"),
-        ({"alpha": ".9"}, "alpha"), ({"q": "0"}, "q"), ({"scores": "typo"}, "scores"),
+        ({"alpha": ".9"}, "alpha"), ({"q": "0"}, "q"), ({"scores": "typo"}, "scores"), ({"q": "5e-324"}, "q"),
+        ({"alpha": "1e-300"}, "alpha"), ({"q": "nan"}, "q"),
     ],
 )  # fmt: skip
 def test_options_that_cannot_be_are_refused(metadata: dict[str, str], param: str) -> None:

@@ -80,6 +80,7 @@ def test_no_text_at_all_is_an_empty_list(client: TestClient) -> None:
         ({"model": "demo", "input": "x", "calibration": "typo"}, 404, "calibration", "There are: demo"),
         ({"model": "demo", "input": "x", "calibration": "../etc"}, 422, "calibration", "cannot name"),
         ({"model": "demo", "input": "x", "alpha": 2}, 422, "alpha", "between 0 and 0.5"),
+        ({"model": "demo", "input": LONGER, "alpha": 1.2e-308}, 422, "alpha", "1e-09 or more"),
         ({"model": "demo", "input": ["x"] * 9}, 422, "input", "at most 8"),
         ({"model": "demo", "input": 3}, 422, "input", "a list of texts"),
         ({"model": "demo", "input": {"text": "x"}}, 422, "input", "a list of texts"),
