@@ -25,11 +25,17 @@ def hub_rows(name: str, *, streaming: bool = False) -> Table:
     try:
         found = load_dataset(path, config, split=split, streaming=streaming)
     except Exception as error:  # the library raises its own kinds, and those of a dozen file formats
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"{name} cannot be loaded: {reason} Name it as hf:NAME[/CONFIG]:SPLIT.") from error
+        raise InputError(f"{name} cannot be loaded: {_said(error)} Name it as hf:NAME[/CONFIG]:SPLIT.") from error
     features = found.features or {}  # unknown in advance for some streams
     classes = {column: kind for column, kind in features.items() if isinstance(kind, ClassLabel)}
     return Table(_rows(found, classes), list(features) or None)
+
+
+def _said(error: Exception) -> str:
+    """Returns the first line of what is said of names; of what parsers say, which quote the data, the kind alone."""
+    told = isinstance(error, OSError | ValueError) and not type(error).__module__.startswith("pyarrow")
+    lines = str(error).strip().splitlines() if told else []
+    return lines[0] if lines else f"{type(error).__name__}."
 
 
 def _parts(name: str) -> tuple[str, str | None, str]:

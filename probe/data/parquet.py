@@ -1,4 +1,4 @@
-"""Rows of a Parquet file, some thousand at a time; what cannot be read is told, and all else stands."""
+"""Rows of a Parquet file, which a process of its own reads (parquet_apart.py); what cannot be read is told."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from probe.data.fetch import Interrupted
-from probe.data.parquet_apart import BROKEN_OFF
+from probe.data.parquet_apart import BROKEN_OFF, REFUSED, Told, nothing
 from probe.data.rows import Raw, Unreadable
 from probe.data.streams import Stream
 from probe.errors import InputError
@@ -20,20 +20,24 @@ _ENDED = "the file cannot be read from here on: it is damaged or built to harm; 
 
 
 def parquet_rows(stream: Stream) -> tuple[Iterator[Raw | Unreadable], list[str]]:
-    """Returns the rows, and the names of their columns. Raises InputError where the file is none."""
-    from pyarrow import ArrowException
-    from pyarrow.parquet import ParquetFile
-
-    try:
-        with stream.open() as file:
-            columns = list(ParquetFile(file).schema_arrow.names)
-    except (ArrowException, OSError, ValueError, MemoryError) as error:
-        raise InputError(f"{stream.said} is not a readable Parquet file: {_first_line(error)}") from error
-    return _rows(stream), columns
+    """Returns the rows, and the names of their columns. Raises InputError where the file is none, Interrupted."""
+    batches = _batches(stream)
+    columns, told = next(batches)  # begun, it ends its process wherever it is left
+    if REFUSED in told:
+        raise InputError(told[REFUSED])
+    if "reason" in told:
+        raise InputError(f"{stream.said} is not a readable Parquet file: {told['reason']}")
+    return _rows(batches), list(columns.schema.names)
 
 
-def _rows(stream: Stream) -> Iterator[Raw | Unreadable]:
+def _rows(batches: Iterator[Told]) -> Iterator[Raw | Unreadable]:
     """Yields the rows by their numbers. Raises Interrupted."""
+    for batch, told in batches:
+        yield from read(batch, told)
+
+
+def _batches(stream: Stream) -> Iterator[Told]:
+    """Yields what the process says of the file, and at last why it ended, if that was not its own will."""
     command = [sys.executable, "-P", "-m", "probe.data.parquet_apart", stream.place]
     after = 1
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:  # noqa: S603
@@ -41,17 +45,17 @@ def _rows(stream: Stream) -> Iterator[Raw | Unreadable]:
         try:
             for batch, told in _received(process.stdout):
                 after = int(told["row"]) + batch.num_rows
-                yield from read(batch, told)
+                yield batch, told
             process.wait()
         finally:
             process.kill()  # where whoever asks has had enough
     if process.returncode == BROKEN_OFF:
         raise Interrupted("the connection broke off")
     if process.returncode:
-        yield Unreadable(after, _ENDED)
+        yield nothing(after, {"reason": _ENDED})
 
 
-def _received(stream: IO[bytes]) -> Iterator[tuple[pa.RecordBatch, dict[str, str]]]:
+def _received(stream: IO[bytes]) -> Iterator[Told]:
     """Yields what the process says up to its end, whatever that is."""
     from pyarrow import ArrowException
     from pyarrow.ipc import open_stream
@@ -109,7 +113,3 @@ def _value(cell: Any) -> Any:
         return cell.as_buffer().to_pybytes() if hasattr(cell, "as_buffer") else b""
     except (ValueError, OverflowError):
         return None
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]

@@ -2,18 +2,22 @@
 fifty megabytes for a million rows, and a damaged page may do to its reader whatever it likes.
 
 python -m probe.data.parquet_apart PLACE: an Arrow stream on stdout. Every batch says at which row it begins; one
-without rows says why some cannot be read.
+without rows says why some cannot be read, and the first one, which has none either, whether the file as a whole can be.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from probe.data.fetch import Interrupted
 from probe.data.rows import LONG, MOST
-from probe.data.streams import FREE, RATIO, Stream
+from probe.data.streams import DAMAGE, FREE, RATIO, Stream
+from probe.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
 MEMORY = 3 << 30  # bytes of the process
 BROKEN_OFF = 75  # exit status where reading again may help
+REFUSED = "refused"  # why the file cannot be opened at all, as an InputError says it
 _AT_ONCE = 1024  # rows of a batch
 _LONG_ONES = 100  # rows too long, one after the other, behind which the rest of a row group is left
 Told = tuple["pa.RecordBatch", dict[str, str]]  # rows, and what is said of them
@@ -85,32 +90,57 @@ def _bounded(file: ParquetFile, batch: pa.RecordBatch, first: int) -> Iterator[T
 
 
 def _none(file: ParquetFile, row: int, reason: str) -> Told:
-    from pyarrow import RecordBatch
-
-    nothing = RecordBatch.from_pylist([], schema=file.schema_arrow)
-    return nothing, {"row": str(row), "reason": reason}
+    return nothing(row, {"reason": reason}, file.schema_arrow)
 
 
-def _first_line(error: Exception) -> str:
+def nothing(row: int, told: dict[str, str], schema: pa.Schema | None = None) -> Told:
+    """Returns what is said where there are no rows."""
+    import pyarrow as pa
+
+    return pa.RecordBatch.from_pylist([], schema=schema or pa.schema([])), {"row": str(row), **told}
+
+
+def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0]
 
 
 def main(place: str) -> None:
-    from pyarrow import PythonFile
-    from pyarrow.ipc import new_stream
+    from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
     _bound()
     try:
-        with Stream.of(place).open() as file:
+        with Stream.of(place).open() as stream, _sought(stream) as file:
             size = file.seek(0, 2)
             file.seek(0)
             whole = ParquetFile(file)
-            with new_stream(PythonFile(sys.stdout.buffer, "w"), whole.schema_arrow) as out:
-                for batch, told in pieces(whole, size):
-                    out.write_batch(batch, custom_metadata=told)
+            _say(chain([nothing(1, {}, whole.schema_arrow)], pieces(whole, size)))
     except Interrupted:
         sys.exit(BROKEN_OFF)
+    except InputError as error:
+        _say([nothing(1, {REFUSED: str(error)})])
+    except (ArrowException, ValueError, MemoryError, *DAMAGE) as error:
+        _say([nothing(1, {"reason": _first_line(error)})])
+
+
+def _say(every: Iterable[Told]) -> None:
+    from pyarrow import PythonFile
+    from pyarrow.ipc import new_stream
+
+    every = iter(every)
+    first, told = next(every)
+    with new_stream(PythonFile(sys.stdout.buffer, "w"), first.schema) as out:
+        for batch, said in chain([(first, told)], every):
+            out.write_batch(batch, custom_metadata=said)
+
+
+def _sought(stream: Any) -> Any:
+    """Returns a file that can be read to and fro: what is unpacked is kept on disk for that."""
+    if stream.seekable():
+        return stream
+    kept = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
+    shutil.copyfileobj(stream, kept)
+    return kept
 
 
 def _bound() -> None:

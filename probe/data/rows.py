@@ -19,7 +19,8 @@ from probe.data.streams import DAMAGE, Stream
 from probe.errors import InputError
 
 MOST = 16 << 20  # bytes of a row: what is longer is told and left out, and never held whole
-_MOST_WHOLE = 1 << 26  # bytes of a JSON array, whose values may take twenty times as much
+_MOST_WHOLE = 1 << 26  # bytes of a JSON array
+_MOST_VALUES = 4_000_000  # of a row or an array: half a gigabyte, where its bytes are few
 LONG = f"it has more than {MOST >> 20} MB; send passages of it"
 
 
@@ -119,6 +120,8 @@ def damaged(number: int, error: Exception) -> Unreadable:
 
 
 def _json_row(number: int, line: bytes) -> Raw | Unreadable:
+    if sum(line.count(mark) for mark in (b",", b"[", b"{")) > _MOST_VALUES:
+        return Unreadable(number, f"it has more values than {_MOST_VALUES:,}; one text is a row")
     try:
         return Raw(number, json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8")))
     except UnicodeDecodeError as error:

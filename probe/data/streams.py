@@ -65,10 +65,7 @@ class Stream:
             gz = self.packed == ".gz"
             packed = gzip.GzipFile(fileobj=counted) if gz else io.BufferedReader(_Zst(counted), _PIECE)
             stack.enter_context(packed)
-            if self.ending == ".parquet":  # which is read to and fro, and has a limit of its own
-                yield packed
-            else:
-                yield stack.enter_context(io.BufferedReader(_Limited(packed, counted), _PIECE))
+            yield stack.enter_context(io.BufferedReader(_Limited(packed, counted), _PIECE))
 
     @contextmanager
     def text(self) -> Iterator[io.TextIOWrapper]:

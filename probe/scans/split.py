@@ -24,6 +24,7 @@ SMALLEST, LARGEST = 64, 1024  # rows of a shard, which grows with what lies befo
 GROWTH = 64
 MOST_BYTES = 8_000_000
 SAMPLE = 2000  # texts that the blind gate looks at
+SAMPLED = 1 << 15  # characters of each: all of them are in memory, and a row may have 16 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,9 @@ class Sampled:
         for text in one.texts:
             self.hashes.add(text_hash(text.text))
             if len(self.texts) < SAMPLE:
-                self.texts.append(text.text)
+                self.texts.append(text.text[:SAMPLED])
             elif (place := self._dice.randrange(self.hashes.size)) < SAMPLE:
-                self.texts[place] = text.text
+                self.texts[place] = text.text[:SAMPLED]
 
 
 def requests(source: Source, options: ScanOptions, model: str) -> Iterator[Request]:
