@@ -86,10 +86,6 @@ bench-shadows: install
 bench-defences: install
 	$(BIN)/python -m benchmarks.defences
 
-# five minutes of 64 clients, a thousand at once, a worker killed meanwhile
-bench-service: install
-	$(BIN)/python -m benchmarks.load
-
 # faults put into the code one at a time, each of which a test has to notice
 mutations: install
 	$(BIN)/python -m benchmarks.mutations

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
-from fastapi import Depends, FastAPI
-from fastapi.security import HTTPBearer
+from fastapi import FastAPI
 
 from probe.config import Settings
 from probe.models.stats_table import drop
@@ -22,14 +22,10 @@ from server import errors
 from server.access.guard import Guard
 from server.access.opening import open_access
 from server.access.origins import Origins
-from server.answering import Answering
-from server.attending import Attending
-from server.batcher import Batcher
-from server.ending import Ending
-from server.headers import Headers
-from server.jobs import Jobs
-from server.limits import BodyLimit
-from server.metrics import Metrics
+from server.access.scopes import with_keys
+from server.operation.ending import Ending
+from server.operation.metrics import Metrics
+from server.operation.standing import Standing
 from server.reporting import Reporting
 from server.routes import (
     aggregates,
@@ -45,10 +41,15 @@ from server.routes import (
     session,
     web,
 )
-from server.scanning import Scanning
-from server.schemas import failures
+from server.schemas.common import failures
 from server.service import Service
-from server.standing import Standing
+from server.wire.answering import Answering
+from server.wire.attending import Attending
+from server.wire.headers import Headers
+from server.wire.limits import BodyLimit
+from server.work.batcher import Batcher
+from server.work.jobs import Jobs
+from server.work.scanning import Scanning
 
 ROUTES = (probe, aggregates, files, batches, calibrations, evaluations, documents, pii, models, session, health, web)
 Opener = Callable[[Settings], dict[str, Probe]]
@@ -61,6 +62,13 @@ def open_models(settings: Settings) -> dict[str, Probe]:
     opened = open_named(settings)
     opened.load()  # ready means that a verdict can be given
     return {served_name(settings, opened): opened}
+
+
+class App(FastAPI):
+    """Its schema says which routes ask for a key, as things stand."""
+
+    def openapi(self) -> dict[str, Any]:
+        return with_keys(super().openapi(), self.state.service.access.required)
 
 
 def create_app(settings: Settings | None = None, opener: Opener = open_models) -> FastAPI:
@@ -82,7 +90,7 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
             yield
         await service.stop()
 
-    app = FastAPI(
+    app = App(
         title="memprobe", version=versions().get("memprobe", "0"), lifespan=lifespan,
         docs_url=None, redoc_url=None,  # they would load scripts of others: routes/web.py has our own
         responses=failures(401, 403, 408, 413, 415, 429, 500, 503, 504),  # of any route: middleware answers before it
@@ -103,7 +111,6 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
     app.add_middleware(Headers)
     app.add_middleware(Answering, metrics=metrics)  # outermost: it tells of every answer
     errors.install(app)
-    bearer = Depends(HTTPBearer(auto_error=False, description="of a service with keys"))  # told; the guard decides
     for route in ROUTES:
-        app.include_router(route.router, dependencies=[bearer])
+        app.include_router(route.router)
     return app

@@ -14,7 +14,7 @@ from starlette.routing import Match
 
 from probe.errors import Busy, FingerprintMismatch, InputError, MemprobeError, Overlap, Spent, UnknownName
 from probe.logs import described
-from server.asked import request_id
+from server.operation.asked import request_id
 
 _INPUT = 'must be a text, a list of texts, or a list of {"id", "text"}'
 JSON, FORM = "application/json", "multipart/form-data"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.errors import envelope
-from server.matching import route_of
+from server.operation.matching import route_of
 
 GROUPS = "POST /v1/aggregates"
 NO_TEXTS = frozenset(  # no answer of these depends on any text

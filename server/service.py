@@ -24,15 +24,15 @@ from probe.setup import Setup
 from probe.untold import called
 from server.access.caller import Caller, caller_of
 from server.access.opening import Access
-from server.batcher import Batcher
-from server.ending import Ending
-from server.jobs import Job, Jobs, Work
-from server.lately import Lately
-from server.metrics import Metrics
-from server.turns import Turns
+from server.operation.ending import Ending
+from server.operation.lately import Lately
+from server.operation.metrics import Metrics
+from server.work.batcher import Batcher
+from server.work.jobs import Job, Jobs, Work
+from server.work.turns import Turns
 
 if TYPE_CHECKING:
-    from server.scanning import Scanning
+    from server.work.scanning import Scanning
 
 _LOG = logging.getLogger(__name__)
 _LAST = 10.0  # seconds that a thread has to notice that it is to end

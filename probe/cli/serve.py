@@ -34,7 +34,7 @@ def serve(
     open_access(settings)  # what nobody may reach ends here, before the models are loaded
     with waiting():
         from server.app import create_app, open_models
-        from server.serving import serve as listen
+        from server.wire.serving import serve as listen
 
         opened = open_models(settings)
     listen(create_app(settings, lambda _: opened), settings, log_level)

@@ -15,9 +15,9 @@ from probe.errors import Busy, InputError
 from server.access.caller import Caller
 from server.access.opening import Access, is_loopback
 from server.access.scopes import OPEN, scopes_of
-from server.asked import request_id
 from server.errors import envelope
-from server.matching import route_of
+from server.operation.asked import request_id
+from server.operation.matching import route_of
 
 COOKIE = "memprobe_key"
 _SUBJECT = re.compile(r"(?:file-|batch_|job-)[0-9a-f]{32}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 OPEN = frozenset[str]()  # no key is asked for: nothing of anybody's is told
 ADMIN = frozenset(("admin",))
 _PROBE, _SCAN, _EITHER = frozenset(("probe",)), frozenset(("scan",)), frozenset(("probe", "scan"))
@@ -11,6 +13,17 @@ _SCOPES = {
     **dict.fromkeys(("v1/probe", "v1/aggregates", "v1/documents", "v1/pii", "v1/evaluations"), _PROBE),
     **dict.fromkeys(("v1/files", "v1/batches"), _SCAN),
 }  # fmt: skip
+
+
+def with_keys(schema: dict[str, Any], required: bool) -> dict[str, Any]:
+    """Returns an OpenAPI schema that says for which operations a key is needed."""
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            needed = required and scopes_of((method, path)) is not OPEN
+            operation["security"] = [{"key": list[str]()}] if needed else []
+    kind = {"type": "http", "scheme": "bearer", "description": "made by memprobe keys add"}
+    schema["components"]["securitySchemes"] = {"key": kind} if required else {}
+    return schema
 
 
 def scopes_of(route: tuple[str, str] | None) -> frozenset[str]:

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends
 
 from probe.reporting.cohort import gather
 from probe.reporting.report import Report
-from server.aggregate_schemas import Aggregate, AggregateRequest, CohortCounts, NoisedMean, Privacy
-from server.schemas import failures
+from server.routes.texts import texts_of
+from server.schemas.aggregates import Aggregate, AggregateRequest, CohortCounts, NoisedMean, Privacy
+from server.schemas.common import failures
 from server.service import Service, service_of
-from server.texts import texts_of
 
 router = APIRouter()
 _ERRORS = failures(400, 403, 404, 409, 413, 422, 429, 500)

@@ -17,10 +17,10 @@ from probe.scans.nouns import OPEN, Done, Scan
 from probe.scans.options import of_metadata
 from probe.scans.requests import ENDPOINT
 from probe.scans.show import rate, remaining
-from server.batch_schemas import Batch, BatchList, BatchRequest, RequestCounts, ScanProgress, page
-from server.documented import binary, leads_to, stream
-from server.ending import Ending
-from server.schemas import Deleted, failures
+from server.operation.ending import Ending
+from server.schemas.batches import Batch, BatchList, BatchRequest, RequestCounts, ScanProgress, page
+from server.schemas.common import Deleted, failures
+from server.schemas.documented import binary, leads_to, stream
 from server.service import Service, desk_of, service_of
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"], responses=failures(400, 404, 409, 422))

@@ -17,21 +17,14 @@ from probe.models.stats_table import drop
 from probe.models.tags import calibration_tag, tagged
 from probe.pipeline import Probe
 from probe.types import Text
-from server.documented import binary, leads_to
-from server.job_routes import end
-from server.jobs import Job
-from server.schemas import (
-    CalibrationCard,
-    CalibrationJob,
-    CalibrationList,
-    CalibrationName,
-    CalibrationRequest,
-    Deleted,
-    KnownTexts,
-    failures,
-)  # fmt: skip
-from server.schemas import Progress as Done
+from server.routes.jobs import end
+from server.schemas.calibrations import CalibrationCard, CalibrationJob, CalibrationList, CalibrationRequest
+from server.schemas.common import Deleted, failures
+from server.schemas.common import Progress as Done
+from server.schemas.documented import binary, leads_to
+from server.schemas.entries import CalibrationName, KnownTexts
 from server.service import Service, service_of
+from server.work.jobs import Job
 
 KIND = "calibration"
 router = APIRouter(prefix="/v1/calibrations", tags=["calibrations"], responses=failures(400, 404, 413, 422, 429))

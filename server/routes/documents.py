@@ -24,13 +24,13 @@ from probe.memorization.scan import Options
 from probe.memorization.windows import Shape
 from probe.pipeline import Probe
 from probe.prepare import Options as Level
-from server.document_schemas import DocumentJob, DocumentList, DocumentRequest
-from server.documented import leads_to, text
-from server.headers import REPORT
-from server.job_routes import end, forget, state
-from server.jobs import Job
-from server.schemas import Deleted, failures
+from server.routes.jobs import end, forget, state
+from server.schemas.common import Deleted, failures
+from server.schemas.documented import leads_to, text
+from server.schemas.documents import DocumentJob, DocumentList, DocumentRequest
 from server.service import Service, service_of
+from server.wire.headers import REPORT
+from server.work.jobs import Job
 
 KIND = "document"
 router = APIRouter(prefix="/v1/documents", tags=["documents"], responses=failures(400, 404, 409, 413, 422, 429))

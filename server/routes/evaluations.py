@@ -19,13 +19,15 @@ from probe.measure import Progress
 from probe.pipeline import Probe
 from probe.scores import choose
 from probe.types import Text
-from server.documented import leads_to, text
-from server.headers import REPORT
-from server.job_routes import end, forget, state
-from server.jobs import Job
-from server.schemas import AnyText, Deleted, EvaluationJob, EvaluationList, EvaluationRequest, failures
-from server.schemas import Entry as Given
+from server.routes.jobs import end, forget, state
+from server.schemas.common import Deleted, failures
+from server.schemas.documented import leads_to, text
+from server.schemas.entries import AnyText
+from server.schemas.entries import Entry as Given
+from server.schemas.evaluations import EvaluationJob, EvaluationList, EvaluationRequest
 from server.service import Service, service_of
+from server.wire.headers import REPORT
+from server.work.jobs import Job
 
 
 @dataclass(frozen=True, slots=True)

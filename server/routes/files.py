@@ -10,9 +10,9 @@ from fastapi.responses import StreamingResponse
 
 from probe.scans.desk import Desk, File
 from server.access.caller import Caller, caller_of
-from server.batch_schemas import FileList, FileObject, page
-from server.documented import binary, fills, joined, leads_to
-from server.schemas import Deleted, failures
+from server.schemas.batches import FileList, FileObject, page
+from server.schemas.common import Deleted, failures
+from server.schemas.documented import binary, fills, joined, leads_to
 from server.service import desk_of
 
 router = APIRouter(prefix="/v1/files", tags=["batches"], responses=failures(400, 404, 413, 422))

@@ -6,11 +6,11 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
 
-from server.readiness import lacking
-from server.schemas import Health, Unready
+from server.operation.readiness import lacking
+from server.schemas.common import Health, Unready
+from server.schemas.documented import text
 from server.service import Service, service_of
 
 router = APIRouter(tags=["operation"])
@@ -30,7 +30,7 @@ async def readyz(response: Response, service: Shared) -> Health:
     return Health(status="ready")
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
+@router.get("/metrics", response_class=Response, responses=text("text/plain"))
 async def metrics(request: Request, service: Shared) -> Response:
     """Requests, queue, passes, tokens, verdicts, cache, jobs and scans, as Prometheus reads them."""
     encode, kind = choose_encoder(request.headers.get("accept", ""))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 
 from probe.pipeline import Probe
 from probe.scores import TABLE
-from server.schemas import ModelCard, ModelList
+from server.schemas.probe import ModelCard, ModelList
 from server.service import Service, service_of
 
 router = APIRouter()

@@ -14,14 +14,14 @@ from probe.measure import Progress
 from probe.memorization.pii.files import as_dict, html, rows_of
 from probe.memorization.pii.investigate import Options, check_texts, investigate
 from probe.memorization.pii.spans import patterns_of
-from server.document_schemas import PiiJob, PiiList, PiiRequest
-from server.documented import leads_to
-from server.headers import REPORT
-from server.job_routes import end, forget, state
-from server.jobs import Job
-from server.schemas import Deleted, failures
+from server.routes.jobs import end, forget, state
+from server.routes.texts import texts_of
+from server.schemas.common import Deleted, failures
+from server.schemas.documented import leads_to, text
+from server.schemas.documents import PiiJob, PiiList, PiiRequest
 from server.service import Service, service_of
-from server.texts import texts_of
+from server.wire.headers import REPORT
+from server.work.jobs import Job
 
 KIND = "pii"
 router = APIRouter(prefix="/v1/pii", tags=["documents"], responses=failures(400, 404, 409, 413, 422, 429))
@@ -67,14 +67,14 @@ def show(name: str, service: Shared) -> PiiJob:
     return _job(service.job(KIND, name))
 
 
-@router.get("/{name}/report", response_class=HTMLResponse)
-def report(name: str, service: Shared) -> HTMLResponse:
+@router.get("/{name}/report", response_class=Response, responses=text("text/html"))
+def report(name: str, service: Shared) -> Response:
     """One HTML page, complete in itself."""
     found = _found(service.job(KIND, name))
     return HTMLResponse(html(found.shown, found.fingerprint), headers=REPORT)
 
 
-@router.get("/{name}/csv", response_class=Response)
+@router.get("/{name}/csv", response_class=Response, responses=text("text/csv"))
 def rows(name: str, service: Shared) -> Response:
     """A row per value; where it begins like a formula an apostrophe stands before it."""
     headers = {"Content-Disposition": 'attachment; filename="pii.csv"'}

@@ -10,9 +10,10 @@ from fastapi import APIRouter, Depends
 from probe.prepare import Options
 from probe.provenance.record import Sources, answer
 from probe.scores import choose
-from server.schemas import ProbeRequest, ProbeResponse, failures
+from server.routes.texts import texts_of
+from server.schemas.common import failures
+from server.schemas.probe import ProbeRequest, ProbeResponse
 from server.service import Service, service_of
-from server.texts import texts_of
 
 router = APIRouter()
 _ERRORS = failures(400, 404, 409, 413, 422, 429, 500)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from server.access.caller import Caller, caller_of
 from server.access.guard import COOKIE, token_of
 from server.errors import envelope
-from server.schemas import Session, failures
+from server.schemas.common import Session, failures
 
 router = APIRouter(prefix="/v1/session", tags=["operation"])
 

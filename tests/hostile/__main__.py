@@ -23,12 +23,14 @@ PATIENCE = 3600.0  # seconds for one target
 
 
 def api(seed: int, seconds: int, cases: int, folder: Path) -> list[str]:
-    """Returns what was found, in a service that tells of texts and in one that reports on groups only."""
+    """Returns what was found, in a service with keys that tells of texts, and in one that reports on groups only."""
     findings: list[str] = []
     count = 0
     for mode, share in (("texts", 0.85), ("aggregate", 0.15)):
         began = time.monotonic()
-        found = attack(folder / mode, seed, EXAMPLES, int(seconds * share), MEMPROBE_REPORTING=mode)
+        found = attack(
+            folder / mode, seed, EXAMPLES, int(seconds * share), keyed=mode == "texts", MEMPROBE_REPORTING=mode
+        )
         seconds_taken = time.monotonic() - began
         _say(f"api, {mode}: {found.cases:,} cases, {found.operations} operations, {seconds_taken:.0f} s")
         findings += [*found.findings, found.told] if found.findings else []

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import probe
+from probe.access.keys import KeyRing
 from tests.system.conftest import free_port
 from tests.system.scans.helper import begun, environment, ready, until
 
@@ -44,12 +45,23 @@ def attackable(home: Path, **settings: str) -> Iterator[str]:
 
 
 def attack(
-    home: Path, seed: int, examples: int, seconds: int, phases: tuple[str, ...] = PHASES, **settings: str
-) -> Attacked:  # fmt: skip
-    """Starts a service and asks it whatever its schema allows and forbids. examples: per operation and kind."""
+    home: Path,
+    seed: int,
+    examples: int,
+    seconds: int,
+    phases: tuple[str, ...] = PHASES,
+    *,
+    keyed: bool,
+    **settings: str,
+) -> Attacked:
+    """Starts a service, one with keys or without, and asks it whatever its schema allows and forbids.
+
+    examples: per operation and kind.
+    """
     home.mkdir(exist_ok=True)
+    key = KeyRing(home / "keys.json").add("hostile", ["admin"], rate="1000000/second")[1] if keyed else ""
     with attackable(home, **settings) as base:
-        done, report = _run(base, home, seed, examples, seconds, phases)
+        done, report = _run(base, home, seed, examples, seconds, phases, key)
         findings = [f"{one['title']} ({one['code']}): {', '.join(one['operations'])}" for one in report["failures"]]
         findings += [f"error: {one}" for one in report["errors"]]
         if not until(lambda: ready(int(base.rpartition(":")[2])), 60):
@@ -68,13 +80,14 @@ def troubles(log: Path) -> list[str]:
 
 
 def _run(
-    base: str, home: Path, seed: int, examples: int, seconds: int, phases: tuple[str, ...]
+    base: str, home: Path, seed: int, examples: int, seconds: int, phases: tuple[str, ...], key: str
 ) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
     report = home / "report.json"
     command = [
         sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run", f"{base}/openapi.json",
         "--seed", str(seed), "--max-examples", str(examples), "--max-time", str(seconds), "--phases", ",".join(phases),
-        "--no-color", "--report", "json", "--report-json-path", str(report),
+        *(["-H", f"Authorization: Bearer {key}"] if key else []), "--no-color",
+        "--report", "json", "--report-json-path", str(report),
     ]  # fmt: skip
     own = environment(home, PYTHONPATH=str(ROOT), HOSTILE_SEED=str(seed))
     done = subprocess.run(

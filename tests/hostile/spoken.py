@@ -65,7 +65,7 @@ def _tokens(folder: Path) -> Iterator[Run]:
         assert isinstance(prepared.target[1], Tokens)  # whatever its neighbour is
         oddities(text), trace(text), overlap(text, known), overlap(TEXTS[0], index([text]))
         with suppress(InputError):
-            find(text[:500], patterns_of([f"a={expression}"]), presidio=False)
+            find(text[:500], patterns_of({"a": expression}), presidio=False)
 
     yield run
 

@@ -15,7 +15,7 @@ SEED = 20
 
 def test_the_service_answers_as_its_schema_says(tmp_path: Path) -> None:
     """Every operation by its bounds and beyond; what follows from what, and chance, are left to the command."""
-    found = attack(tmp_path, SEED, 1, 60, ("examples", "coverage"))
+    found = attack(tmp_path, SEED, 1, 60, ("examples", "coverage"), keyed=True)
     assert not found.findings, found.told
     assert found.cases > 500 and found.operations > 40
 

@@ -253,3 +253,11 @@ def test_pages_of_other_sites_are_kept_out(demo: Probe, tmp_path: Path, headers:
 )  # fmt: skip
 def test_what_only_this_machine_reaches(host: str, near: bool) -> None:
     assert is_loopback(host) is near
+
+
+def test_the_schema_says_where_a_key_is_needed(guarded: Guarded, demo: Probe, tmp_path: Path) -> None:
+    paths = guarded.client.get("/openapi.json").json()["paths"]
+    assert paths["/v1/probe"]["post"]["security"] == paths["/metrics"]["get"]["security"] == [{"key": []}]
+    assert paths["/healthz"]["get"]["security"] == paths["/v1/session"]["post"]["security"] == []
+    plain = local(create_app(Settings(home=tmp_path, scan_workers=0), lambda _: {"demo": demo})).get("/openapi.json")
+    assert not any(one["security"] for methods in plain.json()["paths"].values() for one in methods.values())

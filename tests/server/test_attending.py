@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.attending import Attending
+from server.wire.attending import Attending
 
 SCOPE: Scope = {"type": "http", "method": "POST", "path": "/"}
 

@@ -13,7 +13,7 @@ from probe.models.base import NO_EXTRAS, Engine, Extras
 from probe.pipeline import Probe
 from probe.prepare import Options
 from probe.types import Text, Tokens, TokenStats, Unscored
-from server.batcher import Batcher
+from server.work.batcher import Batcher
 from tests import engines
 
 LINES = [f"The option number {i} must be given before the first call, or an error is raised." for i in range(12)]

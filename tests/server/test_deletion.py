@@ -21,7 +21,7 @@ from probe.config import Settings
 from probe.measure import Progress
 from probe.models.cache import Cache
 from server.app import create_app
-from server.jobs import Jobs
+from server.work.jobs import Jobs
 from tests.serving import local
 
 MARK = "zyzzyva"

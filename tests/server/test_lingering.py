@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from server import lingering
-from server.lingering import Lingering
+from server.wire import lingering
+from server.wire.lingering import Lingering
 
 
 class Received(asyncio.Protocol):

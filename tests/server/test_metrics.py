@@ -16,7 +16,7 @@ from probe.config import Settings
 from probe.errors import StoreError
 from probe.pipeline import Probe
 from server.app import create_app
-from server.lately import Lately
+from server.operation.lately import Lately
 from tests.server.test_aggregates import passages
 from tests.serving import local
 

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from probe import Text
 from probe.pipeline import Probe
-from server.schemas import EXAMPLE
+from server.schemas.probe import EXAMPLE
 
 LONGER = "The value must be a string, or none at all if the default of the platform is to be used instead."
 

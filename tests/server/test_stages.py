@@ -7,7 +7,7 @@ import threading
 
 from probe.logs import said, saying
 from probe.wanted import still_wanted
-from server.stages import Stages
+from server.work.stages import Stages
 from tests.system.scans.helper import until
 
 

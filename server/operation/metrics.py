@@ -18,7 +18,7 @@ from prometheus_client import (
 )
 
 from probe.types import Result
-from server.asked import Asked
+from server.operation.asked import Asked
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 TOKENS = tuple(2**power for power in range(6, 18))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from server.jobs import Job
-from server.schemas import Deleted, Progress
+from server.schemas.common import Deleted, Progress
 from server.service import Service
+from server.work.jobs import Job
 
 
 def state(job: Job) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from fastapi import UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from probe.memorization.scan import MOST
-from server.jobs import Status
-from server.schemas import AnyText, Asked, Entry, Progress
+from server.schemas.common import JobCard
+from server.schemas.entries import AnyText, Asked, Entry
 
 
 class DocumentRequest(BaseModel):
@@ -30,16 +30,10 @@ class DocumentRequest(BaseModel):
     samples: int = Field(0, ge=0, le=50, description="continuations of each that are drawn by chance besides")
 
 
-class DocumentJob(BaseModel):
+class DocumentJob(JobCard):
     """A document: what was read of its file, how far the model is with it, and figures when it is completed."""
 
-    id: str
     object: Literal["document"] = "document"
-    model: str
-    status: Status
-    created: int
-    progress: Progress
-    error: str | None
     name: str
     kind: str
     hash: str
@@ -67,16 +61,10 @@ class PiiRequest(Asked):
     values: bool = Field(False, description="show values; else they are masked")
 
 
-class PiiJob(BaseModel):
+class PiiJob(JobCard):
     """Personal data: progress in values, and each value's standing when it is completed."""
 
-    id: str
     object: Literal["pii"] = "pii"
-    model: str
-    status: Status
-    created: int
-    progress: Progress
-    error: str | None
     pii: dict[str, Any] | None = Field(description="what memprobe pii --json prints")
 
 

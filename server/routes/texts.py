@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from probe.errors import InputError
 from probe.types import Text
-from server.asked import note
-from server.schemas import Entry, NoText
+from server.operation.asked import note
+from server.schemas.entries import Entry, NoText
 
 
 def texts_of(entries: Sequence[str | Entry | NoText], limit: int) -> list[Text]:

@@ -17,9 +17,9 @@ from typing import Any, cast
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from server.answering import CROWDED
 from server.errors import envelope
-from server.lingering import Lingering
+from server.wire.answering import CROWDED
+from server.wire.lingering import Lingering
 
 _BUFFER = 65_536  # bytes that asyncio holds of an answer before it asks to wait
 _STATUSES = {431: "Request Header Fields Too Large", 408: "Request Timeout", 400: "Bad Request"}

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from server.schemas import AnyText, Asked, Entry
+from server.schemas.entries import AnyText, Asked, Entry
 
 
 class AggregateRequest(Asked):

@@ -12,9 +12,9 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from probe.logs import described, saying
-from server.asked import HEADER, Asked, begin
 from server.errors import crowded, ending, unexpected
-from server.metrics import Metrics
+from server.operation.asked import HEADER, Asked, begin
+from server.operation.metrics import Metrics
 
 GONE = 499  # in logs and metrics, as nginx has it: the client went away, or was given up, before there was an answer
 CROWDED = "memprobe.crowded"  # in a connection's state: there are too many of them

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from starlette.types import Scope
 
-from server.matching import route_of
+from server.operation.matching import route_of
 
 HEADER = "X-Request-ID"
 NOWHERE = "none"  # the route of a path that leads nowhere, which is the caller's own words

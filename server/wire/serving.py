@@ -21,8 +21,8 @@ from fastapi import FastAPI
 
 from probe.config import Settings
 from probe.logs import described, install
-from server.protocol import Patience, speaking
 from server.service import Service
+from server.wire.protocol import Patience, speaking
 
 _FILES = 1024  # that the service opens beside its connections
 _LOG = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from server.schemas import Asked, Name
+from server.schemas.entries import Asked, Name
 
 
 class Listed(BaseModel):

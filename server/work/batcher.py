@@ -20,9 +20,9 @@ from probe.pipeline import Probe
 from probe.prepare import SPARSE, Options, Prepared
 from probe.types import Evidence, Result, Text, TokenStats
 from probe.wanted import while_wanted
-from server.asked import note
-from server.metrics import Metrics
-from server.stages import Abandoned, Stages
+from server.operation.asked import note
+from server.operation.metrics import Metrics
+from server.work.stages import Abandoned, Stages
 
 SHARED_TOKENS = 16_384  # a pass takes waiting requests up to this many tokens, and always one
 BESIDE_TOKENS = 2_048  # small ones that one which is larger by itself takes along

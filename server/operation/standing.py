@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from probe.models.cache import caches_of
 from probe.versions import versions
-from server.readiness import obstacle
+from server.operation.readiness import obstacle
 from server.service import Service
 
 

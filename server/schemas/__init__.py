@@ -1,0 +1,1 @@
+"""Requests and answers as the service documents them. Shapes only: `probe` fills them."""
