@@ -40,7 +40,7 @@ def pieces(file: ParquetFile, size: int) -> Iterator[Told]:
     for group in range(file.num_row_groups):
         rows = file.metadata.row_group(group).num_rows
         for batch, told in _group(file, group, before, rows):
-            unpacked += int(batch.nbytes)
+            unpacked += _weight(batch)
             yield batch, told
             if unpacked > max(FREE, RATIO * size):
                 after = int(told["row"]) + batch.num_rows
@@ -81,12 +81,33 @@ def _group(file: ParquetFile, group: int, before: int, rows: int) -> Iterator[To
 
 def _bounded(file: ParquetFile, batch: pa.RecordBatch, first: int) -> Iterator[Told]:
     """Yields a batch whole, or where it is large its rows, those left out that are too long."""
-    if batch.nbytes <= MOST:
+    if _weight(batch) <= MOST:
         yield batch, {"row": str(first)}
         return
     for number in range(batch.num_rows):
         row = batch.slice(number, 1)
-        yield (row, {"row": str(first + number)}) if row.nbytes <= MOST else _none(file, first + number, LONG)
+        yield (row, {"row": str(first + number)}) if _weight(row) <= MOST else _none(file, first + number, LONG)
+
+
+def _weight(batch: pa.RecordBatch) -> int:
+    return sum(map(_bytes, batch.columns))
+
+
+def _bytes(column: pa.Array) -> int:
+    """Returns about what the values take once each stands for itself: a dictionary holds a long one once for all."""
+    from pyarrow import compute, types
+
+    kind = column.type
+    if types.is_dictionary(kind):
+        if not types.is_string(kind.value_type) and not types.is_binary(kind.value_type):
+            return 8 * len(column) + _bytes(column.dictionary)
+        return int(compute.sum(compute.binary_length(column.dictionary).take(column.indices)).as_py() or 0)
+    if types.is_struct(kind):
+        return sum(map(_bytes, column.flatten()))
+    if types.is_nested(kind):
+        inner = column.flatten()
+        return 8 * len(inner) + _bytes(inner)
+    return int(column.nbytes)
 
 
 def _none(file: ParquetFile, row: int, reason: str) -> Told:

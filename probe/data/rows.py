@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from gzip import GzipFile
@@ -21,6 +22,7 @@ from probe.errors import InputError
 MOST = 16 << 20  # bytes of a row: what is longer is told and left out, and never held whole
 _MOST_WHOLE = 1 << 26  # bytes of a JSON array
 _MOST_VALUES = 4_000_000  # of a row or an array: half a gigabyte, where its bytes are few
+_SURROGATE = re.compile("[\ud800-\udfff]")
 LONG = f"it has more than {MOST >> 20} MB; send passages of it"
 
 
@@ -132,7 +134,7 @@ def _json_row(number: int, line: bytes) -> Raw | Unreadable:
 
 def is_unicode(text: str) -> bool:
     """False for the unpaired surrogates that stand for invalid bytes, or that JSON's escapes can spell."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    return _SURROGATE.search(text) is None
 
 
 def _plain(stream: Stream) -> Iterator[Raw | Unreadable]:

@@ -55,6 +55,18 @@ def packed_gz(path: Path, before: bytes, behind: bytes) -> None:
     path.write_bytes(b"".join([gzip.compress(before), gzip.compress(ZEROS) * 256, gzip.compress(behind)]))
 
 
+def repeated(path: Path, value: str, count: int) -> None:
+    """Writes so many rows of one value, which the file holds once."""
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), pa.array([value]))
+    pq.write_table(pa.table({"text": column}), path, compression="zstd")
+
+
+def nulls(path: Path) -> None:
+    """Writes a row of a hundred million values that take no bytes."""
+    values = pa.ListArray.from_arrays(pa.array([0, 100_000_000], pa.int32()), pa.nulls(100_000_000))
+    pq.write_table(pa.table({"text": values}), path, compression="zstd")
+
+
 def wide(path: Path) -> None:
     """Writes texts of 16 MB that are all different, and compress to nothing."""
     texts = [f"{number:>{17 << 20}}" for number in range(6)]
@@ -75,6 +87,8 @@ BOMBS: dict[str, tuple[Callable[[Path], object], int, str]] = {
     "line.csv.zst": (lambda path: packed_zst(path, b"id,text\n1,good\n2,", b"\n3,good\n"), 1, PROPORTION),
     "table.parquet.zst": (lambda path: packed_zst(path, b"PAR1", b"PAR1"), 0, PROPORTION),
     "wide.parquet": (wide, 0, "more than 16 MB"),
+    "repeated.parquet": (lambda path: repeated(path, "x" * (8 << 20), 200_000), 33, "100 times its size"),
+    "nulls.parquet": (nulls, 0, "more than 16 MB"),
     "values.json": (lambda path: path.write_bytes(b"[" + b"[]," * 20_000_000 + b"[]]"), 0, "more values"),
     "objects.json": (lambda path: path.write_bytes(b"[" + b'{"a":1},' * 1_999_000 + b"1]"), 1_999_001, ""),
     "values.jsonl": (

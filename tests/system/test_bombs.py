@@ -13,7 +13,7 @@ from tests.system.conftest import free_port
 from tests.system.scans.api import Api
 from tests.system.scans.helper import OVER, begun, environment, ready, until
 
-UPLOADED = ("line.jsonl.gz", "line.csv.zst", "wide.parquet", "table.parquet.zst", "values.jsonl")
+UPLOADED = ("line.jsonl.gz", "line.csv.zst", "wide.parquet", "repeated.parquet", "table.parquet.zst", "values.jsonl")
 
 
 def peak(pid: int) -> int:
