@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 FILE, FOLDER = 0o600, 0o700
@@ -34,8 +35,14 @@ def opener(name: str, flags: int) -> int:
 def claim(path: Path) -> None:
     """Makes an empty database file where there is none, or closes one to others, and what SQLite laid beside it.
 
-    What it lays there later gets the file's mode. Raises OSError.
+    What it lays there later gets the file's mode. A file that is there is not opened: with its closing, the system would
+    drop all locks that this process has on it, those of SQLite's connections too, and two would write at once (SQLite's
+    "How To Corrupt", 2.2). Raises OSError.
     """
-    beside = [path.with_name(path.name + ending) for ending in ("-wal", "-shm")]
-    for one in (path, *(one for one in beside if one.exists())):
-        open(one, "ab", opener=opener).close()
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE))
+    for one in (path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))):
+        with suppress(FileNotFoundError):  # another process may have ended
+            found = one.stat()
+            if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & _OTHERS:
+                one.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
