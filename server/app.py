@@ -92,6 +92,7 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
 
     app = App(
         title="memprobe", version=versions().get("memprobe", "0"), lifespan=lifespan,
+        redirect_slashes=False,  # it would lead to wherever the Host header says
         docs_url=None, redoc_url=None,  # they would load scripts of others: routes/web.py has our own
         responses=failures(401, 403, 408, 413, 415, 429, 500, 503, 504),  # of any route: middleware answers before it
         description="Was this text in that language model's training data, how sure is that, and what in it shows it?",

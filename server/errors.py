@@ -17,6 +17,7 @@ from probe.logs import described
 from server.operation.asked import request_id
 
 _INPUT = 'must be a text, a list of texts, or a list of {"id", "text"}'
+_NO_JSON = "The body is not valid JSON."
 JSON, FORM = "application/json", "multipart/form-data"
 _FIELD = re.compile("[a-z_]+")
 _SOON = {"Retry-After": "5"}
@@ -94,7 +95,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first: dict[str, Any] = error.errors()[0]
     if first["type"] == "json_invalid":
-        return envelope(400, "The body is not valid JSON.", "invalid_json")
+        return envelope(400, _NO_JSON, "invalid_json")
     if first["loc"][:1] == ("body",) and (kind := _unlike(request)):
         return envelope(415, f"Send the body with Content-Type: {kind}.", "unsupported_content_type")
     param = _param(max((one["loc"] for one in error.errors()), key=len))
@@ -118,6 +119,8 @@ def _param(place: tuple[str | int, ...]) -> str | None:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400 and error.__cause__ is not None:  # FastAPI's, of bodies that its parser chokes on
+        return envelope(400, _NO_JSON, "invalid_json")
     if error.status_code == 405:
         error.headers = {**(error.headers or {}), "Allow": _allowed(request)}
     return refusal(error)

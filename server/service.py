@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 
 from probe.calibration.shelf import Shelf
+from probe.calibration.store import content_hash
 from probe.config import Settings
 from probe.errors import UnknownName
 from probe.models.base import Engine
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _LAST = 10.0  # seconds that a thread has to notice that it is to end
+_CALIBRATED = 8  # calibrations that are held; any other is read when it is asked for
 _PATIENCE = 2.0  # seconds that a look at the database may keep somebody waiting
 
 
@@ -147,13 +149,22 @@ class Service:
         if calibration is None or (own.calibration and own.calibration.name == calibration):
             return own
         found = self.shelf.find(calibration)
-        known = self.calibrated.get((model, calibration, self.caller.owner))
-        if known and known.calibration and known.calibration.created == found.created:
+        key = (model, calibration, self.caller.owner)
+        known = self.calibrated.pop(key, None)
+        if known and known.calibration and content_hash(known.calibration) == content_hash(found):
+            self.calibrated[key] = known  # the one used last stands last
             return known
         # its sentinel texts may have to be scored, and models are touched in one thread only
         probe = await self.batcher.on("forward", lambda: Probe.of(own.setup, found))
-        self.calibrated[model, calibration, self.caller.owner] = probe
+        self.calibrated[key] = probe
+        while len(self.calibrated) > _CALIBRATED:
+            self.calibrated.pop(next(iter(self.calibrated)), None)
         return probe
+
+    def forget_calibration(self, name: str) -> None:
+        """Lets go of what is held of a calibration of the caller's."""
+        for key in [key for key in self.calibrated if key[1:] == (name, self.caller.owner)]:
+            self.calibrated.pop(key, None)
 
 
 async def _nothing() -> bool:

@@ -172,6 +172,8 @@ def _checked(calibration: Calibration) -> Calibration:
         array = getattr(calibration, name)
         if array.ndim != 1 or (array[1:] < array[:-1]).any():
             raise ValueError(f"{name} are not ascending")
+    if (calibration.shingles[1:] == calibration.shingles[:-1]).any():
+        raise ValueError("shingles stand there twice")
     sizes = {len(getattr(calibration, name)) for name in ("nonmembers", "tokens", "difficulty", "variety")}
     if len(sizes) != 1 or not len(calibration.nonmembers):
         raise ValueError("its arrays are empty or of different lengths")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from probe.data.fetch import Interrupted
 from probe.data.rows import LONG, MOST
-from probe.data.streams import DAMAGE, FREE, RATIO, Stream
+from probe.data.streams import DAMAGE, FREE, RATIO, Stream, fault
 from probe.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _group(file: ParquetFile, group: int, before: int, rows: int) -> Iterator[To
         except MemoryError:
             why = LONG
         except (ArrowException, OSError, ValueError) as error:
-            why = _first_line(error)
+            why = fault(error)
             break
     yield _none(file, before + done + 1, f"rows {before + done + 1:,} to {before + rows:,} cannot be read: {why}")
 
@@ -121,10 +121,6 @@ def nothing(row: int, told: dict[str, str], schema: pa.Schema | None = None) -> 
     return pa.RecordBatch.from_pylist([], schema=schema or pa.schema([])), {"row": str(row), **told}
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]
-
-
 def main(place: str) -> None:
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
@@ -141,7 +137,7 @@ def main(place: str) -> None:
     except InputError as error:
         _say([nothing(1, {REFUSED: str(error)})])
     except (ArrowException, ValueError, MemoryError, *DAMAGE) as error:
-        _say([nothing(1, {"reason": _first_line(error)})])
+        _say([nothing(1, {"reason": fault(error)})])
 
 
 def _say(every: Iterable[Told]) -> None:

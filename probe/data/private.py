@@ -35,8 +35,8 @@ def opener(name: str, flags: int) -> int:
 def claim(path: Path) -> None:
     """Makes an empty database file where there is none, or closes one to others, and what SQLite laid beside it.
 
-    What it lays there later gets the file's mode. A file that is there is not opened: with its closing, the system would
-    drop all locks that this process has on it, those of SQLite's connections too, and two would write at once (SQLite's
+    What it lays there later gets the file's mode. A file that is there is not opened: as it is closed, the system drops
+    all locks that this process has on it, those of SQLite's connections too, and two would write at once (SQLite's
     "How To Corrupt", 2.2). Raises OSError.
     """
     with suppress(FileExistsError):

@@ -16,7 +16,7 @@ from gzip import GzipFile
 from pathlib import Path
 from typing import Any
 
-from probe.data.streams import DAMAGE, Stream
+from probe.data.streams import DAMAGE, Stream, fault
 from probe.errors import InputError
 
 MOST = 16 << 20  # bytes of a row: what is longer is told and left out, and never held whole
@@ -118,7 +118,7 @@ def _json(stream: Stream) -> Iterator[Raw | Unreadable]:
 
 def damaged(number: int, error: Exception) -> Unreadable:
     """Returns what stands for all rows from this one on, where a file breaks off."""
-    return Unreadable(number, f"the file cannot be read from here on: {error}; rows behind this one are lost")
+    return Unreadable(number, f"the file cannot be read from here on: {fault(error)}; rows behind this one are lost")
 
 
 def _json_row(number: int, line: bytes) -> Raw | Unreadable:

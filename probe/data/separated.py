@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import Any
 
 from probe.data.rows import LONG, MOST, Raw, Unreadable, damaged, is_unicode
-from probe.data.streams import DAMAGE, Stream
+from probe.data.streams import DAMAGE, Stream, fault
 from probe.errors import InputError
 
 _MOST_COLUMNS = 10_000  # each of which every row has
@@ -24,7 +24,7 @@ def separated_rows(stream: Stream, delimiter: str) -> tuple[Iterator[Raw | Unrea
         with stream.text() as file:
             columns = _columns(_Lines(file), delimiter, stream.name)
     except DAMAGE as error:
-        raise InputError(f"{stream.name} cannot be read: {error}.") from error
+        raise InputError(f"{stream.name} cannot be read: {fault(error)}.") from error
     return _rows(stream, delimiter), columns
 
 

@@ -28,6 +28,17 @@ class Damaged(Exception):
 DAMAGE = (Damaged, EOFError, OSError, zlib.error)  # what reading on may raise; gzip has no kind of its own
 
 
+def fault(error: Exception) -> str:
+    """Returns what is wrong in words of ours: a library's may quote the file."""
+    if isinstance(error, Damaged):
+        return str(error)
+    return "its compression ends too early" if isinstance(error, EOFError) else f"it is damaged ({kind(error)})"
+
+
+def kind(error: Exception) -> str:
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else type(error).__name__
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """place: a path or URL. ending: what the name ends in below .gz or .zst, in lower case."""
@@ -161,7 +172,7 @@ class _Zst(io.RawIOBase):
         try:
             found: bytes = self._frame.decompress(part)
         except self._zstandard.ZstdError as error:
-            raise Damaged(f"its compression is damaged ({error})") from error
+            raise Damaged("its compression is damaged") from error
         if self._frame.eof:
             self._packed, self._frame = self._frame.unused_data + self._packed, None
         return found

@@ -22,6 +22,7 @@ from server.wire.answering import CROWDED
 from server.wire.lingering import Lingering
 
 _BUFFER = 65_536  # bytes that asyncio holds of an answer before it asks to wait
+_LOOK = 256  # bytes by which headers may be longer than they may
 _STATUSES = {431: "Request Header Fields Too Large", 408: "Request Timeout", 400: "Bad Request"}
 
 
@@ -63,9 +64,13 @@ class Patient(H11Protocol):
         self._bytes += len(data)
         while data and not self.transport.is_closing():
             # headers in pieces: h11 looks at its bound only where what it was given ends
-            size = self._patience.header_bytes if self.conn.their_state is h11.IDLE else len(data)
+            size = self._unbound() if self.conn.their_state is h11.IDLE else len(data)
             super().data_received(data[:size])
             data = data[size:]
+
+    def _unbound(self) -> int:
+        """Returns how many bytes of headers may come until h11 must look."""
+        return max(_LOOK, self._patience.header_bytes - len(self.conn.trailing_data[0]))
 
     def handle_events(self) -> None:
         super().handle_events()

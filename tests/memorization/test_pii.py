@@ -26,6 +26,7 @@ from probe.memorization.pii.spans import Span, find, named, patterns_of
 from probe.models.base import Extras
 from probe.models.local import LocalEngine
 from probe.types import Text, Tokens, TokenStats, Unscored
+from probe.wanted import while_wanted
 from tests.tiny import ASSETS
 
 TARGET, REFERENCE = (LocalEngine.open(str(ASSETS / name)) for name in ("target", "reference"))
@@ -141,11 +142,21 @@ def test_patterns_that_are_none(pattern: str, said: str) -> None:
     [
         ("Phone: 5", Span(7, 8, "X"), "values of its format have as many tokens"),
         ("word " * 400 + "12 34 56", Span(2000, 2008, "X"), None),
+        ("The key is " + "x" * 5000, Span(11, 5011, "X"), "5,000 characters, and values of 64 tokens at most"),
+        ("The key is " + "1 2 " * 100, Span(11, 410, "X"), "tokens, and values of 64 tokens at most"),
     ],
 )
 def test_what_cannot_be_ranked_is_told(text: str, span: Span, said: str | None) -> None:
     found = lineup(TARGET, text, span, 200)
     assert isinstance(found, Lineup) if said is None else isinstance(found, Unscored) and said in found.reason
+
+
+def test_fillers_are_drawn_as_long_as_they_are_wanted() -> None:
+    def gone() -> None:
+        raise TimeoutError("nobody wants them")
+
+    with pytest.raises(TimeoutError, match="nobody wants them"), while_wanted(gone):
+        lineup(TARGET, "My card is 4242 4242", Span(11, 20, "X"), 200)
 
 
 @pytest.mark.parametrize(

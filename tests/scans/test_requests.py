@@ -63,6 +63,13 @@ def test_a_bad_row_says_why(value: Any, words: str) -> None:
     assert request(Unreadable(3, "invalid JSON"), ScanOptions(), "demo") == Request(3, None, error="invalid JSON")
 
 
+def test_a_text_that_no_limit_of_tokens_allows_is_not_kept() -> None:
+    found = request(Raw(1, {"text": "a" * 1601, "id": "x"}), ScanOptions(max_tokens=100), "demo")
+    assert not found.texts and found.id == "x" and found.error
+    assert found.error.startswith("the text is longer than 100 tokens can be")
+    assert request(Raw(1, {"text": "a" * 1600}), ScanOptions(max_tokens=100), "demo").texts
+
+
 def test_options_in_metadata_are_strings() -> None:
     found = of_metadata(
         {"scores": "loss, ref", "alpha": "0.05", "max_tokens": "99", "return_tokens": "True", "mine": "1", "model": "m"}

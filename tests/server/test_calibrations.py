@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from probe.calibration.store import load, save
 from probe.config import Settings
 from probe.pipeline import Probe
 from server.app import create_app
@@ -91,6 +93,35 @@ def test_export_and_import(client: TestClient) -> None:
     assert same == {name: value for name, value in both["theirs"].items() if name != "id"}
     again = client.put("/v1/calibrations/theirs", content=content)
     assert again.status_code == 422 and "already" in again.json()["error"]["message"]
+
+
+def test_what_is_asked_by_a_name_is_what_has_it_now(client: TestClient) -> None:
+    """Another may have been made in the same second, or import with the same date."""
+    card = made(client)
+    asked = {"model": "demo", "calibration": "mine", "input": "A sentence that none of these texts has in common."}
+    before = client.post("/v1/probe", json=asked).json()
+    client.delete("/v1/calibrations/mine")
+    service = client.app.state.service  # type: ignore[attr-defined]
+    assert not service.calibrated
+    assert made(client, nonmembers=OTHERS[8:])["nonmembers"] == card["nonmembers"] - 8
+    (path,) = service.settings.calibrations.rglob("mine.npz")
+    found = replace(load(path), created=card["created"])
+    assert client.post("/v1/probe", json=asked).status_code == 200
+    save(replace(found, nonmembers=found.nonmembers - 50), path.parent)
+    after = client.post("/v1/probe", json=asked).json()
+    assert after["results"][0]["claim"]["nonmembers"] == before["results"][0]["claim"]["nonmembers"] - 8
+    assert after["results"][0]["p_value"] != before["results"][0]["p_value"]
+
+
+def test_few_calibrations_are_held(client: TestClient) -> None:
+    made(client)
+    content = client.get("/v1/calibrations/mine/export").content
+    for number in range(10):
+        assert client.put(f"/v1/calibrations/c{number}", content=content).status_code == 201
+        asked = {"model": "demo", "calibration": f"c{number}", "input": "A sentence that is short."}
+        assert client.post("/v1/probe", json=asked).status_code == 200
+    held = [name for _, name, _ in client.app.state.service.calibrated]  # type: ignore[attr-defined]
+    assert held == [f"c{number}" for number in range(2, 10)]
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"nothing of the kind"])

@@ -142,6 +142,13 @@ def test_malformed_bodies(client: TestClient, body: bytes) -> None:
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
 
 
+@pytest.mark.parametrize("body", [b"{", b'{"input": "\xff"}', b"[" * 15_000, b"1" * 5000])
+def test_what_is_no_json_is_told_as_that(client: TestClient, body: bytes) -> None:
+    answer = client.post("/v1/probe", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_json"), answer.text
+    assert answer.json()["error"]["message"] == "The body is not valid JSON."
+
+
 def test_bodies_have_a_limit_announced_or_not(client: TestClient) -> None:
     large = json.dumps({"model": "demo", "input": "x" * 30_000}).encode()
     pieces = (large[begin : begin + 1000] for begin in range(0, len(large), 1000))
@@ -153,6 +160,7 @@ def test_bodies_have_a_limit_announced_or_not(client: TestClient) -> None:
 
 def test_unknown_paths_and_methods_use_the_envelope(client: TestClient) -> None:
     assert client.get("/v1/nothing").json()["error"]["code"] == "not_found"
+    assert client.get("/v1/files/", follow_redirects=False).status_code == 404  # a redirect would take its Host
     assert client.get("/v1/probe").json()["error"]["code"] == "method_not_allowed"
 
 

@@ -123,11 +123,12 @@ def test_a_body_that_comes_slowly_but_at_the_rate_is_read(tmp_path: Path) -> Non
     "greedy",
     [
         request("/healthz", None, "X-Large: " + "a" * 100_000),
+        request("/healthz", None, "X-Larger: " + "a" * 4_300),
         request("/healthz", None, *(f"X-{i}: {'a' * 90}" for i in range(1000))),
         request("/healthz?" + "a" * 100_000),
         b"GET /healthz HTTP/1.1\r\nX-Endless: " + b"a" * 1_000_000,
     ],
-    ids=["one", "many", "line", "endless"],
+    ids=["one", "just", "many", "line", "endless"],
 )
 def test_headers_that_are_too_large_are_refused_readably(strict: Running, greedy: bytes) -> None:
     with Raw(strict.port) as client:

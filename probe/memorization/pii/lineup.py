@@ -12,11 +12,15 @@ from probe.canaries.words import WORDS
 from probe.memorization.pii.fillers import NAMES, by_pieces, fillers, free
 from probe.memorization.pii.spans import Span
 from probe.models.base import Engine
+from probe.prepare import SPARSE
 from probe.types import Ints, Tokens, Unscored
+from probe.wanted import still_wanted
 
 COUNT = 10_000  # fillers, at least where the format has so many
 FEWEST = 100
+LONGEST = 64  # tokens of a value that is ranked; ten thousand longer ones would take gigabytes
 _ROUNDS = 40  # of drawing as many: those of another number of tokens are of no use
+_AT_ONCE = 1000  # that are tokenised
 _BEFORE, _NEAR = 400, 24  # characters of context; of them that are read with every filler
 
 
@@ -35,19 +39,31 @@ class Lineup:
 def lineup(engine: Engine, text: str, span: Span, count: int = COUNT, seed: int = 0) -> Lineup | Unscored:
     """Returns the value and its fillers, or why there is no rank."""
     value, before = text[span.start : span.end], _context(text, span.start)
+    if len(value) > SPARSE * LONGEST:
+        return _long(f"{len(value):,} characters")
     (found,) = engine.tokenize([before + value])
     if isinstance(found, Unscored):
         return found
     begin = _first(found, len(before))
-    if begin == 0:
-        return Unscored("nothing stands before it")
-    if 2 * begin > engine.context:
-        return Unscored("the text before it is longer than half of the model's context")
+    if refusal := _refusal(engine, begin, len(found.ids) - begin):
+        return refusal
     prefix, ids = found.ids[:begin], found.ids[begin:]
     alike = _alike(engine, _near(engine, before, value, prefix, ids), value, span.kind, count, seed)
     if len(alike) < FEWEST:
         return Unscored(f"{len(alike)} values of its format have as many tokens; a rank takes {FEWEST}")
     return Lineup(span.kind, prefix, [ids, *alike])
+
+
+def _refusal(engine: Engine, before: int, tokens: int) -> Unscored | None:
+    if before == 0:
+        return Unscored("nothing stands before it")
+    if 2 * before > engine.context:
+        return Unscored("the text before it is longer than half of the model's context")
+    return _long(f"{tokens:,} tokens") if tokens > LONGEST else None
+
+
+def _long(size: str) -> Unscored:
+    return Unscored(f"it has {size}, and values of {LONGEST} tokens at most are ranked: name a part of it")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,8 +115,7 @@ def _draw(
     for _ in range(_ROUNDS):
         fresh = [one for one in dict.fromkeys(islice(drawn, count)) if one not in seen]
         seen.update(fresh)
-        entries = zip(fresh, engine.tokenize([near.before + one for one in fresh]), strict=True)
-        for one, tokens in entries:
+        for one, tokens in _tokens(engine, near, fresh):
             if (
                 isinstance(tokens, Tokens)
                 and len(tokens.ids) == near.size
@@ -109,6 +124,13 @@ def _draw(
                 found[one] = tokens.ids[begin:]
         if len(found) >= count or len(fresh) < count / 10:  # enough, or the format has no more
             return
+
+
+def _tokens(engine: Engine, near: _Near, values: Sequence[str]) -> Iterator[tuple[str, Tokens | Unscored]]:
+    for begin in range(0, len(values), _AT_ONCE):
+        still_wanted()
+        part = values[begin : begin + _AT_ONCE]
+        yield from zip(part, engine.tokenize([near.before + one for one in part]), strict=True)
 
 
 def _parts(engine: Engine, near: _Near, value: str) -> list[str]:

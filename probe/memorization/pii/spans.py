@@ -60,8 +60,8 @@ def _compiled(name: str, expression: str) -> Pattern:
     repeated = math.prod(max(1, int(least)) for least in _REPEATED.findall(expression[:LONGEST]))
     if len(expression) > LONGEST or repeated > MOST_REPEATED:
         raise InputError(
-            f"The pattern {called(name)} is too large: {LONGEST:,} characters at most, and numbers of repetitions that "
-            f"come to {MOST_REPEATED:,} together.", "patterns",
+            f"The pattern {called(name)} is too large: {LONGEST:,} characters at most, and least "
+            f"numbers of repetitions that multiply to {MOST_REPEATED:,}.", "patterns",
         )  # fmt: skip
     try:
         return regex.compile(expression)
