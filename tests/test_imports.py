@@ -25,6 +25,7 @@ OWNERS = {  # the files that may name a heavy library
     "torch": {
         "models/adapters.py",
         "models/activation.py",
+        "models/amx.py",
         "models/checks.py",
         "models/gradient.py",
         "models/kernel.py",

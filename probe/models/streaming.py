@@ -16,6 +16,7 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor
 
+from probe.models.amx import MatrixUnits, matrix_units
 from probe.models.base import Extras
 from probe.models.kernel import kernel
 
@@ -28,7 +29,7 @@ Fold = Callable[[Tensor, Tensor, Tensor, Tensor], None]
 def streams(head: Any, hidden: Tensor, extras: Extras) -> TypeGuard[torch.nn.Linear]:
     """True where `stream` applies."""
     fits = not extras.columns and hidden.device.type == "cpu"
-    return linear(head) and fits and head.out_features >= _LEAST
+    return linear(head) and fits and (head.out_features >= _LEAST or _by_units(head.weight, hidden) is not None)
 
 
 def linear(head: Any) -> TypeGuard[torch.nn.Linear]:
@@ -43,7 +44,10 @@ def stream(
 
     targets: integers [rows].
     """
-    fold, targets = fold or _best_fold(), targets.long()
+    targets = targets.long()
+    if fold is None and (units := _by_units(weight, hidden)):
+        return _finished(*units.head(weight, bias, hidden.contiguous(), targets))
+    fold = fold or _best_fold()
     parts = [
         _block(weight, bias, hidden[row : row + ROWS], targets[row : row + ROWS], fold)
         for row in range(0, len(hidden), ROWS)
@@ -64,6 +68,15 @@ def _block(weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor,
         if bias is not None:
             tile += bias[begin : begin + columns]
         fold(tile, own, targets - begin, state)
+    return _finished(state, own)
+
+
+def _by_units(weight: Tensor, hidden: Tensor) -> MatrixUnits | None:
+    units = matrix_units()
+    return units if units and units.take(weight) and hidden.dtype == weight.dtype else None
+
+
+def _finished(state: Tensor, own: Tensor) -> tuple[Tensor, ...]:
     highest, s0, s1, s2, rank = state.unbind(1)
     first, second, log_total = s1 / s0, s2 / s0, s0.log()
     sigma = (second - first.square()).clamp_min(0).sqrt()

@@ -1,0 +1,76 @@
+"""amx.c, compiled where the processor has matrix units (Intel's AMX): a head and the statistics of its logits in one.
+
+For bfloat16, whose products it adds up in float32 without rounding a logit, and for float32 as the sum of three
+bfloat16. streaming.py has the torch form.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from probe.models.compiled import compiled
+from probe.models.kernel import require
+
+_P, _I = ctypes.c_void_p, ctypes.c_int64
+_PARTS = {torch.bfloat16: 1, torch.float32: 3}
+_STEP = 32  # values that a unit multiplies at once
+
+
+class MatrixUnits:
+    """The compiled function."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        library.head.argtypes = [_P, _P, _I, _I, ctypes.c_int, _P, _P, _I, _P, ctypes.c_int]
+        library.head.restype = ctypes.c_int
+        self._head = library.head
+
+    @staticmethod
+    def take(weight: Tensor) -> bool:
+        """True for the weights [vocabulary, width] that they multiply."""
+        fits = weight.shape[1] % _STEP == 0 and weight.shape[0] < 1 << 31
+        return weight.dtype in _PARTS and weight.device.type == "cpu" and weight.is_contiguous() and fits
+
+    def head(self, weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns what streaming.py keeps of each row of hidden, float32 [rows, 5], and its target's logit [rows].
+
+        targets: int64 [rows], of the vocabulary. Raises TypeError, MemoryError.
+        """
+        require(weight.dtype, weight=weight, hidden=hidden)
+        require(torch.int64, targets=targets)
+        bias = None if bias is None else bias.float().contiguous()
+        same = hidden.shape == (len(targets), weight.shape[1]) and (bias is None or bias.shape == weight.shape[:1])
+        if not (same and self.take(weight)):
+            raise TypeError("the kernel takes hidden states as wide as the weight, a multiple of 32, and their targets")
+        if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < len(weight):
+            raise TypeError("the kernel takes targets of the vocabulary")
+        out = torch.empty(len(hidden), 6)
+        done = self._head(
+            weight.data_ptr(), None if bias is None else bias.data_ptr(), *weight.shape, _PARTS[weight.dtype],
+            hidden.data_ptr(), targets.data_ptr(), len(hidden), out.data_ptr(), torch.get_num_threads(),
+        )  # fmt: skip
+        if not done:
+            raise MemoryError("the head's scratch cannot be had")
+        return out[:, :5], out[:, 5]
+
+
+@cache
+def matrix_units() -> MatrixUnits | None:
+    """Returns them where there are some, a compiler knows them and the system allows them, or None."""
+    library = compiled("amx") if torch.cpu._is_amx_tile_supported() else None
+    units = MatrixUnits(library) if library and library.allowed() else None
+    return units if units and all(_agrees(units, dtype) for dtype in _PARTS) else None
+
+
+def _agrees(units: MatrixUnits, dtype: torch.dtype) -> bool:
+    """True where they say what torch says of a small head."""
+    weight, hidden = (torch.linspace(-9, 9, rows * 64).sin().view(rows, 64).to(dtype) for rows in (70, 33))
+    targets = torch.arange(33) * 2
+    state, own = units.head(weight, None, hidden, targets)
+    logits = hidden.float() @ weight.float().T
+    told = torch.stack([state[:, 0] + state[:, 1].log(), own], 1)
+    expected = torch.stack([logits.logsumexp(1), logits.gather(1, targets[:, None])[:, 0]], 1)
+    return torch.allclose(told, expected, rtol=1e-4, atol=1e-4)
