@@ -32,10 +32,13 @@ class Row:
     bar: str = ""  # what was asked for, and whether it holds
 
 
-def compare(name: str, sides: Sides, rounds: int = 5, *, least: float | None = None, limit: float | None = None) -> Row:
+def compare(
+    name: str, sides: Sides, rounds: int = 5, *, least: float | None = None, limit: float | None = None,
+    least_share: float | None = None,
+) -> Row:  # fmt: skip
     """Runs the sides in turn `rounds` times after one warm-up; each returns the tokens that it scored.
 
-    least: the ratio that is asked for; limit: tokens/s at the machine's matmul rate.
+    least: the ratio that is asked for; limit: tokens/s at the machine's matmul rate, and the share of it that is asked.
     """
     for side in sides.values():
         side()
@@ -50,7 +53,8 @@ def compare(name: str, sides: Sides, rounds: int = 5, *, least: float | None = N
     medians = {label: statistics.median(found) for label, found in rates.items()}
     ratio = statistics.median(ratios)
     share = None if limit is None else list(medians.values())[-1] / limit
-    return Row(name, medians, "tokens/s", ratio, ratios[0], ratios[-1], share, verdict(ratio, least))
+    bars = [verdict(ratio, least), "" if share is None else verdict(100 * share, least_share, unit="% of the limit")]
+    return Row(name, medians, "tokens/s", ratio, ratios[0], ratios[-1], share, ", ".join(filter(None, bars)))
 
 
 def verdict(value: float, least: float | None = None, most: float | None = None, unit: str = "x") -> str:
