@@ -13,6 +13,7 @@ MemprobeError
 +-- StoreError              a store or database that cannot be read or written
 +-- Tampered                a bundle of evidence, or a secret, that is not as its maker wrote it
 `-- Busy                    the queue is full; try again
+    `-- OverQuota           a key asked as much as it may for now
 """
 
 from __future__ import annotations
@@ -76,3 +77,7 @@ class Busy(MemprobeError):
     def __init__(self, message: str, retry_after: int = 1) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class OverQuota(Busy):
+    """A key has asked as much as it may until its rate or budget is renewed."""

@@ -69,8 +69,8 @@ class Service:
 
     def start(self, kind: str, name: str, work: Work, subject: object = None) -> Job:
         """Queues the caller's work. Raises Busy."""
-        job = self.jobs.start(kind, name, self.caller.owner, work, subject)
-        self.caller.about = job.id
+        job = self.jobs.start(kind, name, self.caller.owner, work, subject, self.caller.settles)
+        self.caller.about, self.caller.works = job.id, True
         return job
 
     def jobs_of(self, kind: str) -> list[Job]:

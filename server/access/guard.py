@@ -11,15 +11,18 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from probe.access.keys import Key
-from probe.errors import Busy, InputError
+from probe.access.tab import Tab
+from probe.errors import InputError, OverQuota
 from server.access.caller import Caller
 from server.access.opening import Access, is_loopback
+from server.access.refusing import over_quota
 from server.access.scopes import OPEN, scopes_of
 from server.errors import envelope
 from server.operation.asked import request_id
 from server.operation.matching import route_of
 
 COOKIE = "memprobe_key"
+_GIVEN_UP = (0, 504)  # no answer was waited for, or none came in time: the models may have read all of it
 _SUBJECT = re.compile(r"(?:file-|batch_|job-)[0-9a-f]{32}")
 _NO_KEY = (
     "This service asks for a key: send it as Authorization: Bearer KEY. Its operator makes them (memprobe keys add)."
@@ -52,6 +55,8 @@ class Guard:
                 scope["caller"] = caller
                 await self._app(scope, receive, watched)
         finally:
+            if isinstance(caller, Caller) and not caller.works and status not in _GIVEN_UP:
+                caller.settles()
             if self._access.record and scopes_of(route) is not OPEN:
                 self._note(scope, route, status, caller)
 
@@ -74,9 +79,9 @@ class Guard:
             return envelope(403, said, "scope")
         try:
             self._access.quota.take(key)
-        except Busy as error:
-            return envelope(429, str(error), "quota", headers={"Retry-After": str(error.retry_after)})
-        return Caller(key.owner, key, self._access)
+        except OverQuota as error:
+            return over_quota(error)
+        return Caller(key.owner, key, self._access, tab=Tab(self._access.quota, key))
 
     def _note(self, scope: Scope, route: tuple[str, str] | None, status: int, caller: Caller | Response) -> None:
         """Of the path it keeps the route and the service's own ids; anything else might be a text."""

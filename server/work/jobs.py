@@ -35,7 +35,9 @@ class Cancelled(Exception):
 
 @dataclass
 class Job:
-    """done and total count texts; error says why it failed. subject: what it is about, if that is kept beside."""
+    """done and total count texts; error says why it failed. subject: what it is about, if that is kept beside.
+    ended: is called once nothing is done for it any more, maybe twice.
+    """
 
     kind: str
     name: str
@@ -50,6 +52,7 @@ class Job:
     result: object = None
     subject: object = None
     work: Work | None = field(default=None, repr=False)
+    ended: Callable[[], object] = field(default=bool, repr=False)
     forgotten: bool = False
 
     @property
@@ -73,12 +76,15 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._dropped = dropped
 
-    def start(self, kind: str, name: str, owner: str, work: Work, subject: object = None) -> Job:
+    def start(
+        self, kind: str, name: str, owner: str, work: Work, subject: object = None,
+        ended: Callable[[], object] = bool,
+    ) -> Job:  # fmt: skip
         """Queues work and returns its job. Raises Busy."""
         waiting = sum(not job.over for job in self._jobs.values())
         if waiting >= MOST_WAITING:
             raise Busy(f"{waiting} jobs are waiting already; try again when one is over, or cancel one.", 30)
-        job = Job(kind, name, owner, subject=subject, work=work)
+        job = Job(kind, name, owner, subject=subject, work=work, ended=ended)
         self._jobs[job.id] = job
         self._thread.submit(copy_context().run, self._run, job)  # what it logs names the request that began it
         for old in [job.id for job in self._jobs.values() if job.over][:-MOST_KEPT]:
@@ -103,6 +109,7 @@ class Jobs:
         job.cancelling = True
         if job.status == "queued":
             job.status = "cancelled"
+            job.ended()
 
     def forget(self, job: Job) -> None:
         """Ends a job and drops what it left, texts and statistics. Raises StoreError where these cannot be deleted."""
@@ -138,6 +145,7 @@ class Jobs:
     def _run(self, job: Job) -> None:
         with tagged(job.id), saying(job=job.id):
             _run(job)
+        job.ended()
         job.work = None  # it holds the texts
         if job.forgotten:
             try:

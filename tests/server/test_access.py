@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,9 @@ from starlette.testclient import TestClient
 from probe.access.keys import KeyRing
 from probe.access.record import Record
 from probe.config import Settings
-from probe.errors import InputError
+from probe.errors import InputError, OverQuota
 from probe.pipeline import Probe
-from server.access.opening import is_loopback
+from server.access.opening import Access, is_loopback
 from server.access.scopes import ADMIN, OPEN, scopes_of
 from server.app import create_app
 from tests.documents.made import paragraphs
@@ -180,24 +182,102 @@ def test_a_session_gives_the_page_a_cookie_that_no_script_reads(guarded: Guarded
 
 
 def test_rate_and_budget_of_a_key(demo: Probe, tmp_path: Path) -> None:
-    found = Guarded(tmp_path, demo)
-    for name, more in (("slow", {"rate": "2/hour"}), ("poor", {"budget": "30/day"})):
+    found, most = Guarded(tmp_path, demo), len(TEXTS[0]) // 4
+    for name, more in (("slow", {"rate": "2/hour"}), ("poor", {"budget": f"{most}/day"})):
         found.tokens[name] = found.ring.add(name, ["probe"], **more)[1]
     with found.client:
         assert [found.ask("slow", "GET", "/v1/models").status_code for _ in range(3)] == [200, 200, 429]
         asked = {"model": "demo", "input": TEXTS[0]}
         answers = [found.ask("poor", "POST", "/v1/probe", json=asked) for _ in range(2)]
         assert [answer.status_code for answer in answers] == [200, 429]
-        assert int(answers[1].headers["Retry-After"]) > 0 and "30 tokens a day" in answers[1].json()["error"]["message"]
-        job = {"model": "demo", "members": TEXTS[:4], "nonmembers": TEXTS[4:]}
-        found.tokens["worker"] = found.ring.add("worker", ["probe"], budget="30/day")[1]
+        said = answers[1].json()["error"]
+        assert said["code"] == "quota" and f"budget of {most} tokens a day" in said["message"]
+        assert int(answers[1].headers["Retry-After"]) > 0
+        assert found.ask("poor", "GET", "/v1/models").status_code == 200  # what reads no token goes on
+
+
+def left(found: Guarded, name: str) -> int:
+    """Returns how many tokens of its budget a key has left."""
+    access: Access = found.app.state.service.access
+    key = next(one for one in access.ring.keys if one.name == name)
+    with pytest.raises(OverQuota) as refused:
+        access.quota.hold(key, 10**9)
+    return int(refused.value.args[0].partition(" has ")[2].partition(" left")[0].replace(",", ""))
+
+
+def test_a_job_is_charged_what_it_reads_and_given_back_what_it_does_not(demo: Probe, tmp_path: Path) -> None:
+    found = Guarded(tmp_path, demo)
+    found.tokens["worker"] = found.ring.add("worker", ["probe"], budget="100000/day")[1]
+    job = {"model": "demo", "members": TEXTS[:4], "nonmembers": TEXTS[4:]}
+    held = sum(map(len, TEXTS)) // 4
+    with found.client:
         path = f"/v1/evaluations/{found.ask('worker', 'POST', '/v1/evaluations', json=job).json()['id']}"
-        for _ in range(300):  # a job's passes count as a request's do
-            if found.ask("worker", "GET", path).status_code == 429:
+        for _ in range(300):
+            if found.ask("worker", "GET", path).json()["status"] == "completed":
                 break
             time.sleep(0.1)
-        else:
-            raise AssertionError("what a job reads is not charged")
+        read = 100_000 - left(found, "worker")
+        assert read > held  # some scores read a text more than once
+        begun = threading.Event()
+        found.app.state.service.jobs.start("pii", "x", "someone", lambda progress: begun.wait(20))
+        waits = found.ask("worker", "POST", "/v1/evaluations", json=job).json()["id"]
+        assert 100_000 - left(found, "worker") == read + held
+        assert found.ask("worker", "POST", f"/v1/evaluations/{waits}/cancel").json()["status"] == "cancelled"
+        assert 100_000 - left(found, "worker") == read
+        begun.set()
+        wrong = found.ask("worker", "POST", "/v1/probe", json={"model": "demo", "input": TEXTS[0], "alpha": 0.0})
+        assert wrong.status_code == 422 and 100_000 - left(found, "worker") == read
+
+
+def test_parallel_requests_do_not_multiply_a_budget(demo: Probe, tmp_path: Path) -> None:
+    found = Guarded(tmp_path, demo)
+    asked = {"model": "demo", "input": ["\n".join(TEXTS)] * 2}
+    with found.client:
+        cost = found.ask("bob", "POST", "/v1/probe", json=asked)
+        assert cost.status_code == 200
+        held = 2 * len("\n".join(TEXTS)) // 4
+        found.tokens["poor"] = found.ring.add("poor", ["probe"], budget=f"{3 * held}/day")[1]
+        with ThreadPoolExecutor(8) as threads:
+            answers = threads.map(lambda _: found.ask("poor", "POST", "/v1/probe", json=asked), range(8))
+            statuses = [answer.status_code for answer in answers]
+    assert set(statuses) == {200, 429} and statuses.count(200) <= 3
+
+
+def test_a_spent_budget_keeps_nobody_from_what_they_have(demo: Probe, tmp_path: Path) -> None:
+    found = Guarded(tmp_path, demo)
+    found.tokens["poor"] = found.ring.add("poor", ["scan", "probe"], budget="1000/day")[1]
+    rows = "".join(json.dumps({"text": text}) + "\n" for text in TEXTS).encode()
+
+    def uploaded(content: bytes) -> str:
+        form = {"files": {"file": ("a.jsonl", content)}, "data": {"purpose": "batch"}}
+        return str(found.ask("poor", "POST", "/v1/files", **form).json()["id"])
+
+    def begun(file: str) -> Any:
+        body = {"input_file_id": file, "endpoint": "/v1/probe", "completion_window": "24h"}
+        return found.ask("poor", "POST", "/v1/batches", json=body)
+
+    with found.client:
+        refused = begun(uploaded(rows * (4001 // len(rows) + 1)))  # more than the whole budget
+        assert refused.status_code == 429 and "send it in parts" in refused.json()["error"]["message"]
+        small = uploaded((rows * 2)[:3600])
+        batch = begun(small).json()["id"]
+        again = begun(small)
+        assert again.status_code == 429 and again.json()["error"]["code"] == "quota"
+        assert "100 left: send less" in again.json()["error"]["message"]
+        for method, path in (
+            ("GET", f"/v1/batches/{batch}"), ("POST", f"/v1/batches/{batch}/cancel"), ("GET", "/v1/calibrations"),
+            ("DELETE", f"/v1/batches/{batch}"), ("DELETE", f"/v1/files/{small}"),
+        ):  # fmt: skip
+            assert found.ask("poor", method, path).status_code == 200, (method, path)
+        probe = {"model": "demo", "input": TEXTS}
+        refusals = {
+            "/v1/probe": probe,
+            "/v1/pii": probe,
+            "/v1/evaluations": {"model": "demo", "members": TEXTS, "nonmembers": paragraphs(9)[8:]},
+            "/v1/calibrations": {"model": "demo", "name": "c", "nonmembers": paragraphs(30)},
+        }
+        for path, body in refusals.items():
+            assert found.ask("poor", "POST", path, json=body).status_code == 429, path
 
 
 def test_keys_begin_and_end_while_the_service_runs(demo: Probe, tmp_path: Path) -> None:
