@@ -18,15 +18,13 @@ _SAME = 2.0  # seconds by which a storage that counts whole ones may name the sa
 
 
 def check_rate(text: str, what: str) -> None:
-    """Raises InputError for what is no rate."""
-    _item(text, what)
-
-
-def _item(text: str, what: str) -> RateLimitItem:
+    """Raises InputError for what is no rate, and for one that lets nothing through."""
     try:
-        return parse(text)
+        item: RateLimitItem = parse(text)
     except ValueError as error:
         raise InputError(f"{what} {text!r} is no rate: write 600/minute or 5000000/day.", what) from error
+    if not item.amount:
+        raise InputError(f"{what} {text!r} lets nothing through: write 1/minute or more, or revoke the key.", what)
 
 
 class Quota:

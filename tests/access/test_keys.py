@@ -86,6 +86,11 @@ def test_rates_and_budgets(tmp_path: Path) -> None:
     unlimited.hold(usual, 10**12)
     with pytest.raises(InputError, match="is no rate"):
         check_rate("often", "rate")
+    for nothing in ("0/minute", "00 per day"):
+        with pytest.raises(InputError, match="lets nothing through: write 1/minute"):
+            check_rate(nothing, "rate")
+    with pytest.raises(InputError, match="key_budget '0/day' lets nothing through"):
+        Quota("memory://", "", "0/day")
     with pytest.raises(InputError, match="quota_storage"):
         Quota("nowhere://", "", "")
 
