@@ -15,7 +15,7 @@ def open_desk(settings: Settings) -> Desk:
     """Raises StoreError."""
     url = settings.database_url or f"sqlite:///{settings.home / 'scans.sqlite'}"
     store = Store(settings.store or settings.home / "store")
-    return Desk(Database(url), store, lease=settings.lease_seconds, cache=settings.cache)
+    return Desk(Database(url), store, lease=settings.lease_seconds, cache=settings.cache, most=settings.owner_bytes)
 
 
 class Probes:

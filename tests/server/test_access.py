@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -278,6 +280,23 @@ def test_a_spent_budget_keeps_nobody_from_what_they_have(demo: Probe, tmp_path: 
         }
         for path, body in refusals.items():
             assert found.ask("poor", "POST", path, json=body).status_code == 429, path
+
+
+def test_uploads_have_room_as_long_as_there_is_some(
+    demo: Probe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path, owner_bytes=1000, scan_workers=0)
+    with local(create_app(settings, lambda _: {"demo": demo})) as client:
+
+        def upload() -> Any:
+            return client.post("/v1/files", files={"file": ("a.txt", b"x" * 600)}, data={"purpose": "batch"})
+
+        first, full = upload(), upload()
+        assert (full.status_code, full.json()["error"]["code"]) == (413, "owner_full")
+        assert client.delete(f"/v1/files/{first.json()['id']}").status_code == 200
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10**9))
+        full = upload()
+        assert (full.status_code, full.json()["error"]["code"]) == (507, "disk_full")
 
 
 def test_keys_begin_and_end_while_the_service_runs(demo: Probe, tmp_path: Path) -> None:
