@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from starlette.responses import Response
@@ -17,11 +16,11 @@ from server.access.caller import Caller
 from server.access.opening import Access, is_loopback
 from server.access.refusing import over_quota
 from server.access.scopes import OPEN, scopes_of
+from server.access.sessions import session_of
 from server.errors import envelope
 from server.operation.asked import request_id
 from server.operation.matching import route_of
 
-COOKIE = "memprobe_key"
 _GIVEN_UP = (0, 504)  # no answer was waited for, or none came in time: the models may have read all of it
 _SUBJECT = re.compile(r"(?:file-|batch_|job-)[0-9a-f]{32}")
 _NO_KEY = (
@@ -64,7 +63,7 @@ class Guard:
         try:
             if not self._access.required:
                 return Caller() if _near(scope) else envelope(403, _FAR, "key_needed")
-            key = self._access.ring.find(token_of(scope))
+            key = self._key(scope)
         except InputError as error:
             return envelope(503, str(error), "keys_unreadable")
         if scopes is OPEN:
@@ -72,6 +71,11 @@ class Guard:
         if key is None:
             return envelope(401, _NO_KEY, "invalid_key", headers={"WWW-Authenticate": "Bearer"})
         return self._limit(key, scopes)
+
+    def _key(self, scope: Scope) -> Key | None:
+        """Returns the key of the header or, where it has none, of the page's session. Raises InputError."""
+        token = token_of(scope)
+        return self._access.sessions.find(session_of(scope)) if token is None else self._access.ring.find(token)
 
     def _limit(self, key: Key, scopes: frozenset[str]) -> Caller | Response:
         if not key.allows(scopes):
@@ -95,17 +99,11 @@ class Guard:
         self._access.record.note({name: value for name, value in facts.items() if value is not None}, known.hashes)
 
 
-def token_of(scope: Scope) -> str:
-    """Returns the key of the header, or of the page's cookie, "" where there is none."""
+def token_of(scope: Scope) -> str | None:
+    """Returns the key of the header, None where there is none."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     kind, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    if kind.lower() == "bearer":
-        return token.strip()
-    try:
-        cookies = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
-    except CookieError:
-        return ""
-    return cookies[COOKIE].value if COOKIE in cookies else ""
+    return token.strip() if kind.lower() == "bearer" else None
 
 
 def _near(scope: Scope) -> bool:

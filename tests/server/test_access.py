@@ -24,6 +24,7 @@ from probe.errors import InputError, OverQuota
 from probe.pipeline import Probe
 from server.access.opening import Access, is_loopback
 from server.access.scopes import ADMIN, OPEN, scopes_of
+from server.access.sessions import MOST
 from server.app import create_app
 from tests.documents.made import paragraphs
 from tests.serving import local
@@ -180,7 +181,43 @@ def test_a_session_gives_the_page_a_cookie_that_no_script_reads(guarded: Guarded
     assert client.get("/v1/models").status_code == 200
     foreign = {"Origin": "http://evil.example"}
     assert client.get("/v1/models", headers=foreign).json()["error"]["code"] == "foreign_origin"
+    secret = client.cookies["memprobe_session"]
+    assert guarded.tokens["bob"] not in begun.headers["set-cookie"] and len(secret) >= 43
+    again = client.post("/v1/session")
+    assert again.status_code == 200 and "set-cookie" not in again.headers  # it goes on
     assert client.delete("/v1/session").status_code == 204 and client.get("/v1/models").status_code == 401
+    stolen = {"Cookie": f"memprobe_session={secret}"}
+    assert client.get("/v1/models", headers=stolen).status_code == 401  # it ended, it was not only forgotten
+    with_key = {"Cookie": f"memprobe_session={guarded.tokens['bob']}"}
+    assert client.get("/v1/models", headers=with_key).status_code == 401
+
+
+def test_a_session_ends_with_its_key_its_service_or_when_there_are_many(demo: Probe, tmp_path: Path) -> None:
+    found = Guarded(tmp_path, demo)
+
+    def begin(name: str) -> TestClient:
+        browser = local(found.app)
+        assert browser.post("/v1/session", headers={"Authorization": f"Bearer {found.tokens[name]}"}).status_code == 200
+        return browser
+
+    def asks(browser: TestClient) -> int:
+        return int(browser.get("/v1/models").status_code)
+
+    with found.client:
+        bob = begin("bob")
+        browsers = [begin("alice") for _ in range(MOST + 1)]
+        assert [asks(one) for one in (bob, *browsers)] == [200, 401, *[200] * MOST]
+        found.ring.revoke("alice")
+        assert asks(browsers[-1]) == 401 and asks(bob) == 200
+        found.tokens["alice"] = found.ring.add("alice", ["probe"])[1]
+        assert asks(browsers[-1]) == 401
+        other = local(create_app(Settings(home=tmp_path, scan_workers=0), lambda _: {"demo": demo}))
+        other.cookies.set("memprobe_session", bob.cookies["memprobe_session"])
+        with other:
+            assert asks(other) == 401
+        again = local(found.app)
+        again.cookies.set("memprobe_session", bob.cookies["memprobe_session"])
+        assert asks(again) == 200  # where it began
 
 
 def test_rate_and_budget_of_a_key(demo: Probe, tmp_path: Path) -> None:
