@@ -144,7 +144,8 @@ class Service:
     async def probe(self, model: str, calibration: str | None) -> Probe:
         """Returns the model with its own or the named calibration. Raises UnknownName, FingerprintMismatch."""
         own = self.model(model)
-        if calibration is None or (own.calibration and own.calibration.name == calibration):
+        served = own.calibration is not None and own.calibration.name == calibration
+        if calibration is None or (served and not self.shelf.hides(calibration)):
             return own
         found = self.shelf.find(calibration)
         known = self.calibrated.get((model, calibration, self.caller.owner))

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,9 +20,12 @@ from starlette.testclient import TestClient
 
 from probe.access.keys import KeyRing
 from probe.access.record import Record
+from probe.calibration.shelf import Shelf
+from probe.calibration.store import content_hash
 from probe.config import Settings
 from probe.errors import InputError, OverQuota
 from probe.pipeline import Probe
+from probe.scans.opening import Probes
 from server.access.opening import Access, is_loopback
 from server.access.scopes import ADMIN, OPEN, scopes_of
 from server.access.sessions import MOST
@@ -129,6 +133,31 @@ def test_lists_are_one_s_own_and_alice_still_has_hers(guarded: Guarded, things: 
     assert "mine" not in guarded.ask("bob", "GET", "/v1/calibrations").text
     used = guarded.ask("alice", "POST", "/v1/probe", json={"model": "demo", "input": TEXTS[0], "calibration": "mine"})
     assert used.status_code == 200 and used.json()["calibration"] == "mine"
+
+
+def test_the_list_says_whose_a_calibration_is_and_which_it_hides(demo: Probe, tmp_path: Path) -> None:
+    assert demo.calibration
+    theirs = replace(demo.calibration, name="same")
+    found = Guarded(tmp_path, Probe.of(demo.setup, theirs))
+    with found.client:
+        content = found.ask("bob", "GET", "/v1/calibrations/demo-records/export").content
+        assert found.ask("alice", "PUT", "/v1/calibrations/same", content=content).json()["owner"] == "yours"
+        Shelf(found.app.state.service.settings.calibrations).save(theirs)  # by the operator, who serves it
+        workers, cards = Probes(Probe.of(demo.setup, theirs), "demo", found.app.state.service.settings), {}
+        for name in ("alice", "bob"):
+            cards[name] = {one["id"]: one for one in found.ask(name, "GET", "/v1/calibrations").json()["data"]}
+            asked = {"model": "demo", "input": TEXTS[0], "calibration": "same"}
+            used = found.ask(name, "POST", "/v1/probe", json=asked).json()["provenance"]["calibration"]["sha256"]
+            assert used == content_hash(Shelf(tmp_path).find("demo-records") if name == "alice" else theirs), name
+            scanned = workers("demo", "same", name).calibration  # as a batch of theirs is judged
+            assert scanned and content_hash(scanned) == used
+        whose = {name: (cards[name]["same"]["owner"], cards[name]["demo"]["owner"]) for name in cards}
+        assert whose == {"alice": ("yours", "operator"), "bob": ("operator", "operator")}
+        told = {name: "delete yours" in " ".join(cards[name]["same"]["notes"]) for name in cards}
+        assert told == {"alice": True, "bob": False}
+        assert found.ask("bob", "PUT", "/v1/calibrations/same", content=content).status_code == 422
+        assert found.ask("alice", "DELETE", "/v1/calibrations/same").status_code == 200
+        assert found.ask("alice", "GET", "/v1/calibrations/same").json()["owner"] == "operator"
 
 
 def test_no_route_answers_without_a_key_of_its_scope(guarded: Guarded) -> None:
