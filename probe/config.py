@@ -84,6 +84,7 @@ class Settings(BaseSettings):
         default=[], description="JSON list of sites (https://...) whose pages may ask the service"
     )
     max_upload_bytes: int = Field(default=10 << 30, gt=0)
+    owner_bytes: int = Field(default=10**11, ge=0, description="of all uploads that an owner keeps; 0 for no limit")
     max_body_bytes: int = Field(default=8_000_000, gt=0)
     max_texts: int = Field(default=256, gt=0)
     max_tokens: int = Field(default=16_384, gt=1, description="tokens per text")

@@ -11,8 +11,10 @@ MemprobeError
 +-- CalibrationError        known texts that cannot calibrate
 |   `-- FingerprintMismatch calibrated for other models, dtype or formulas
 +-- StoreError              a store or database that cannot be read or written
+|   `-- NoRoom              an upload for which an owner, or the disk, has no room left
 +-- Tampered                a bundle of evidence, or a secret, that is not as its maker wrote it
 `-- Busy                    the queue is full; try again
+    `-- OverQuota           a key asked as much as it may for now
 """
 
 from __future__ import annotations
@@ -66,6 +68,14 @@ class StoreError(MemprobeError):
     """A store or database cannot be read or written."""
 
 
+class NoRoom(StoreError):
+    """There is no room for an upload: `owners` says whether in what its owner may keep, or on the disk."""
+
+    def __init__(self, message: str, owners: bool = False) -> None:
+        super().__init__(message)
+        self.owners = owners
+
+
 class Tampered(MemprobeError):
     """A bundle of evidence, or the secret of canaries, is not as its maker wrote it."""
 
@@ -76,3 +86,7 @@ class Busy(MemprobeError):
     def __init__(self, message: str, retry_after: int = 1) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class OverQuota(Busy):
+    """A key has asked as much as it may until its rate or budget is renewed."""

@@ -71,8 +71,8 @@ class Service:
 
     def start(self, kind: str, name: str, work: Work, subject: object = None) -> Job:
         """Queues the caller's work. Raises Busy."""
-        job = self.jobs.start(kind, name, self.caller.owner, work, subject)
-        self.caller.about = job.id
+        job = self.jobs.start(kind, name, self.caller.owner, work, subject, self.caller.settles)
+        self.caller.about, self.caller.works = job.id, True
         return job
 
     def jobs_of(self, kind: str) -> list[Job]:
@@ -146,7 +146,8 @@ class Service:
     async def probe(self, model: str, calibration: str | None) -> Probe:
         """Returns the model with its own or the named calibration. Raises UnknownName, FingerprintMismatch."""
         own = self.model(model)
-        if calibration is None or (own.calibration and own.calibration.name == calibration):
+        served = own.calibration is not None and own.calibration.name == calibration
+        if calibration is None or (served and not self.shelf.hides(calibration)):
             return own
         found = self.shelf.find(calibration)
         key = (model, calibration, self.caller.owner)

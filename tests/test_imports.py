@@ -72,6 +72,7 @@ OWNERS = {  # the files that may name a heavy library
     "sqlalchemy": {
         "reporting/ledger.py",
         *(f"scans/{name}.py" for name in ("database", "deleted", "desk", "leases", "ledger", "statements", "sweep")),
+        "scans/room.py",
         "scans/tables.py",
     },
     "zstandard": {"data/streams.py"},

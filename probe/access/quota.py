@@ -11,19 +11,20 @@ from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
 from probe.access.keys import Key
-from probe.errors import Busy, InputError
+from probe.errors import InputError, OverQuota
+
+_TOKENS = "tokens"
+_SAME = 2.0  # seconds by which a storage that counts whole ones may name the same moment differently
 
 
 def check_rate(text: str, what: str) -> None:
-    """Raises InputError for what is no rate."""
-    _item(text, what)
-
-
-def _item(text: str, what: str) -> RateLimitItem:
+    """Raises InputError for what is no rate, and for one that lets nothing through."""
     try:
-        return parse(text)
+        item: RateLimitItem = parse(text)
     except ValueError as error:
         raise InputError(f"{what} {text!r} is no rate: write 600/minute or 5000000/day.", what) from error
+    if not item.amount:
+        raise InputError(f"{what} {text!r} lets nothing through: write 1/minute or more, or revoke the key.", what)
 
 
 class Quota:
@@ -42,20 +43,52 @@ class Quota:
         self._requests, self._tokens = MovingWindowRateLimiter(kept), FixedWindowRateLimiter(kept)
 
     def take(self, key: Key) -> None:
-        """Counts a request. Raises Busy for one too many, or for one more when the tokens are spent."""
+        """Counts a request. Raises OverQuota for one too many."""
         if (text := key.rate or self._rate) and not self._requests.hit(item := parse(text), key.id, "requests"):
             reset = self._requests.get_window_stats(item, key.id, "requests").reset_time
             said = text.replace("/", " times a ")
-            raise Busy(f"This key may ask {said}; wait, or send more texts a request.", _wait(reset))
-        if (text := key.budget or self._budget) and not self._tokens.test(item := parse(text), key.id, "tokens"):
-            reset = self._tokens.get_window_stats(item, key.id, "tokens").reset_time
-            said = text.replace("/", " tokens a ")
-            raise Busy(f"This key's budget of {said} is spent; wait until it is renewed.", _wait(reset))
+            raise OverQuota(f"This key may ask {said}; wait, or send more texts a request.", _wait(reset))
+
+    def hold(self, key: Key, tokens: int) -> float:
+        """Takes tokens that are yet to be read; returns when the budget is renewed, in seconds since 1970, 0 where
+        there is none. Raises OverQuota where fewer are left.
+        """
+        if not (text := key.budget or self._budget):
+            return 0.0
+        item = parse(text)
+        fits = self._tokens.test(item, key.id, _TOKENS, cost=tokens)
+        if fits and self._tokens.hit(item, key.id, _TOKENS, cost=tokens):
+            return self._until(item, key)
+        if fits:  # others took them in between, and what does not fit is counted all the same
+            self.give_back(key, tokens, self._until(item, key))
+        raise self._refused(text, item, key, tokens)
 
     def spend(self, key: Key, tokens: int) -> None:
-        """Counts tokens that were read; the last request may go beyond the budget."""
+        """Counts tokens that were read beyond those held; they may go beyond the budget."""
         if (text := key.budget or self._budget) and tokens > 0:
-            self._tokens.hit(parse(text), key.id, "tokens", cost=tokens)
+            self._tokens.hit(parse(text), key.id, _TOKENS, cost=tokens)
+
+    def give_back(self, key: Key, tokens: int, until: float) -> None:
+        """Takes back tokens that were held and not read; until: what `hold` returned. Those of a budget that was
+        renewed since are gone: they would be tokens on top of the new one.
+        """
+        if (text := key.budget or self._budget) and tokens > 0:
+            item = parse(text)
+            if abs(self._until(item, key) - until) < _SAME:
+                self._tokens.storage.incr(item.key_for(key.id, _TOKENS), item.get_expiry(), amount=-tokens)
+
+    def _until(self, item: RateLimitItem, key: Key) -> float:
+        return float(self._tokens.get_window_stats(item, key.id, _TOKENS).reset_time)
+
+    def _refused(self, text: str, item: RateLimitItem, key: Key, tokens: int) -> OverQuota:
+        reset, left = self._tokens.get_window_stats(item, key.id, _TOKENS)
+        said = f"This key's budget of {text.replace('/', ' tokens a ')}"
+        if not left:
+            return OverQuota(f"{said} is spent; wait until it is renewed.", _wait(reset))
+        way = "send less, or wait until it is renewed"
+        if tokens > item.amount:
+            way = "send it in parts, or ask the operator for a key with a larger budget"
+        return OverQuota(f"This takes about {tokens:,} tokens. {said} has {left:,} left: {way}.", _wait(reset))
 
 
 def _wait(reset: float) -> int:

@@ -12,7 +12,9 @@ from probe.errors import CalibrationError, InputError, UnknownName
 
 
 class Shelf:
-    """folder: of all; an owner's own lie in a folder of theirs below it. Names of all are no names of one's own."""
+    """folder: of all; an owner's own lie in a folder of theirs below it. What is made has none of the names of all; one
+    that was made for all later may have the name of one's own, which then goes before it.
+    """
 
     def __init__(self, folder: Path, owner: str = LOCAL) -> None:
         self._all = folder
@@ -21,6 +23,14 @@ class Shelf:
     def names(self) -> list[str]:
         """Returns the names at hand, the embedded ones first."""
         return list(dict.fromkeys([*store.names(self._all), *store.names(self.own)]))
+
+    def owns(self, name: str) -> bool:
+        """Returns whether the one of this name is one's own."""
+        return (self.own / f"{name}.npz").is_file()
+
+    def hides(self, name: str) -> bool:
+        """Returns whether one's own goes before one of all."""
+        return self.own != self._all and self.owns(name) and name in store.names(self._all)
 
     def find(self, name: str) -> Calibration:
         """Raises UnknownName."""
@@ -56,4 +66,4 @@ class Shelf:
         store.check_name(name)
         if name not in (there := self.names()):
             raise UnknownName(f"No calibration named {name}. There are: {', '.join(there)}.", "calibration")
-        return self.own if (self.own / f"{name}.npz").is_file() else self._all
+        return self.own if self.owns(name) else self._all

@@ -13,7 +13,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, select
 
 from probe.access.keys import LOCAL
-from probe.errors import InputError, StoreError, UnknownName
+from probe.errors import InputError, NoRoom, StoreError, UnknownName
 from probe.models.stats_table import drop
 from probe.scans import deleted
 from probe.scans.database import Database
@@ -23,6 +23,7 @@ from probe.scans.ledger import Ledger
 from probe.scans.nouns import OPEN, Done, Scan
 from probe.scans.options import ScanOptions
 from probe.scans.parts import folder_key, part_key, raw_key
+from probe.scans.room import Room
 from probe.scans.store import Store
 from probe.scans.tables import FILES
 from probe.untold import called
@@ -48,31 +49,36 @@ class File:
 
 class Desk:
     """owner: whose files and scans these are; nobody else's are seen. cache: of this machine, from which the statistics
-    of what is deleted go, too.
+    of what is deleted go, too. most: bytes of uploads that an owner may keep, 0 for no limit.
     """
 
     def __init__(
-        self, database: Database, store: Store, owner: str = LOCAL, lease: float = LEASE, cache: Path | None = None
+        self, database: Database, store: Store, owner: str = LOCAL, lease: float = LEASE, cache: Path | None = None,
+        most: int = 0,
     ) -> None:  # fmt: skip
         self.database, self.store, self._owner, self.cache = database, store, owner, cache
-        self.ledger = Ledger(database, owner, lease)
+        self.ledger, self._most = Ledger(database, owner, lease), most
 
     def of(self, owner: str) -> Desk:
         """Returns the desk of another owner."""
-        return Desk(self.database, self.store, owner, self.ledger.lease, self.cache)
+        return Desk(self.database, self.store, owner, self.ledger.lease, self.cache, self._most)
 
     # files
 
     def add(self, name: str, purpose: str, pieces: Iterator[bytes]) -> File:
-        """Stores a file piece by piece. Raises StoreError."""
+        """Stores a file piece by piece. Raises NoRoom, StoreError."""
         found = f"file-{uuid4().hex}"
         key = f"files/{found}/file{_ending(name)}"
         kept: File | None = None
+        room = Room(self.database, self.store, self._owner, self._most)
         try:
             with self.store.writing(key) as file:
-                size = sum(file.write(piece) for piece in pieces)
+                size = sum(file.write(piece) for piece in room.watched(pieces))
                 kept = File(found, self._owner, _shown(name), purpose, size, int(time.time()), key)
-                self._keep(kept)  # before it is there: nothing lies in the store that nobody could delete
+                self._keep(kept, room)  # before it is there: nothing lies in the store that nobody could delete
+        except NoRoom:
+            self.store.delete(f"files/{found}")  # its folder, else refusals would fill the disk with them
+            raise
         except StoreError:
             if kept:
                 self.database.run(lambda connection: connection.execute(FILES.delete().where(FILES.c.id == found)))
@@ -201,9 +207,14 @@ class Desk:
         file = PurePosixPath(key).name
         return None if size is None else File(name, self._owner, file, purpose, size, made, key)
 
-    def _keep(self, file: File) -> None:
+    def _keep(self, file: File, room: Room) -> None:
         row = {name: getattr(file, name) for name in File.__slots__}
-        self.database.run(lambda connection: connection.execute(FILES.insert().values(**row)))
+
+        def work(connection: Connection) -> None:
+            room.check(connection, file.bytes)
+            connection.execute(FILES.insert().values(**row))
+
+        self.database.run(work)
 
 
 def _shown(name: str) -> str:

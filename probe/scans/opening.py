@@ -15,7 +15,7 @@ def open_desk(settings: Settings) -> Desk:
     """Raises StoreError."""
     url = settings.database_url or f"sqlite:///{settings.home / 'scans.sqlite'}"
     store = Store(settings.store or settings.home / "store")
-    return Desk(Database(url), store, lease=settings.lease_seconds, cache=settings.cache)
+    return Desk(Database(url), store, lease=settings.lease_seconds, cache=settings.cache, most=settings.owner_bytes)
 
 
 class Probes:
@@ -30,9 +30,11 @@ class Probes:
         if model != self._name:
             raise ModelError(f"This worker serves {self._name}, not {model}.")
         own = self._own
-        if calibration is None or (own.calibration and own.calibration.name == calibration):
+        shelf = Shelf(self._settings.calibrations, owner)
+        served = own.calibration is not None and own.calibration.name == calibration
+        if calibration is None or (served and not shelf.hides(calibration)):
             return own
-        found = Shelf(self._settings.calibrations, owner).find(calibration)
+        found = shelf.find(calibration)
         key = (owner, calibration, found.created)
         if key not in self._known:
             self._known[key] = Probe.of(own.setup, found)

@@ -74,6 +74,11 @@ class Store:
             except FileNotFoundError:
                 return None
 
+    def free(self) -> int | None:
+        """Returns the bytes that are free on the disk of a folder, None for what is no folder. Raises StoreError."""
+        with self._explained("read"):
+            return shutil.disk_usage(self._folder).free if self._folder else None
+
     def delete(self, prefix: str) -> None:
         """Removes a file, or all that lies under a prefix."""
         with self._explained("written"):

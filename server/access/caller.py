@@ -8,23 +8,31 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from probe.access.keys import LOCAL, Key
+from probe.access.tab import Tab, about
 from server.access.opening import Access
 
 
 @dataclass
 class Caller:
-    """key: None where the service needs none. hashes: of the texts asked about; about: the id of what was begun."""
+    """key, tab: None where the service needs none. hashes: of the texts asked about; about: the id of what was begun.
+    works: a job goes on behind the answer, which settles what is held for it when it is over.
+    """
 
     owner: str = LOCAL
     key: Key | None = None
     access: Access | None = None
     hashes: list[str] = field(default_factory=list)
     about: str = ""
+    tab: Tab | None = None
+    works: bool = False
 
-    def asks(self, texts: Iterable[str]) -> None:
-        """Notes what is asked about."""
+    def asks(self, texts: Iterable[str], reads: bool = True) -> None:
+        """Notes what is asked about and, where a model reads it, holds about the tokens. Raises OverQuota."""
+        asked = list(texts)
         if self.access and self.access.record:
-            self.hashes += map(self.access.record.hashed, texts)
+            self.hashes += map(self.access.record.hashed, asked)
+        if reads and self.tab:
+            self.holds(sum(len(text.encode("utf-8", "surrogatepass")) for text in asked))
 
     def hands_in(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """Yields the pieces of a file and notes it as a whole."""
@@ -36,9 +44,22 @@ class Caller:
         if seen:
             self.hashes.append(seen.hexdigest())
 
+    def holds(self, size: int) -> int:
+        """Holds about the tokens of so many bytes of text, and returns how many. Raises OverQuota."""
+        tokens = about(size)
+        if self.tab:
+            self.tab.hold(tokens)
+        return tokens
+
     def spends(self, tokens: int) -> None:
-        if self.access and self.key:
-            self.access.quota.spend(self.key, tokens)
+        """Counts tokens that were read."""
+        if self.tab:
+            self.tab.spend(tokens)
+
+    def settles(self) -> None:
+        """Gives back what was held and not read."""
+        if self.tab:
+            self.tab.settle()
 
 
 def caller_of(request: Request) -> Caller:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from probe.access.keys import Key
-from probe.errors import Busy, InputError
+from probe.access.tab import Tab
+from probe.errors import InputError, OverQuota
 from server.access.caller import Caller
 from server.access.opening import Access, is_loopback
+from server.access.refusing import over_quota
 from server.access.scopes import OPEN, scopes_of
+from server.access.sessions import session_of
 from server.errors import envelope
 from server.operation.asked import request_id
 from server.operation.matching import route_of
 
-COOKIE = "memprobe_key"
+_GIVEN_UP = (0, 504)  # no answer was waited for, or none came in time: the models may have read all of it
 _SUBJECT = re.compile(r"(?:file-|batch_|job-)[0-9a-f]{32}")
 _NO_KEY = (
     "This service asks for a key: send it as Authorization: Bearer KEY. Its operator makes them (memprobe keys add)."
@@ -52,6 +54,8 @@ class Guard:
                 scope["caller"] = caller
                 await self._app(scope, receive, watched)
         finally:
+            if isinstance(caller, Caller) and not caller.works and status not in _GIVEN_UP:
+                caller.settles()
             if self._access.record and scopes_of(route) is not OPEN:
                 self._note(scope, route, status, caller)
 
@@ -59,7 +63,7 @@ class Guard:
         try:
             if not self._access.required:
                 return Caller() if _near(scope) else envelope(403, _FAR, "key_needed")
-            key = self._access.ring.find(token_of(scope))
+            key = self._key(scope)
         except InputError as error:
             return envelope(503, str(error), "keys_unreadable")
         if scopes is OPEN:
@@ -68,15 +72,20 @@ class Guard:
             return envelope(401, _NO_KEY, "invalid_key", headers={"WWW-Authenticate": "Bearer"})
         return self._limit(key, scopes)
 
+    def _key(self, scope: Scope) -> Key | None:
+        """Returns the key of the header or, where it has none, of the page's session. Raises InputError."""
+        token = token_of(scope)
+        return self._access.sessions.find(session_of(scope)) if token is None else self._access.ring.find(token)
+
     def _limit(self, key: Key, scopes: frozenset[str]) -> Caller | Response:
         if not key.allows(scopes):
             said = f"This key may {', '.join(key.scopes)}; this takes {' or '.join(sorted(scopes))}."
             return envelope(403, said, "scope")
         try:
             self._access.quota.take(key)
-        except Busy as error:
-            return envelope(429, str(error), "quota", headers={"Retry-After": str(error.retry_after)})
-        return Caller(key.owner, key, self._access)
+        except OverQuota as error:
+            return over_quota(error)
+        return Caller(key.owner, key, self._access, tab=Tab(self._access.quota, key))
 
     def _note(self, scope: Scope, route: tuple[str, str] | None, status: int, caller: Caller | Response) -> None:
         """Of the path it keeps the route and the service's own ids; anything else might be a text."""
@@ -90,17 +99,11 @@ class Guard:
         self._access.record.note({name: value for name, value in facts.items() if value is not None}, known.hashes)
 
 
-def token_of(scope: Scope) -> str:
-    """Returns the key of the header, or of the page's cookie, "" where there is none."""
+def token_of(scope: Scope) -> str | None:
+    """Returns the key of the header, None where there is none."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     kind, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    if kind.lower() == "bearer":
-        return token.strip()
-    try:
-        cookies = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
-    except CookieError:
-        return ""
-    return cookies[COOKIE].value if COOKIE in cookies else ""
+    return token.strip() if kind.lower() == "bearer" else None
 
 
 def _near(scope: Scope) -> bool:

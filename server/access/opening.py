@@ -10,6 +10,7 @@ from probe.access.quota import Quota
 from probe.access.record import Record
 from probe.config import Settings
 from probe.errors import InputError
+from server.access.sessions import Sessions
 
 LOCAL_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
 
@@ -24,7 +25,11 @@ class Access:
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
     record: Record | None = None
+    sessions: Sessions = field(init=False)
     _seen: bool = field(default=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.sessions = Sessions(self.ring)
 
     @property
     def required(self) -> bool:

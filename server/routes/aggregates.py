@@ -26,7 +26,7 @@ async def aggregates(body: AggregateRequest, service: Annotated[Service, Depends
     model = service.model(body.model)
     cohort = await asyncio.to_thread(gather, texts)
     report = await asyncio.to_thread(service.reporter.earlier, model, cohort)
-    service.caller.asks(text.text for text in texts)
+    service.caller.asks((text.text for text in texts), reads=report is None)
     if report is None:
         prepared, results = await service.batcher.run(model, cohort.texts, service.reporter.options(model))
         service.caller.spends(prepared.read)

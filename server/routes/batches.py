@@ -23,11 +23,10 @@ from server.schemas.common import Deleted, failures
 from server.schemas.documented import binary, leads_to, stream
 from server.service import Service, desk_of, service_of
 
-router = APIRouter(prefix="/v1/batches", tags=["batches"], responses=failures(400, 404, 409, 422))
+router = APIRouter(prefix="/v1/batches", tags=["batches"], responses=failures(400, 404, 409, 422, 429))
 Counter = Annotated[Desk, Depends(desk_of)]
 Shared = Annotated[Service, Depends(service_of)]
 _EVERY = 0.5  # seconds between events
-_BYTES = 4  # of a token
 _PARQUET, _EVENTS = "application/vnd.apache.parquet", "text/event-stream"
 _UNSTORED = {"Cache-Control": "no-store"}
 _ONE = "/v1/batches/{name}"
@@ -50,10 +49,12 @@ async def create(body: BatchRequest, service: Shared, desk: Counter) -> Batch:
     metadata = body.metadata or {}
     if body.input_file_id is not None:
         file = await asyncio.to_thread(desk.file, body.input_file_id)
-        service.caller.spends(file.bytes // _BYTES)  # about what its texts will take: workers know no keys
+        tokens = service.caller.holds(file.bytes)
         scan = await asyncio.to_thread(desk.start, file, model, options, metadata)
+        service.caller.spends(tokens)  # about what its texts will take: workers know no keys
     else:
         place, prefix = await asyncio.to_thread(_allowed, metadata, service.settings.scan_prefixes)
+        service.caller.holds(0)  # nobody knows its size yet: something must be left
         scan = await asyncio.to_thread(desk.begin, place, place, model, options, metadata, None, prefix)
     service.caller.about = scan.id
     return await asyncio.to_thread(_batch, desk, scan.id)

@@ -31,6 +31,7 @@ router = APIRouter(prefix="/v1/calibrations", tags=["calibrations"], responses=f
 Shared = Annotated[Service, Depends(service_of)]
 Card = CalibrationCard | CalibrationJob
 _BYTES, _ONE = "application/octet-stream", "/v1/calibrations/{name}"
+_HIDDEN = "the operator has made one of this name, too, which yours goes before; delete yours to use that"
 _LEADS = leads_to(f"GET {_ONE}", f"POST {_ONE}/cancel", f"DELETE {_ONE}", f"GET {_ONE}/export")
 
 
@@ -135,12 +136,14 @@ def _job(job: Job) -> CalibrationJob:
 
 
 def _card(calibration: Calibration, service: Service) -> CalibrationCard:
-    claim = calibration.claim(0.01)
+    claim, own = calibration.claim(0.01), service.shelf.owns(calibration.name)
+    hidden = [_HIDDEN] if service.shelf.hides(calibration.name) else []
     fits = [name for name, probe in service.models.items() if not calibration.fingerprint.mismatches(probe.fingerprint)]
     return CalibrationCard(
-        id=calibration.name, created=calibration.created, score=calibration.score, basis=calibration.basis,
+        id=calibration.name, owner="yours" if own else "operator", created=calibration.created,
+        score=calibration.score, basis=calibration.basis,
         nonmembers=claim.nonmembers, members=claim.members, smallest_alpha=claim.smallest_alpha,
         tokens=calibration.lengths, gates=calibration.gates, findings=calibration.findings,
         kinds={kind.name: len(kind.scores) for kind in calibration.strata}, power=calibration.power,
-        notes=list(calibration.notes), fits=fits, fingerprint=asdict(calibration.fingerprint),
+        notes=[*calibration.notes, *hidden], fits=fits, fingerprint=asdict(calibration.fingerprint),
     )  # fmt: skip

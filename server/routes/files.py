@@ -26,7 +26,7 @@ _LEADS = joined(
 )
 
 
-@router.post("", responses=_LEADS)
+@router.post("", responses=_LEADS | failures(507))
 def create(
     file: UploadFile, purpose: Annotated[Literal["batch"], Form()], desk: Counter, caller: Asking
 ) -> FileObject:  # fmt: skip

@@ -34,6 +34,7 @@ class CalibrationCard(BaseModel):
     id: str
     object: Literal["calibration"] = "calibration"
     status: Literal["completed"] = "completed"
+    owner: Literal["yours", "operator"] = Field(description="operator: made for all, the embedded ones among them")
     created: str
     score: str
     basis: str
@@ -56,6 +57,7 @@ class CalibrationJob(BaseModel):
     id: str
     object: Literal["calibration"] = "calibration"
     job: str
+    owner: Literal["yours"] = "yours"
     status: Status
     created: int
     progress: Progress

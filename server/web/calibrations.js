@@ -16,6 +16,7 @@ function card(one) {
   if (one.status !== "completed") return make("article", {}, title, make("p", {}, one.error || one.status));
   const figures = [
     ["known non-members", one.nonmembers.toLocaleString("en")], ["known members", one.members.toLocaleString("en")],
+    ["made by", one.owner === "yours" ? "you" : "the operator, for all"],
     ["smallest false-positive rate", `${(100 * one.smallest_alpha).toFixed(2)}%`], ["score", one.score],
     ["texts of", `${one.tokens[0]} to ${one.tokens[1]} tokens`], ["for the models", one.fits.join(", ") || "none that is served"],
   ];

@@ -1,4 +1,5 @@
-"""Long work behind a request: one at a time, with progress, cancelled at the next chunk; its engines share the models.
+"""Long work behind a request: one at a time, owners in turns, with progress, cancelled at the next chunk; its engines
+share the models.
 
 Jobs live as long as the process: what they leave behind (a stored calibration) outlives it, their state does not.
 """
@@ -9,8 +10,9 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Literal
 from uuid import uuid4
 
@@ -20,11 +22,12 @@ from probe.measure import Progress
 from probe.models.tags import tagged
 from probe.untold import called
 from probe.wanted import while_wanted
+from server.work.line import Line
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
 Work = Callable[[Progress], object]
-MOST_WAITING = 16
-MOST_KEPT = 256
+MOST_OWN, MOST_WAITING = 8, 64  # jobs that are not over, of an owner and of all
+MOST_KEPT = 256  # that are over, of an owner
 _LOG = logging.getLogger(__name__)
 _NAMED = frozenset(("calibration",))  # kinds that make something with a name of its own; of others it is the model's
 
@@ -33,9 +36,11 @@ class Cancelled(Exception):
     """Raised inside a job by its progress, once its cancellation was asked for."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
-    """done and total count texts; error says why it failed. subject: what it is about, if that is kept beside."""
+    """done and total count texts; error says why it failed. subject: what it is about, if that is kept beside.
+    ended: is called once nothing is done for it any more, maybe twice.
+    """
 
     kind: str
     name: str
@@ -50,6 +55,8 @@ class Job:
     result: object = None
     subject: object = None
     work: Work | None = field(default=None, repr=False)
+    ended: Callable[[], object] = field(default=bool, repr=False)
+    context: Context = field(default_factory=copy_context, repr=False)  # what it logs names the request that began it
     forgotten: bool = False
 
     @property
@@ -71,19 +78,32 @@ class Jobs:
     def __init__(self, dropped: Callable[[str], object] = lambda name: None) -> None:
         self._thread = ThreadPoolExecutor(1, "job")
         self._jobs: dict[str, Job] = {}
+        self._line, self._lock = Line[Job](), Lock()
         self._dropped = dropped
 
-    def start(self, kind: str, name: str, owner: str, work: Work, subject: object = None) -> Job:
+    def start(
+        self, kind: str, name: str, owner: str, work: Work, subject: object = None,
+        ended: Callable[[], object] = bool,
+    ) -> Job:  # fmt: skip
         """Queues work and returns its job. Raises Busy."""
-        waiting = sum(not job.over for job in self._jobs.values())
-        if waiting >= MOST_WAITING:
-            raise Busy(f"{waiting} jobs are waiting already; try again when one is over, or cancel one.", 30)
-        job = Job(kind, name, owner, subject=subject, work=work)
-        self._jobs[job.id] = job
-        self._thread.submit(copy_context().run, self._run, job)  # what it logs names the request that began it
-        for old in [job.id for job in self._jobs.values() if job.over][:-MOST_KEPT]:
-            del self._jobs[old]
+        job = Job(kind, name, owner, subject=subject, work=work, ended=ended)
+        with self._lock:
+            self._check(owner)
+            self._jobs[job.id] = job
+            self._line.add(job)
+            for old in [one.id for one in self.all() if one.over and one.owner == owner][:-MOST_KEPT]:
+                self._jobs.pop(old, None)
+        self._thread.submit(self._next)
         return job
+
+    def _check(self, owner: str) -> None:
+        """Raises Busy where an owner, or all together, have as many jobs as they may. It tells of nobody else's."""
+        waiting = [job for job in self.all() if not job.over]
+        own = sum(job.owner == owner for job in waiting)
+        if own >= MOST_OWN:
+            raise Busy(f"{own} jobs of yours are waiting already; try again when one is over, or cancel one.", 30)
+        if len(waiting) >= MOST_WAITING:
+            raise Busy("The service has as many jobs as it takes; try again in a moment.", 30)
 
     def all(self) -> list[Job]:
         return list(self._jobs.values())
@@ -100,9 +120,14 @@ class Jobs:
 
     def cancel(self, job: Job) -> None:
         """Ends a job before its next chunk of texts."""
-        job.cancelling = True
-        if job.status == "queued":
-            job.status = "cancelled"
+        with self._lock:
+            job.cancelling, waits = True, job.status == "queued"
+            if waits:
+                self._line.remove(job)
+                job.status = "cancelled"
+        if waits:
+            job.work = None  # it holds the texts
+            job.ended()
 
     def forget(self, job: Job) -> None:
         """Ends a job and drops what it left, texts and statistics. Raises StoreError where these cannot be deleted."""
@@ -135,9 +160,19 @@ class Jobs:
                 _LOG.warning("Job %s (%s) was cancelled, as the service ends: start it again.", job.id, job.kind)
         return over
 
+    def _next(self) -> None:
+        """Runs the job whose turn it is; one that was cancelled in line leaves a turn too many."""
+        with self._lock:
+            job = self._line.take()
+            if job:
+                job.status = "running"
+        if job:
+            job.context.run(self._run, job)
+
     def _run(self, job: Job) -> None:
         with tagged(job.id), saying(job=job.id):
             _run(job)
+        job.ended()
         job.work = None  # it holds the texts
         if job.forgotten:
             try:
@@ -155,7 +190,6 @@ def _run(job: Job) -> None:
     if job.cancelling or work is None:
         job.status = "cancelled"
         return
-    job.status = "running"
     try:
         with while_wanted(job.check):
             job.result = work(job.advance)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ import pytest
 from probe.access.keys import KeyRing
 from probe.access.quota import Quota, check_rate
 from probe.access.record import Record
-from probe.errors import Busy, InputError, UnknownName
+from probe.access.tab import Tab
+from probe.errors import Busy, InputError, OverQuota, UnknownName
 
 
 def test_a_key_is_found_by_itself_alone_and_never_written(tmp_path: Path) -> None:
@@ -70,20 +73,78 @@ def test_rates_and_budgets(tmp_path: Path) -> None:
     with pytest.raises(Busy, match="2 times a minute") as refused:
         quota.take(usual)
     assert 1 <= refused.value.retry_after <= 60
-    quota.take(own)
     quota.spend(own, 999)
-    quota.take(own)
-    quota.spend(own, 500)  # the last request may go beyond
+    quota.hold(own, 1)
+    quota.spend(own, 500)  # what was let in may go beyond
     with pytest.raises(Busy, match="budget of 1000 tokens a day is spent") as refused:
-        quota.take(own)
+        quota.hold(own, 1)
     assert 1 <= refused.value.retry_after <= 86_400
+    quota.take(own)  # what reads nothing goes on
     unlimited = Quota("memory://", "", "")
     for _ in range(1000):
         unlimited.take(usual)
+    unlimited.hold(usual, 10**12)
     with pytest.raises(InputError, match="is no rate"):
         check_rate("often", "rate")
+    for nothing in ("0/minute", "00 per day"):
+        with pytest.raises(InputError, match="lets nothing through: write 1/minute"):
+            check_rate(nothing, "rate")
+    with pytest.raises(InputError, match="key_budget '0/day' lets nothing through"):
+        Quota("memory://", "", "0/day")
     with pytest.raises(InputError, match="quota_storage"):
         Quota("nowhere://", "", "")
+
+
+def test_what_is_held_is_put_right_once_it_is_counted(tmp_path: Path) -> None:
+    key, quota = (
+        KeyRing(tmp_path / "keys.json").add("alice", ["probe"], budget="1000/day")[0],
+        Quota("memory://", "", ""),
+    )
+    one, other = Tab(quota, key), Tab(quota, key)
+    one.hold(600)
+    with pytest.raises(OverQuota, match=r"about 401 tokens.* has 400 left: send less"):
+        other.hold(401)
+    with pytest.raises(OverQuota, match="larger budget"):
+        other.hold(1001)
+    one.spend(100)
+    one.settle()
+    one.settle()
+    other.hold(900)
+    other.spend(950)
+    other.settle()
+    with pytest.raises(OverQuota, match="is spent"):
+        one.hold(1)
+
+
+def test_many_at_once_hold_no_more_than_there_is(tmp_path: Path) -> None:
+    key, quota = (
+        KeyRing(tmp_path / "keys.json").add("alice", ["probe"], budget="1000/day")[0],
+        Quota("memory://", "", ""),
+    )
+
+    def held(_: int) -> bool:
+        try:
+            Tab(quota, key).hold(90)
+        except OverQuota:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as threads:
+        assert 1 <= sum(threads.map(held, range(200))) <= 11
+
+
+def test_a_renewed_budget_is_not_raised_by_what_was_held_before(tmp_path: Path) -> None:
+    key, quota = (
+        KeyRing(tmp_path / "keys.json").add("alice", ["probe"], budget="100/4second")[0],
+        Quota("memory://", "", ""),
+    )
+    tab, fresh = Tab(quota, key), Tab(quota, key)
+    tab.hold(100)
+    time.sleep(4.2)
+    fresh.hold(100)
+    tab.settle()
+    with pytest.raises(OverQuota, match="is spent"):
+        fresh.hold(1)
 
 
 def test_the_record_keeps_hashes_that_only_its_secret_gives(tmp_path: Path) -> None:

@@ -53,6 +53,8 @@ def test_the_log_is_asked_by_key_and_by_text(home: Path) -> None:
     ("arguments", "said"),
     [
         (["keys", "add", "alice", "--rate", "often"], "is no rate"),
+        (["keys", "add", "alice", "--rate", "0/minute"], "rate '0/minute' lets nothing through"),
+        (["keys", "add", "alice", "--budget", "0/day"], "budget '0/day' lets nothing through"),
         (["keys", "add", "alice", "--scope", "all"], "No scope is named 'all'"),
         (["keys", "revoke", "alice"], "No key is named"), (["keys", "log", "--text", "none.txt"], "No file none.txt"),
         (["serve", "--host", "0.0.0.0", "--port", "0"], "memprobe keys add NAME"),

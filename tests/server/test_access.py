@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,11 +20,15 @@ from starlette.testclient import TestClient
 
 from probe.access.keys import KeyRing
 from probe.access.record import Record
+from probe.calibration.shelf import Shelf
+from probe.calibration.store import content_hash
 from probe.config import Settings
-from probe.errors import InputError
+from probe.errors import InputError, OverQuota
 from probe.pipeline import Probe
-from server.access.opening import is_loopback
+from probe.scans.opening import Probes
+from server.access.opening import Access, is_loopback
 from server.access.scopes import ADMIN, OPEN, scopes_of
+from server.access.sessions import MOST
 from server.app import create_app
 from tests.documents.made import paragraphs
 from tests.serving import local
@@ -126,6 +135,31 @@ def test_lists_are_one_s_own_and_alice_still_has_hers(guarded: Guarded, things: 
     assert used.status_code == 200 and used.json()["calibration"] == "mine"
 
 
+def test_the_list_says_whose_a_calibration_is_and_which_it_hides(demo: Probe, tmp_path: Path) -> None:
+    assert demo.calibration
+    theirs = replace(demo.calibration, name="same")
+    found = Guarded(tmp_path, Probe.of(demo.setup, theirs))
+    with found.client:
+        content = found.ask("bob", "GET", "/v1/calibrations/demo-records/export").content
+        assert found.ask("alice", "PUT", "/v1/calibrations/same", content=content).json()["owner"] == "yours"
+        Shelf(found.app.state.service.settings.calibrations).save(theirs)  # by the operator, who serves it
+        workers, cards = Probes(Probe.of(demo.setup, theirs), "demo", found.app.state.service.settings), {}
+        for name in ("alice", "bob"):
+            cards[name] = {one["id"]: one for one in found.ask(name, "GET", "/v1/calibrations").json()["data"]}
+            asked = {"model": "demo", "input": TEXTS[0], "calibration": "same"}
+            used = found.ask(name, "POST", "/v1/probe", json=asked).json()["provenance"]["calibration"]["sha256"]
+            assert used == content_hash(Shelf(tmp_path).find("demo-records") if name == "alice" else theirs), name
+            scanned = workers("demo", "same", name).calibration  # as a batch of theirs is judged
+            assert scanned and content_hash(scanned) == used
+        whose = {name: (cards[name]["same"]["owner"], cards[name]["demo"]["owner"]) for name in cards}
+        assert whose == {"alice": ("yours", "operator"), "bob": ("operator", "operator")}
+        told = {name: "delete yours" in " ".join(cards[name]["same"]["notes"]) for name in cards}
+        assert told == {"alice": True, "bob": False}
+        assert found.ask("bob", "PUT", "/v1/calibrations/same", content=content).status_code == 422
+        assert found.ask("alice", "DELETE", "/v1/calibrations/same").status_code == 200
+        assert found.ask("alice", "GET", "/v1/calibrations/same").json()["owner"] == "operator"
+
+
 def test_no_route_answers_without_a_key_of_its_scope(guarded: Guarded) -> None:
     wrong = guarded.tokens["alice"][:-4] + "AAAA"
     for method, path in routes(guarded.app):
@@ -176,28 +210,171 @@ def test_a_session_gives_the_page_a_cookie_that_no_script_reads(guarded: Guarded
     assert client.get("/v1/models").status_code == 200
     foreign = {"Origin": "http://evil.example"}
     assert client.get("/v1/models", headers=foreign).json()["error"]["code"] == "foreign_origin"
+    secret = client.cookies["memprobe_session"]
+    assert guarded.tokens["bob"] not in begun.headers["set-cookie"] and len(secret) >= 43
+    again = client.post("/v1/session")
+    assert again.status_code == 200 and "set-cookie" not in again.headers  # it goes on
     assert client.delete("/v1/session").status_code == 204 and client.get("/v1/models").status_code == 401
+    stolen = {"Cookie": f"memprobe_session={secret}"}
+    assert client.get("/v1/models", headers=stolen).status_code == 401  # it ended, it was not only forgotten
+    with_key = {"Cookie": f"memprobe_session={guarded.tokens['bob']}"}
+    assert client.get("/v1/models", headers=with_key).status_code == 401
+
+
+def test_a_session_ends_with_its_key_its_service_or_when_there_are_many(demo: Probe, tmp_path: Path) -> None:
+    found = Guarded(tmp_path, demo)
+
+    def begin(name: str) -> TestClient:
+        browser = local(found.app)
+        assert browser.post("/v1/session", headers={"Authorization": f"Bearer {found.tokens[name]}"}).status_code == 200
+        return browser
+
+    def asks(browser: TestClient) -> int:
+        return int(browser.get("/v1/models").status_code)
+
+    with found.client:
+        bob = begin("bob")
+        browsers = [begin("alice") for _ in range(MOST + 1)]
+        assert [asks(one) for one in (bob, *browsers)] == [200, 401, *[200] * MOST]
+        found.ring.revoke("alice")
+        assert asks(browsers[-1]) == 401 and asks(bob) == 200
+        found.tokens["alice"] = found.ring.add("alice", ["probe"])[1]
+        assert asks(browsers[-1]) == 401
+        other = local(create_app(Settings(home=tmp_path, scan_workers=0), lambda _: {"demo": demo}))
+        other.cookies.set("memprobe_session", bob.cookies["memprobe_session"])
+        with other:
+            assert asks(other) == 401
+        again = local(found.app)
+        again.cookies.set("memprobe_session", bob.cookies["memprobe_session"])
+        assert asks(again) == 200  # where it began
 
 
 def test_rate_and_budget_of_a_key(demo: Probe, tmp_path: Path) -> None:
-    found = Guarded(tmp_path, demo)
-    for name, more in (("slow", {"rate": "2/hour"}), ("poor", {"budget": "30/day"})):
+    found, most = Guarded(tmp_path, demo), len(TEXTS[0]) // 4
+    for name, more in (("slow", {"rate": "2/hour"}), ("poor", {"budget": f"{most}/day"})):
         found.tokens[name] = found.ring.add(name, ["probe"], **more)[1]
     with found.client:
         assert [found.ask("slow", "GET", "/v1/models").status_code for _ in range(3)] == [200, 200, 429]
         asked = {"model": "demo", "input": TEXTS[0]}
         answers = [found.ask("poor", "POST", "/v1/probe", json=asked) for _ in range(2)]
         assert [answer.status_code for answer in answers] == [200, 429]
-        assert int(answers[1].headers["Retry-After"]) > 0 and "30 tokens a day" in answers[1].json()["error"]["message"]
-        job = {"model": "demo", "members": TEXTS[:4], "nonmembers": TEXTS[4:]}
-        found.tokens["worker"] = found.ring.add("worker", ["probe"], budget="30/day")[1]
+        said = answers[1].json()["error"]
+        assert said["code"] == "quota" and f"budget of {most} tokens a day" in said["message"]
+        assert int(answers[1].headers["Retry-After"]) > 0
+        assert found.ask("poor", "GET", "/v1/models").status_code == 200  # what reads no token goes on
+
+
+def left(found: Guarded, name: str) -> int:
+    """Returns how many tokens of its budget a key has left."""
+    access: Access = found.app.state.service.access
+    key = next(one for one in access.ring.keys if one.name == name)
+    with pytest.raises(OverQuota) as refused:
+        access.quota.hold(key, 10**9)
+    return int(refused.value.args[0].partition(" has ")[2].partition(" left")[0].replace(",", ""))
+
+
+def test_a_job_is_charged_what_it_reads_and_given_back_what_it_does_not(demo: Probe, tmp_path: Path) -> None:
+    found = Guarded(tmp_path, demo)
+    found.tokens["worker"] = found.ring.add("worker", ["probe"], budget="100000/day")[1]
+    job = {"model": "demo", "members": TEXTS[:4], "nonmembers": TEXTS[4:]}
+    held = sum(map(len, TEXTS)) // 4
+    with found.client:
         path = f"/v1/evaluations/{found.ask('worker', 'POST', '/v1/evaluations', json=job).json()['id']}"
-        for _ in range(300):  # a job's passes count as a request's do
-            if found.ask("worker", "GET", path).status_code == 429:
+        for _ in range(300):
+            if found.ask("worker", "GET", path).json()["status"] == "completed":
                 break
             time.sleep(0.1)
-        else:
-            raise AssertionError("what a job reads is not charged")
+        read = 100_000 - left(found, "worker")
+        assert read > held  # some scores read a text more than once
+        begun = threading.Event()
+        found.app.state.service.jobs.start("pii", "x", "someone", lambda progress: begun.wait(20))
+        waits = found.ask("worker", "POST", "/v1/evaluations", json=job).json()["id"]
+        assert 100_000 - left(found, "worker") == read + held
+        assert found.ask("worker", "POST", f"/v1/evaluations/{waits}/cancel").json()["status"] == "cancelled"
+        assert 100_000 - left(found, "worker") == read
+        begun.set()
+        wrong = found.ask("worker", "POST", "/v1/probe", json={"model": "demo", "input": TEXTS[0], "alpha": 0.0})
+        assert wrong.status_code == 422 and 100_000 - left(found, "worker") == read
+
+
+def test_a_request_that_is_given_up_keeps_what_was_held_for_it(demo: Probe, tmp_path: Path) -> None:
+    found = Guarded(tmp_path, demo)
+    found.tokens["slow"] = found.ring.add("slow", ["probe"], budget="100000/day")[1]
+    settings = Settings(home=tmp_path, scan_workers=0, request_seconds=0.001)
+    found.app = create_app(settings, lambda _: {"demo": demo})
+    found.client = local(found.app)
+    with found.client:
+        asked = {"model": "demo", "input": TEXTS * 4}
+        assert found.ask("slow", "POST", "/v1/probe", json=asked).status_code == 504
+        assert 100_000 - left(found, "slow") == 4 * sum(map(len, TEXTS)) // 4
+
+
+def test_parallel_requests_do_not_multiply_a_budget(demo: Probe, tmp_path: Path) -> None:
+    found = Guarded(tmp_path, demo)
+    asked = {"model": "demo", "input": ["\n".join(TEXTS)] * 2}
+    with found.client:
+        cost = found.ask("bob", "POST", "/v1/probe", json=asked)
+        assert cost.status_code == 200
+        held = 2 * len("\n".join(TEXTS)) // 4
+        found.tokens["poor"] = found.ring.add("poor", ["probe"], budget=f"{3 * held}/day")[1]
+        with ThreadPoolExecutor(8) as threads:
+            answers = threads.map(lambda _: found.ask("poor", "POST", "/v1/probe", json=asked), range(8))
+            statuses = [answer.status_code for answer in answers]
+    assert set(statuses) == {200, 429} and statuses.count(200) <= 3
+
+
+def test_a_spent_budget_keeps_nobody_from_what_they_have(demo: Probe, tmp_path: Path) -> None:
+    found = Guarded(tmp_path, demo)
+    found.tokens["poor"] = found.ring.add("poor", ["scan", "probe"], budget="1000/day")[1]
+    rows = "".join(json.dumps({"text": text}) + "\n" for text in TEXTS).encode()
+
+    def uploaded(content: bytes) -> str:
+        form = {"files": {"file": ("a.jsonl", content)}, "data": {"purpose": "batch"}}
+        return str(found.ask("poor", "POST", "/v1/files", **form).json()["id"])
+
+    def begun(file: str) -> Any:
+        body = {"input_file_id": file, "endpoint": "/v1/probe", "completion_window": "24h"}
+        return found.ask("poor", "POST", "/v1/batches", json=body)
+
+    with found.client:
+        refused = begun(uploaded(rows * (4001 // len(rows) + 1)))  # more than the whole budget
+        assert refused.status_code == 429 and "send it in parts" in refused.json()["error"]["message"]
+        small = uploaded((rows * 2)[:3600])
+        batch = begun(small).json()["id"]
+        again = begun(small)
+        assert again.status_code == 429 and again.json()["error"]["code"] == "quota"
+        assert "100 left: send less" in again.json()["error"]["message"]
+        for method, path in (
+            ("GET", f"/v1/batches/{batch}"), ("POST", f"/v1/batches/{batch}/cancel"), ("GET", "/v1/calibrations"),
+            ("DELETE", f"/v1/batches/{batch}"), ("DELETE", f"/v1/files/{small}"),
+        ):  # fmt: skip
+            assert found.ask("poor", method, path).status_code == 200, (method, path)
+        probe = {"model": "demo", "input": TEXTS}
+        refusals = {
+            "/v1/probe": probe,
+            "/v1/pii": probe,
+            "/v1/evaluations": {"model": "demo", "members": TEXTS, "nonmembers": paragraphs(9)[8:]},
+            "/v1/calibrations": {"model": "demo", "name": "c", "nonmembers": paragraphs(30)},
+        }
+        for path, body in refusals.items():
+            assert found.ask("poor", "POST", path, json=body).status_code == 429, path
+
+
+def test_uploads_have_room_as_long_as_there_is_some(
+    demo: Probe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path, owner_bytes=1000, scan_workers=0)
+    with local(create_app(settings, lambda _: {"demo": demo})) as client:
+
+        def upload() -> Any:
+            return client.post("/v1/files", files={"file": ("a.txt", b"x" * 600)}, data={"purpose": "batch"})
+
+        first, full = upload(), upload()
+        assert (full.status_code, full.json()["error"]["code"]) == (413, "owner_full")
+        assert client.delete(f"/v1/files/{first.json()['id']}").status_code == 200
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10**9))
+        full = upload()
+        assert (full.status_code, full.json()["error"]["code"]) == (507, "disk_full")
 
 
 def test_keys_begin_and_end_while_the_service_runs(demo: Probe, tmp_path: Path) -> None:
