@@ -19,7 +19,6 @@ from probe.scans.opening import open_desk
 from probe.scans.sweep import sweeping
 from probe.versions import versions
 from server import errors
-from server.access import refusing
 from server.access.guard import Guard
 from server.access.opening import open_access
 from server.access.origins import Origins
@@ -113,7 +112,6 @@ def create_app(settings: Settings | None = None, opener: Opener = open_models) -
     app.add_middleware(Headers)
     app.add_middleware(Answering, metrics=metrics)  # outermost: it tells of every answer
     errors.install(app)
-    refusing.install(app)
     for route in ROUTES:
         app.include_router(route.router)
     return app

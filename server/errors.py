@@ -12,7 +12,17 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from probe.errors import Busy, FingerprintMismatch, InputError, MemprobeError, Overlap, Spent, UnknownName
+from probe.errors import (
+    Busy,
+    FingerprintMismatch,
+    InputError,
+    MemprobeError,
+    NoRoom,
+    Overlap,
+    OverQuota,
+    Spent,
+    UnknownName,
+)  # fmt: skip
 from probe.logs import described
 from server.operation.asked import request_id
 
@@ -28,6 +38,7 @@ _STATUS: tuple[tuple[type[MemprobeError], int, str], ...] = (
     (Spent, 403, "budget_spent"),
     (InputError, 422, "invalid_value"),
     (FingerprintMismatch, 409, "fingerprint_mismatch"),
+    (OverQuota, 429, "quota"),
     (Busy, 429, "queue_full"),
     (MemprobeError, 500, "server_error"),
 )
@@ -40,6 +51,7 @@ _HTTP = {
 def install(app: FastAPI) -> None:
     """Makes one handler per kind of error; nothing else in the service builds an error answer."""
     app.add_exception_handler(MemprobeError, _known)
+    app.add_exception_handler(NoRoom, _no_room)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
 
@@ -82,13 +94,24 @@ def crowded() -> JSONResponse:
     return envelope(429, message, "too_many_connections", headers={"Retry-After": "1", "Connection": "close"})
 
 
-async def _known(request: Request, error: Exception) -> JSONResponse:
+def known(error: MemprobeError) -> JSONResponse:
+    """The answer to an error of ours."""
     status, code = next((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
     if status >= 500:
         _LOG.error("A request failed.", extra={"facts": {"error": described(error)}})
         return envelope(status, f"{error} The service's log names request {request_id()}.", code)
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else None
     return envelope(status, str(error), code, getattr(error, "param", None), headers)
+
+
+async def _known(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, MemprobeError)
+    return known(error)
+
+
+async def _no_room(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, NoRoom)
+    return envelope(413, str(error), "owner_full") if error.owners else envelope(507, str(error), "disk_full")
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,15 +13,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from probe.access.keys import Key
 from probe.access.tab import Tab
 from probe.errors import InputError, OverQuota
+from probe.logs import described
 from server.access.caller import Caller
 from server.access.opening import Access, is_loopback
-from server.access.refusing import over_quota
 from server.access.scopes import OPEN, scopes_of
 from server.access.sessions import session_of
-from server.errors import envelope
+from server.errors import envelope, known
 from server.operation.asked import request_id
 from server.operation.matching import route_of
 
+_LOG = logging.getLogger(__name__)
 _GIVEN_UP = (0, 504)  # no answer was waited for, or none came in time: the models may have read all of it
 _SUBJECT = re.compile(r"(?:file-|batch_|job-)[0-9a-f]{32}")
 _NO_KEY = (
@@ -65,7 +67,8 @@ class Guard:
                 return Caller() if _near(scope) else envelope(403, _FAR, "key_needed")
             key = self._key(scope)
         except InputError as error:
-            return envelope(503, str(error), "keys_unreadable")
+            _LOG.error("The keys cannot be read.", extra={"facts": {"error": described(error)}})
+            return envelope(503, "The service's keys cannot be read: its operator mends their file.", "keys_unreadable")
         if scopes is OPEN:
             return Caller(key.owner if key else "", key, self._access)
         if key is None:
@@ -84,19 +87,19 @@ class Guard:
         try:
             self._access.quota.take(key)
         except OverQuota as error:
-            return over_quota(error)
+            return known(error)
         return Caller(key.owner, key, self._access, tab=Tab(self._access.quota, key))
 
     def _note(self, scope: Scope, route: tuple[str, str] | None, status: int, caller: Caller | Response) -> None:
         """Of the path it keeps the route and the service's own ids; anything else might be a text."""
-        known = caller if isinstance(caller, Caller) else Caller("")
+        who = caller if isinstance(caller, Caller) else Caller("")
         subject = _SUBJECT.search(scope["path"])
         facts: Mapping[str, Any] = {
-            "request": request_id(), "key": known.key and known.key.name, "owner": known.owner or None,
-            "route": " ".join(route or ()), "subject": known.about or (subject and subject[0]), "status": status,
+            "request": request_id(), "key": who.key and who.key.name, "owner": who.owner or None,
+            "route": " ".join(route or ()), "subject": who.about or (subject and subject[0]), "status": status,
         }  # fmt: skip
         assert self._access.record is not None
-        self._access.record.note({name: value for name, value in facts.items() if value is not None}, known.hashes)
+        self._access.record.note({name: value for name, value in facts.items() if value is not None}, who.hashes)
 
 
 def token_of(scope: Scope) -> str | None:

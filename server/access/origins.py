@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from server.access.opening import LOCAL_NAMES, Access
 from server.errors import envelope
 
+_FOREIGN = "Pages of another site may not ask this service (MEMPROBE_ALLOWED_ORIGINS)."
+
 
 class Origins:
     """ASGI middleware: 403 for a foreign Host or Origin."""
@@ -35,7 +37,9 @@ class Origins:
             return "This service is not known by this name of a host (MEMPROBE_ALLOWED_HOSTS)."
         origin = headers.get(b"origin")
         if origin is not None and urlsplit(origin).netloc != host and origin not in self._access.origins:
-            return "Pages of another site may not ask this service (MEMPROBE_ALLOWED_ORIGINS)."
+            return _FOREIGN
+        if origin is None and headers.get(b"sec-fetch-site") in ("cross-site", "same-site") and not _navigates(headers):
+            return _FOREIGN  # a request of a page that says no origin: an image, a script, a form of another site
         return ""
 
     def _names(self) -> frozenset[str]:
@@ -44,6 +48,11 @@ class Origins:
             return self._access.hosts if self._access.required else LOCAL_NAMES | self._access.hosts
         except Exception:  # a file of keys that cannot be read is told by the guard, to this machine's own names only
             return LOCAL_NAMES
+
+
+def _navigates(headers: dict[bytes, str]) -> bool:
+    """True where somebody followed a link to a page of ours."""
+    return headers.get(b"sec-fetch-mode") == "navigate" and headers.get(b"sec-fetch-dest") == "document"
 
 
 def _name(host: str) -> str:

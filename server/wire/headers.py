@@ -15,6 +15,7 @@ REPORT = {  # a report holds a stranger's text: no script, no request, and no pa
 }
 _EVERY = {
     "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }  # fmt: skip
 
 

@@ -390,6 +390,7 @@ def test_keys_begin_and_end_while_the_service_runs(demo: Probe, tmp_path: Path) 
         (tmp_path / "keys.json").write_text("{")
         broken = client.get("/v1/models", headers=headers)
         assert broken.status_code == 503 and "cannot be read" in broken.json()["error"]["message"]
+        assert "/" not in broken.json()["error"]["message"]  # where they lie is for the log
         (tmp_path / "keys.json").unlink()  # no key is left: that opens no door
         assert client.get("/v1/models").status_code == 401
 
@@ -413,7 +414,10 @@ def test_far_ones_need_a_key(demo: Probe, tmp_path: Path) -> None:
         ({"Host": "127.0.0.1.evil.example"}, 403), ({"Host": "[::1"}, 403), ({"Host": "named.example:1"}, 200),
         ({"Origin": "http://127.0.0.1"}, 200), ({"Origin": "http://evil.example"}, 403), ({"Origin": "null"}, 403),
         ({"Origin": "http://127.0.0.1:9999"}, 403), ({"Origin": "https://friend.example"}, 200),
-        ({"Host": "named.example", "Origin": "http://named.example"}, 200),
+        ({"Host": "named.example", "Origin": "http://named.example"}, 200), ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, 403),
     ],
 )  # fmt: skip
 def test_pages_of_other_sites_are_kept_out(demo: Probe, tmp_path: Path, headers: dict[str, str], status: int) -> None:
