@@ -26,6 +26,8 @@ OWNERS = {  # the files that may name a heavy library
         "models/adapters.py",
         "models/activation.py",
         "models/amx.py",
+        "models/attention.py",
+        "models/rotary.py",
         "models/checks.py",
         "models/gradient.py",
         "models/kernel.py",

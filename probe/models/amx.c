@@ -4,43 +4,14 @@
  * lanes are tokens, so that no sum is ever taken across lanes and the weight's rows are read as they lie.
  * float32 is cut into three bfloat16 that add up to it; of their nine products the six that float32 can hold are taken.
  */
-#include <immintrin.h>
-#include <math.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "tiles.h"
 
-enum { SIDE = 32, HALF = 16, STEP = 32, PARTS = 3, PIECE = 1 << 19 }; /* PIECE: bfloat16 values that the second cache keeps */
-#define LOG2E 1.44269504f
-#define LN2 0.693147181f
+enum { PARTS = 3, PIECE = 1 << 19 }; /* PIECE: bfloat16 values that the second cache keeps */
 #define NONE -1e30f /* a logit that counts for nothing */
-#define INLINE static inline __attribute__((always_inline))
 
 /* What is known of 32 tokens so far: sums over t = log2(e) (z - highest), as in streaming.py; limit: the target's logit. */
 typedef struct { float highest[SIDE], s0[SIDE], s1[SIDE], s2[SIDE], above[SIDE], limit[SIDE]; int32_t place[SIDE]; } Block;
 typedef struct { __m512 s0, s1, s2, above, highest, limit; } Sums; /* of half a block of tokens over 32 logits each */
-
-/* True where the system lets this process use the units. */
-int allowed(void) { return syscall(SYS_arch_prctl, 0x1023, 18) == 0; } /* ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA */
-
-static void configure(void) { /* eight tiles of 16 rows of 64 bytes */
-    struct { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; } tiles = {.palette = 1};
-    for (int i = 0; i < 8; i++) tiles.bytes[i] = 64, tiles.rows[i] = 16;
-    _tile_loadconfig(&tiles);
-}
-
-/* 2^t for t <= 0: a polynomial of t's fraction, 8e-8 relative error. */
-INLINE __m512 two_to(__m512 t) {
-    __m512 f = _mm512_reduce_ps(t, 1), p = _mm512_set1_ps(1.876232946e-3f);
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(8.992584030e-3f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.582360446e-2f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.401545299e-1f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.931529682e-1f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.999999269e-1f));
-    return _mm512_scalef_ps(p, t);
-}
 
 INLINE void add(Sums *sums, const float *z) {
     __m512 value = _mm512_load_ps(z), one = _mm512_set1_ps(1);

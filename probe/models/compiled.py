@@ -50,7 +50,8 @@ def _library(source: Path) -> Path:
         raise OSError("there is no C compiler")
     version = _run(compiler, "--version")
     flags = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")][:1]
-    digest = sha256(b"\n".join([source.read_bytes(), version, repr((_FLAGS, flags)).encode()])).hexdigest()[:16]
+    sources = [path.read_bytes() for path in (source, *sorted(source.parent.glob("*.h")))]
+    digest = sha256(b"\n".join([*sources, version, repr((_FLAGS, flags)).encode()])).hexdigest()[:16]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "memprobe"
     found = folder / f"{source.stem}-{digest}.so"
     if not found.is_file():

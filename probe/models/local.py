@@ -26,6 +26,7 @@ from probe.models.kernel import keep_memory
 from probe.models.load import ALIEN, Source, alien, find, load
 from probe.models.packed import batch_decides, enable, keep, run, shares
 from probe.models.prefix import Prefix
+from probe.models.rotary import fuse_rotary
 from probe.models.sampling import go_on
 from probe.models.statistics import Columns, reduce
 from probe.models.streaming import linear
@@ -86,6 +87,7 @@ class LocalEngine(Tokenizing):
     @cached_property
     def _packs(self) -> bool:
         fuse(self._model)
+        fuse_rotary(self._model)
         return self._head is not None and enable(self._model)
 
     @cached_property

@@ -14,16 +14,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention as attention
 
-from probe.models.prefix import Prefix, merge, weighed
+from probe.models.attention import Attention, Job, attention_units
+from probe.models.prefix import Layer, Prefix, merge, weighed
 
 NAME = "memprobe_packed"
+_RUN = 512  # queries that look at a prefix together: its keys are laid out anew for each run
 _REFUSALS = (ValueError, TypeError, RuntimeError, KeyError, AttributeError)  # of a model with attention of its own kind
 Groups = list[tuple[int, int]]  # texts, tokens of each
 
@@ -36,6 +38,12 @@ class Pack:
     prefix: Prefix | None = None
     records: Prefix | None = None  # takes the keys and values of this row
     used: bool = False  # whether the model asked for it: some have an attention of their own
+
+    def jobs(self) -> list[Job]:
+        """Returns what each text's queries see: its own keys up to themselves."""
+        lengths = [length for texts, length in self.groups for _ in range(texts)]
+        begins = accumulate(lengths[:-1], initial=0)
+        return [(begin, length, begin, length, 1) for begin, length in zip(begins, lengths, strict=True)]
 
 
 _pack: ContextVar[Pack | None] = ContextVar("pack", default=None)
@@ -66,8 +74,9 @@ def attend(
     **options: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
     """Causal attention; query [batch, heads, tokens, width] -> [batch, tokens, heads, width]."""
-    pack, shared = _pack.get(), query.shape[1] != key.shape[1]
+    pack = _pack.get()
     if pack is None:
+        shared = query.shape[1] != key.shape[1]
         whole = query.shape[2] == key.shape[2]  # else one new token looks back at those that a cache keeps
         found = attention(query, key, value, is_causal=whole, scale=scaling, enable_gqa=shared)
         return found.transpose(1, 2).contiguous(), None
@@ -77,6 +86,32 @@ def attend(
     if pack.records is not None:
         pack.records.layers[module.layer_idx] = (key, value)
     before = pack.prefix.layers[module.layer_idx] if pack.prefix else None
+    units = attention_units()
+    if units and units.takes(query, key, value):
+        return _by_units(units, query[0], key[0], value[0], pack, before, scaling).unsqueeze(0), None
+    return _by_groups(query, key, value, pack, before, scaling).unsqueeze(0), None
+
+
+def _by_units(
+    units: Attention, query: Tensor, key: Tensor, value: Tensor, pack: Pack, before: Layer | None, scale: float | None
+) -> Tensor:
+    """All texts in one call; query [heads, tokens, width] -> [tokens, heads, width]."""
+    own, weight = units.attend(query, key, value, pack.jobs(), scale, before is not None)
+    if before is None or weight is None:
+        return own
+    keys, values = before[0][0], before[1][0]
+    runs = range(0, query.shape[1], _RUN)
+    jobs = [(first, min(_RUN, query.shape[1] - first), 0, keys.shape[1], 0) for first in runs]
+    other, total = units.attend(query, keys, values, jobs, scale, True)
+    assert total is not None
+    return merge(own, weight, other, total)
+
+
+def _by_groups(
+    query: Tensor, key: Tensor, value: Tensor, pack: Pack, before: Layer | None, scale: float | None
+) -> Tensor:
+    """Texts of one length in one call; query [1, heads, tokens, width] -> [tokens, heads, width]."""
+    shared = query.shape[1] != key.shape[1]
     output = query.new_empty(query.shape[2], query.shape[1], value.shape[3])
     weight = query.new_empty(query.shape[2], query.shape[1], dtype=torch.float32) if before else None
     begin = 0
@@ -84,15 +119,16 @@ def attend(
         end = begin + texts * length
         q, k, v = (_batch(part[0, :, begin:end], texts, length) for part in (query, key, value))
         if weight is None:
-            found = attention(q, k, v, is_causal=True, scale=scaling, enable_gqa=shared)
+            found = attention(q, k, v, is_causal=True, scale=scale, enable_gqa=shared)
         else:
-            found, total = weighed(q, k, v, causal=True, scale=scaling)
+            found, total = weighed(q, k, v, causal=True, scale=scale)
             weight[begin:end] = total.transpose(1, 2).reshape(end - begin, -1)
         output[begin:end] = found.transpose(1, 2).reshape(end - begin, *output.shape[1:])
         begin = end
-    if before is not None and weight is not None:
-        output = merge(output, weight, query, before, scaling)
-    return output.unsqueeze(0), None
+    if before is None or weight is None:
+        return output
+    other, total = weighed(query, *before, causal=False, scale=scale)
+    return merge(output, weight, other[0].transpose(0, 1), total[0].T)
 
 
 def _batch(part: Tensor, texts: int, length: int) -> Tensor:

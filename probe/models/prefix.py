@@ -22,11 +22,10 @@ class Prefix:
     layers: dict[int, Layer]
 
 
-def merge(own: Tensor, weight: Tensor, query: Tensor, prefix: Layer, scale: float | None) -> Tensor:
-    """Adds the prefix to attention `own` [tokens, heads, width] of log-sum `weight` [tokens, heads], float32."""
-    before, total = weighed(query, *prefix, causal=False, scale=scale)
-    share = torch.sigmoid(total[0].T - weight).unsqueeze(2)
-    return torch.lerp(own.float(), before[0].transpose(0, 1).float(), share).to(own.dtype)
+def merge(own: Tensor, weight: Tensor, before: Tensor, total: Tensor) -> Tensor:
+    """Returns attention [tokens, heads, width] to both; weight, total: log-sums [tokens, heads], float32, of either."""
+    share = torch.sigmoid(total - weight).unsqueeze(2)
+    return torch.lerp(own.float(), before.float(), share).to(own.dtype)
 
 
 def weighed(query: Tensor, key: Tensor, value: Tensor, *, causal: bool, scale: float | None) -> tuple[Tensor, Tensor]:

@@ -93,7 +93,8 @@ def test_two_attentions_merge_into_one(texts: int, before: int, heads: int, seed
     query = torch.randn(1, 4, texts, 8) * 3
     (k1, v1), (k0, v0) = ((torch.randn(1, heads, n, 8), torch.randn(1, heads, n, 8)) for n in (texts, before))
     own, total = weighed(query, k1, v1, causal=True, scale=None)
-    found = merge(own[0].transpose(0, 1), total[0].T, query, (k0, v0), None)
+    other, before_total = weighed(query, k0, v0, causal=False, scale=None)
+    found = merge(own[0].transpose(0, 1), total[0].T, other[0].transpose(0, 1), before_total[0].T)
     k, v = (torch.cat(pair, 2).repeat_interleave(4 // heads, 1) for pair in ((k0, k1), (v0, v1)))
     mask = torch.ones(texts, before + texts).tril(before).bool()
     expected = torch.nn.functional.scaled_dot_product_attention(query, k, v, attn_mask=mask)

@@ -1,0 +1,84 @@
+"""attention.c, compiled where the processor has matrix units: attention of a pack of texts, and rotary positions.
+
+In bfloat16, heads of a multiple of 32 values. packed.py has the torch form.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from probe.models.compiled import compiled
+
+_P, _I = ctypes.c_void_p, ctypes.c_int64
+_STEP = 32
+Job = tuple[int, int, int, int, int]  # first query, queries, first key, keys, 1 where each sees those up to itself
+
+
+class Attention:
+    """The compiled functions. Tensors are [heads, tokens, width], of any strides but the last."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        library.attend.argtypes = [_P, _P, _P, _P, _P, _I, _I, _I, _I, ctypes.c_float, _P, _P, ctypes.c_int]
+        library.attend.restype = ctypes.c_int
+        library.rotate.argtypes = [_P, _I, _I, _P, _P, _I, _I, _I, _I, _P, ctypes.c_int]
+        library.rotate.restype = None
+        self._attend, self._rotate = library.attend, library.rotate
+
+    @staticmethod
+    def takes(*parts: Tensor) -> bool:
+        """True for queries, keys and values that the units multiply."""
+        (width, *others) = {part.shape[-1] for part in parts}
+        return not others and width % _STEP == 0 and all(map(_narrow, parts))
+
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor, jobs: Sequence[Job], scale: float | None, weigh: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Returns attention [tokens, heads, width] and, where it is to be weighed, its log-sums of exponentials
+        [tokens, heads], float32. Every query belongs to one job. Raises TypeError, MemoryError.
+        """
+        heads, tokens, width = query.shape
+        if not self.takes(query, key, value) or heads % len(key) or key.shape != value.shape:
+            raise TypeError("the kernel takes bfloat16 heads of a multiple of 32 values")
+        if any(q + queries > tokens or k + keys > key.shape[1] or keys < 1 for q, queries, k, keys, _ in jobs):
+            raise TypeError("the kernel takes jobs within the tokens")
+        strides = torch.tensor([part.stride(axis) for part in (query, key, value) for axis in (0, 1)])
+        plan, out = torch.tensor(jobs), query.new_empty(tokens, heads, width)
+        total = query.new_empty(tokens, heads, dtype=torch.float32) if weigh else None
+        done = self._attend(
+            query.data_ptr(), key.data_ptr(), value.data_ptr(), strides.data_ptr(), plan.data_ptr(), len(jobs), heads,
+            heads // len(key), width, width**-0.5 if scale is None else scale, out.data_ptr(),
+            None if total is None else total.data_ptr(), torch.get_num_threads(),
+        )  # fmt: skip
+        if not done:
+            raise MemoryError("the scratch of attention cannot be had")
+        return out, total
+
+    def rotate(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+        """Returns x with rotary positions (2104.09864); cosine, sine: [tokens, rotated values]. Raises TypeError."""
+        heads, tokens, width = x.shape
+        rotated = cosine.shape[1]
+        fits = cosine.shape == sine.shape == (tokens, rotated) and rotated % 2 == 0 and rotated <= width
+        if not (fits and _narrow(x) and all(_narrow(one) and one.is_contiguous() for one in (cosine, sine))):
+            raise TypeError("the kernel takes bfloat16 heads, and angles of their tokens")
+        out = x.new_empty(heads, tokens, width)
+        self._rotate(
+            x.data_ptr(), x.stride(0), x.stride(1), cosine.data_ptr(), sine.data_ptr(), heads, tokens, width,
+            rotated // 2, out.data_ptr(), torch.get_num_threads(),
+        )  # fmt: skip
+        return out
+
+
+def _narrow(part: Tensor) -> bool:
+    return part.dtype == torch.bfloat16 and part.device.type == "cpu" and part.stride(-1) == 1
+
+
+@cache
+def attention_units() -> Attention | None:
+    """Returns them where the processor has some, a compiler knows them and the system allows them, or None."""
+    library = compiled("attention") if torch.cpu._is_amx_tile_supported() else None
+    return Attention(library) if library and library.allowed() else None

@@ -1,0 +1,146 @@
+"""Attention and rotary positions on the processor's matrix units against float64, and against transformers' own."""
+
+from __future__ import annotations
+
+import sys
+from itertools import accumulate
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM
+
+from probe.models.attention import Attention, Job, attention_units
+from probe.models.packed import Pack, attend, packed
+from probe.models.rotary import NAME, fuse_rotary
+
+
+@pytest.fixture(scope="module")
+def units() -> Attention:
+    found = attention_units()
+    if found is None:
+        pytest.skip("this processor has no matrix units, or there is no compiler that knows them")
+    return found
+
+
+def expected(query: Tensor, key: Tensor, value: Tensor, job: Job, scale: float) -> tuple[Tensor, Tensor]:
+    """Returns a job's attention [queries, heads, width] and log-sums, float64."""
+    first, queries, begin, keys, causal = job
+    copies = len(query) // len(key)
+    k, v = (part[:, begin : begin + keys].double().repeat_interleave(copies, 0) for part in (key, value))
+    scores = query[:, first : first + queries].double() @ k.transpose(1, 2) * scale
+    if causal:
+        scores += torch.full((queries, keys), -torch.inf, dtype=torch.float64).triu(1)
+    return (scores.softmax(2) @ v).transpose(0, 1), scores.logsumexp(2).T
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lengths=st.lists(st.integers(1, 90), min_size=1, max_size=6), width=st.sampled_from([32, 64, 96]),
+    key_heads=st.integers(1, 3), copies=st.integers(1, 3), scale=st.sampled_from([None, 0.05, 1.0]),
+    seed=st.integers(0, 9999),
+)  # fmt: skip
+def test_texts_of_a_pack(
+    units: Attention, lengths: list[int], width: int, key_heads: int, copies: int, scale: float | None, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    tokens, heads = sum(lengths), key_heads * copies
+    query = (
+        torch.randn(tokens, heads, 3 * width).bfloat16().transpose(0, 1)[..., width : 2 * width]
+    )  # as a model has it
+    key, value = (torch.randn(key_heads, tokens, width).bfloat16() for _ in range(2))
+    begins = accumulate(lengths[:-1], initial=0)
+    jobs = [(begin, length, begin, length, 1) for begin, length in zip(begins, lengths, strict=True)]
+    found, total = units.attend(query, key, value, jobs, scale, True)
+    assert total is not None
+    for job in jobs:
+        mean, log_sum = expected(query, key, value, job, width**-0.5 if scale is None else scale)
+        rows = slice(job[0], job[0] + job[1])
+        torch.testing.assert_close(found[rows].double(), mean, atol=0.02, rtol=0.02)
+        torch.testing.assert_close(total[rows].double(), log_sum, atol=1e-4, rtol=1e-5)
+
+
+def test_queries_that_see_a_prefix(units: Attention) -> None:
+    torch.manual_seed(0)
+    query, key, value = (torch.randn(2, n, 32).bfloat16() for n in (70, 133, 133))
+    jobs = [(0, 40, 0, 133, 0), (40, 30, 0, 133, 0)]
+    found, _ = units.attend(query, key, value, jobs, None)
+    for job in jobs:
+        mean, _ = expected(query, key, value, job, 32**-0.5)
+        torch.testing.assert_close(found[job[0] : job[0] + job[1]].double(), mean, atol=0.02, rtol=0.02)
+
+
+def test_what_c_would_misread_is_refused(units: Attention) -> None:
+    part = torch.zeros(2, 5, 32).bfloat16()
+    jobs = [(0, 5, 0, 5, 1)]
+    units.attend(part, part, part, jobs, None)
+    wrong = [
+        (part.float(), part, part, jobs), (part[..., :16], part[..., :16], part[..., :16], jobs),
+        (part, part, part, [(0, 6, 0, 5, 1)]), (part, part, part, [(0, 5, 1, 5, 1)]), (part, part[:, :4], part, jobs),
+        (part.transpose(1, 2), part, part, jobs), (part[:1], part, part, jobs),
+    ]  # fmt: skip
+    for query, key, value, plan in wrong:
+        with pytest.raises(TypeError, match="the kernel takes"):
+            units.attend(query, key, value, plan, None)
+    angles = torch.zeros(5, 32).bfloat16()
+    for x, cosine in ((part.float(), angles), (part, angles[:4]), (part, angles.float()), (part, angles[:, :31])):
+        with pytest.raises(TypeError, match="the kernel takes"):
+            units.rotate(x, cosine, cosine)
+
+
+def models() -> list[GPTNeoXForCausalLM | LlamaForCausalLM]:
+    """A rotary part of each head, all of it, and key heads that are shared."""
+    shape = {"vocab_size": 100, "hidden_size": 128, "intermediate_size": 96, "num_hidden_layers": 2}
+    part = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25}
+    return [
+        GPTNeoXForCausalLM(GPTNeoXConfig(**shape, num_attention_heads=4, rope_parameters=part)),
+        LlamaForCausalLM(LlamaConfig(**shape, num_attention_heads=4, num_key_value_heads=2)),
+    ]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_rotary_positions_are_those_of_the_model(units: Attention, number: int) -> None:
+    model = models()[number].bfloat16().eval()
+    module = sys.modules[type(model).__module__]
+    fuse_rotary(model)
+    ours = getattr(module, NAME)
+    theirs = ours.__wrapped__
+    fuse_rotary(model)
+    assert getattr(module, NAME) is ours  # once
+    torch.manual_seed(0)
+    q, k = (torch.randn(1, heads, 7, 32).bfloat16() for heads in (4, 2))
+    for rotated in (8, 32) if number == 0 else (32,):
+        angles = torch.rand(1, 7, rotated // 2).repeat(1, 1, 2) * 6
+        cos, sin = angles.cos().bfloat16(), angles.sin().bfloat16()
+        with torch.inference_mode():
+            for found, other in zip(ours(q, k, cos, sin), theirs(q, k, cos, sin), strict=True):
+                torch.testing.assert_close(found, other, atol=0.05, rtol=0.02)
+        assert ours(q.requires_grad_(), k, cos, sin)[0].requires_grad  # training goes on by theirs
+
+
+def test_another_rotation_is_left_alone(units: Attention) -> None:
+    """Of neighbouring values, as GPT-J and Cohere have it."""
+    from transformers import CohereConfig, CohereForCausalLM
+
+    config = CohereConfig(
+        vocab_size=100, hidden_size=64, intermediate_size=96, num_hidden_layers=1, num_attention_heads=2, pad_token_id=0
+    )
+    model = CohereForCausalLM(config)
+    fuse_rotary(model)
+    assert not hasattr(getattr(sys.modules[type(model).__module__], NAME), "units")
+
+
+def test_packed_attention_goes_there(units: Attention, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call, which gives what torch's calls give."""
+    part = torch.randn(1, 2, 9, 32).bfloat16()
+    with torch.inference_mode(), packed(Pack([(1, 4), (1, 5)])):
+        found, _ = attend(None, part, part, part, None)
+        monkeypatch.setattr(Attention, "takes", lambda *parts: False)
+        other, _ = attend(None, part, part, part, None)
+        monkeypatch.undo()
+        monkeypatch.setattr(Attention, "attend", lambda *arguments: (arguments[1].new_ones(9, 2, 32), None))
+        assert (attend(None, part, part, part, None)[0] == 1).all()
+    assert found.shape == (1, 9, 2, 32)
+    torch.testing.assert_close(found, other, atol=0.02, rtol=0.02)
