@@ -98,16 +98,26 @@ def _bytes(column: pa.Array) -> int:
     from pyarrow import compute, types
 
     kind = column.type
+    if not len(column):
+        return 0
     if types.is_dictionary(kind):
         if not types.is_string(kind.value_type) and not types.is_binary(kind.value_type):
             return 8 * len(column) + _bytes(column.dictionary)
         return int(compute.sum(compute.binary_length(column.dictionary).take(column.indices)).as_py() or 0)
-    if types.is_struct(kind):
-        return sum(map(_bytes, column.flatten()))
-    if types.is_nested(kind):
-        inner = column.flatten()
-        return 8 * len(inner) + _bytes(inner)
-    return int(column.nbytes)
+    parts = _parts(column)
+    return sum(8 * len(part) + _bytes(part) for part in parts) if parts else int(column.nbytes)
+
+
+def _parts(column: pa.Array) -> list[pa.Array]:
+    """Returns what a nested column holds, none of a plain one."""
+    from pyarrow import types
+
+    if types.is_map(column.type):  # whose keys and items know nothing of a slice
+        first, last = column.offsets[0].as_py(), column.offsets[-1].as_py()
+        return [part.slice(first, last - first) for part in (column.keys, column.items)]
+    if types.is_struct(column.type):
+        return list(column.flatten())
+    return [column.flatten()] if types.is_nested(column.type) else []
 
 
 def _none(file: ParquetFile, row: int, reason: str) -> Told:

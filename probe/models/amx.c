@@ -9,8 +9,9 @@
 enum { PARTS = 3, PIECE = 1 << 19 }; /* PIECE: bfloat16 values that the second cache keeps */
 #define NONE -1e30f /* a logit that counts for nothing */
 
-/* What is known of 32 tokens so far: sums over t = log2(e) (z - highest), as in streaming.py; limit: the target's logit. */
-typedef struct { float highest[SIDE], s0[SIDE], s1[SIDE], s2[SIDE], above[SIDE], limit[SIDE]; int32_t place[SIDE]; } Block;
+/* What is known of 32 tokens so far: sums over t = log2(e) (z - highest), as in streaming.py; limit: about the target's logit,
+ * which tells the rank; own: itself, rounded as the highest is, so that the likeliest word's is the highest exactly. */
+typedef struct { float highest[SIDE], s0[SIDE], s1[SIDE], s2[SIDE], above[SIDE], limit[SIDE], own[SIDE]; int32_t place[SIDE]; } Block;
 typedef struct { __m512 s0, s1, s2, above, highest, limit; } Sums; /* of half a block of tokens over 32 logits each */
 
 INLINE void add(Sums *sums, const float *z) {
@@ -23,11 +24,13 @@ INLINE void add(Sums *sums, const float *z) {
     sums->s2 = _mm512_fmadd_ps(wt, t, sums->s2);
 }
 
-/* The target's own column is not above it, whatever its rounding. */
-static void leave_out(Block *block, const float *z, int half, int64_t first) {
+/* Takes the targets' logits that are among these; none is above itself, whatever its rounding. */
+static void take_own(Block *block, const float *z, int half, int64_t first) {
     for (int r = half; r < half + HALF; r++) {
         int64_t c = block->place[r] - first;
-        if (c >= 0 && c < SIDE && z[SIDE * c + r] > block->limit[r]) block->above[r] -= 1;
+        if (c < 0 || c >= SIDE) continue;
+        block->own[r] = z[SIDE * c + r];
+        if (block->own[r] > block->limit[r]) block->above[r] -= 1;
     }
 }
 
@@ -36,8 +39,7 @@ INLINE Sums begin(Block *block, const float *z, int half, int64_t first) {
     __m512 before = _mm512_load_ps(block->highest + half), top = before, zero = _mm512_setzero_ps();
     for (int c = 0; c < SIDE; c++) top = _mm512_max_ps(_mm512_load_ps(z + SIDE * c + half), top);
     __m512 d = _mm512_mul_ps(_mm512_max_ps(_mm512_sub_ps(before, top), _mm512_set1_ps(-1e4f)), _mm512_set1_ps(LOG2E));
-    __mmask16 same = _mm512_cmp_ps_mask(d, zero, _CMP_EQ_OQ); /* exactly: an error of each tile would add up */
-    __m512 scale = _mm512_mask_blend_ps(same, two_to(d), _mm512_set1_ps(1));
+    __m512 scale = two_to(d);
     __m512 s0 = _mm512_load_ps(block->s0 + half), s1 = _mm512_load_ps(block->s1 + half), s2 = _mm512_load_ps(block->s2 + half);
     s2 = _mm512_fmadd_ps(_mm512_mul_ps(d, d), s0, _mm512_fmadd_ps(_mm512_add_ps(d, d), s1, s2));
     _mm512_store_ps(block->highest + half, top);
@@ -45,7 +47,7 @@ INLINE Sums begin(Block *block, const float *z, int half, int64_t first) {
     _mm512_store_ps(block->s1 + half, _mm512_mul_ps(scale, _mm512_fmadd_ps(d, s0, s1)));
     _mm512_store_ps(block->s2 + half, _mm512_mul_ps(scale, s2));
     __m512i place = _mm512_sub_epi32(_mm512_load_si512(block->place + half), _mm512_set1_epi32((int32_t)first));
-    if (_mm512_cmplt_epu32_mask(place, _mm512_set1_epi32(SIDE))) leave_out(block, z, half, first);
+    if (_mm512_cmplt_epu32_mask(place, _mm512_set1_epi32(SIDE))) take_own(block, z, half, first);
     return (Sums){zero, zero, zero, _mm512_load_ps(block->above + half), top, _mm512_load_ps(block->limit + half)};
 }
 
@@ -62,26 +64,27 @@ INLINE void multiply(
     const uint16_t *w, int64_t apart, const uint32_t *h, int64_t away, int64_t width, int parts, float *next, const float *z,
     Block *before, int64_t first
 ) {
-    int64_t most = width / STEP, done = 0, c = 0;
+    int64_t most = width / STEP * (parts == 1 ? 1 : 2), done = 0, c = 0;
     Sums one = begin(before, z, 0, first), two = begin(before, z, HALF, first);
     _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
-    for (int64_t k = 0; k < width; k += STEP) {
-        for (int i = 0; i < parts; i++) {
-            const uint16_t *a = w + i * apart + k;
-            _tile_loadd(4, a, width * 2);
-            _tile_loadd(5, a + HALF * width, width * 2);
-            for (int j = 0; i + j < parts; j++) { /* smaller products are lost in float32 */
-                const uint32_t *b = h + j * away + HALF * k / 2;
-                _tile_loadd(6, b, 64);
-                _tile_loadd(7, b + HALF * width / 2, 64);
-                _tile_dpbf16ps(0, 4, 6);
-                _tile_dpbf16ps(1, 4, 7);
-                _tile_dpbf16ps(2, 5, 6);
-                _tile_dpbf16ps(3, 5, 7);
+    for (int large = parts == 1; large < 2; large++) /* the small products first, or each would round the large sum again */
+        for (int64_t k = 0; k < width; k += STEP) {
+            for (int i = 0; i < (large ? 1 : parts); i++) {
+                const uint16_t *a = w + i * apart + k;
+                _tile_loadd(4, a, width * 2);
+                _tile_loadd(5, a + HALF * width, width * 2);
+                for (int j = !large && !i; i + j < (large ? 1 : parts); j++) { /* smaller ones are lost in float32 */
+                    const uint32_t *b = h + j * away + HALF * k / 2;
+                    _tile_loadd(6, b, 64);
+                    _tile_loadd(7, b + HALF * width / 2, 64);
+                    _tile_dpbf16ps(0, 4, 6);
+                    _tile_dpbf16ps(1, 4, 7);
+                    _tile_dpbf16ps(2, 5, 6);
+                    _tile_dpbf16ps(3, 5, 7);
+                }
             }
+            for (done += SIDE; c * most < done; c++) add(&one, z + SIDE * c), add(&two, z + SIDE * c + HALF);
         }
-        for (done += SIDE; c * most < done; c++) add(&one, z + SIDE * c), add(&two, z + SIDE * c + HALF);
-    }
     end(before, 0, &one), end(before, HALF, &two);
     _tile_stored(0, next, SIDE * 4); _tile_stored(1, next + HALF, SIDE * 4);
     _tile_stored(2, next + HALF * SIDE, SIDE * 4); _tile_stored(3, next + HALF * SIDE + HALF, SIDE * 4);
@@ -117,7 +120,7 @@ typedef struct {
     int parts; /* 1 for bfloat16, PARTS for float32 */
 } Task;
 
-/* The target's logit by one dot product. */
+/* The target's logit by one dot product, for ranks. */
 static float own(const Task *task, int64_t row) {
     int64_t width = task->width, target = task->targets[row];
     float sum = 0;
@@ -194,7 +197,7 @@ static int piece(const Task *task, int64_t row, int64_t rows) {
         for (int64_t r = 0; r < rows; r++) {
             const Block *block = state + r / SIDE;
             int64_t at = r % SIDE;
-            float found[] = {block->highest[at], block->s0[at], LN2 * block->s1[at], LN2 * LN2 * block->s2[at], block->above[at], block->limit[at]};
+            float found[] = {block->highest[at], block->s0[at], LN2 * block->s1[at], LN2 * LN2 * block->s2[at], block->above[at], block->own[at]};
             memcpy(task->out + 6 * (row + r), found, sizeof found);
         }
     }

@@ -21,13 +21,14 @@ static void configure(void) { /* eight tiles of 16 rows of 64 bytes */
     _tile_loadconfig(&tiles);
 }
 
-/* 2^t for t <= 0: a polynomial of t's fraction, 8e-8 relative error. */
+/* 2^t for t <= 0: a polynomial of t's fraction, 8e-8 relative error, and exactly 1 for 0, as the likeliest word has it: what
+ * is nearly certain is told from what is certain by the others' sum alone. */
 INLINE __m512 two_to(__m512 t) {
-    __m512 f = _mm512_reduce_ps(t, 1), p = _mm512_set1_ps(1.876232946e-3f);
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(8.992584030e-3f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.582360446e-2f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.401545299e-1f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.931529682e-1f));
-    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.999999269e-1f));
+    __m512 f = _mm512_reduce_ps(t, 1), p = _mm512_set1_ps(1.867130302e-3f);
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.017029676e-3f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.579991374e-2f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.401644499e-1f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.931513118e-1f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
     return _mm512_scalef_ps(p, t);
 }
