@@ -300,13 +300,13 @@ def test_a_job_is_charged_what_it_reads_and_given_back_what_it_does_not(demo: Pr
 def test_a_request_that_is_given_up_keeps_what_was_held_for_it(demo: Probe, tmp_path: Path) -> None:
     found = Guarded(tmp_path, demo)
     found.tokens["slow"] = found.ring.add("slow", ["probe"], budget="100000/day")[1]
-    settings = Settings(home=tmp_path, scan_workers=0, request_seconds=0.2)
+    settings = Settings(home=tmp_path, scan_workers=0, request_seconds=0.1)
     found.app = create_app(settings, lambda _: {"demo": demo})
     found.client = local(found.app)
     with found.client:
-        asked = {"model": "demo", "input": TEXTS * 32}
+        asked = {"model": "demo", "input": TEXTS * 12}
         assert found.ask("slow", "POST", "/v1/probe", json=asked).status_code == 504
-        assert 100_000 - left(found, "slow") == 32 * sum(map(len, TEXTS)) // 4
+        assert 100_000 - left(found, "slow") == 12 * sum(map(len, TEXTS)) // 4
 
 
 def test_parallel_requests_do_not_multiply_a_budget(demo: Probe, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -40,7 +41,8 @@ def command(home: Path, *arguments: str) -> None:
 def modes(folder: Path) -> Iterator[tuple[str, int]]:
     """Yields name and mode of a folder and all that lies below it."""
     for path in (folder, *folder.rglob("*")):
-        yield str(path.relative_to(folder.parent)), stat.S_IMODE(path.stat().st_mode)
+        with suppress(FileNotFoundError):  # the service puts parts together meanwhile
+            yield str(path.relative_to(folder.parent)), stat.S_IMODE(path.stat().st_mode)
 
 
 def assert_private(folder: Path) -> set[str]:
