@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request
 
+from probe.calibrated import Calibrated, named
 from probe.calibration.shelf import Shelf
-from probe.calibration.store import content_hash
 from probe.config import Settings
 from probe.errors import UnknownName
 from probe.models.base import Engine
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _LAST = 10.0  # seconds that a thread has to notice that it is to end
-_CALIBRATED = 8  # calibrations that are held; any other is read when it is asked for
 _PATIENCE = 2.0  # seconds that a look at the database may keep somebody waiting
 
 
@@ -49,7 +48,7 @@ class Service:
     batcher: Batcher
     started: int = field(default_factory=lambda: int(time.time()))
     models: dict[str, Probe] = field(default_factory=dict)
-    calibrated: dict[tuple[str, str, str], Probe] = field(default_factory=dict)
+    calibrated: Calibrated = field(default_factory=Calibrated)
     jobs: Jobs = field(default_factory=Jobs)
     metrics: Metrics = field(default_factory=Metrics)
     ending: Ending = field(default_factory=Ending)
@@ -146,26 +145,13 @@ class Service:
     async def probe(self, model: str, calibration: str | None) -> Probe:
         """Returns the model with its own or the named calibration. Raises UnknownName, FingerprintMismatch."""
         own = self.model(model)
-        served = own.calibration is not None and own.calibration.name == calibration
-        if calibration is None or (served and not self.shelf.hides(calibration)):
+        if calibration is None or (found := named(own, calibration, self.shelf)) is None:
             return own
-        found = self.shelf.find(calibration)
         key = (model, calibration, self.caller.owner)
-        known = self.calibrated.pop(key, None)
-        if known and known.calibration and content_hash(known.calibration) == content_hash(found):
-            self.calibrated[key] = known  # the one used last stands last
+        if known := self.calibrated.find(key, found):
             return known
         # its sentinel texts may have to be scored, and models are touched in one thread only
-        probe = await self.batcher.on("forward", lambda: Probe.of(own.setup, found))
-        self.calibrated[key] = probe
-        while len(self.calibrated) > _CALIBRATED:
-            self.calibrated.pop(next(iter(self.calibrated)), None)
-        return probe
-
-    def forget_calibration(self, name: str) -> None:
-        """Lets go of what is held of a calibration of the caller's."""
-        for key in [key for key in self.calibrated if key[1:] == (name, self.caller.owner)]:
-            self.calibrated.pop(key, None)
+        return self.calibrated.keep(key, await self.batcher.on("forward", lambda: Probe.of(own.setup, found)))
 
 
 async def _nothing() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from probe.calibrated import Calibrated, named
 from probe.calibration.shelf import Shelf
 from probe.config import Settings
 from probe.errors import ModelError
@@ -19,11 +20,11 @@ def open_desk(settings: Settings) -> Desk:
 
 
 class Probes:
-    """One model with whichever calibration a scan names, each opened once."""
+    """One model with whichever calibration a scan names."""
 
     def __init__(self, own: Probe, name: str, settings: Settings) -> None:
         self._own, self._name, self._settings = own, name, settings
-        self._known: dict[tuple[str, str, str], Probe] = {}
+        self._known = Calibrated()
 
     def __call__(self, model: str, calibration: str | None, owner: str) -> Probe:
         """Raises ModelError, UnknownName, FingerprintMismatch."""
@@ -31,11 +32,7 @@ class Probes:
             raise ModelError(f"This worker serves {self._name}, not {model}.")
         own = self._own
         shelf = Shelf(self._settings.calibrations, owner)
-        served = own.calibration is not None and own.calibration.name == calibration
-        if calibration is None or (served and not shelf.hides(calibration)):
+        if calibration is None or (found := named(own, calibration, shelf)) is None:
             return own
-        found = shelf.find(calibration)
-        key = (owner, calibration, found.created)
-        if key not in self._known:
-            self._known[key] = Probe.of(own.setup, found)
-        return self._known[key]
+        key = (model, calibration, owner)
+        return self._known.find(key, found) or self._known.keep(key, Probe.of(own.setup, found))

@@ -92,7 +92,7 @@ def remove(name: CalibrationName, service: Shared) -> Deleted:
         service.jobs.forget(job)
     if not making or name in service.shelf.names():
         service.shelf.delete(name)
-    service.forget_calibration(name)
+    service.calibrated.forget(name, service.caller.owner)
     drop(service.settings.cache, calibration_tag(name, service.caller.owner))
     return Deleted(id=name, object=KIND)
 
