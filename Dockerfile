@@ -2,7 +2,7 @@
 
 # vLLM with memprobe beside it, so that it gives all statistics of a text's tokens.
 FROM vllm/vllm-openai:v0.32.0 AS vllm
-WORKDIR /opt/memprobe
+WORKDIR /memprobe
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY probe probe
 COPY server server

@@ -107,7 +107,7 @@ def test_the_unit_gives_the_end_its_time_and_confines_the_service() -> None:
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_takes_the_unit_and_rates_it_well(tmp_path: Path) -> None:
     path = tmp_path / "memprobe.service"
-    path.write_text(UNIT.replace("/opt/memprobe/bin/memprobe serve", "/bin/true"))
+    path.write_text(UNIT.replace("/usr/local/bin/memprobe serve", "/bin/true"))
     done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", path]  # of 100, tenths of a point
