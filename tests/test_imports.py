@@ -29,6 +29,7 @@ OWNERS = {  # the files that may name a heavy library
         "models/attention.py",
         "models/rotary.py",
         "models/checks.py",
+        "models/compiled.py",
         "models/gradient.py",
         "models/kernel.py",
         "models/prefix.py",

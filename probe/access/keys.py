@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from probe.errors import InputError, UnknownName
 
@@ -114,6 +115,6 @@ def _hash(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
-def _key(row: dict[str, object]) -> Key:
-    key = Key(**row)  # type: ignore[arg-type]  # a wrong row raises TypeError, which is told
+def _key(row: dict[str, Any]) -> Key:
+    key = Key(**row)  # a wrong row raises TypeError, which is told
     return replace(key, scopes=tuple(key.scopes))

@@ -40,7 +40,7 @@ def _batches(stream: Stream) -> Iterator[Told]:
     """Yields what the process says of the file, and at last why it ended, if that was not its own will."""
     command = [sys.executable, "-P", "-m", "probe.data.parquet_apart", stream.place]
     after = 1
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - words of our own
         assert process.stdout
         try:
             for batch, told in _received(process.stdout):

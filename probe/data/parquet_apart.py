@@ -165,7 +165,7 @@ def _sought(stream: Any) -> Any:
     """Returns a file that can be read to and fro: what is unpacked is kept on disk for that."""
     if stream.seekable():
         return stream
-    kept = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
+    kept = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     shutil.copyfileobj(stream, kept)
     return kept
 

@@ -32,10 +32,10 @@ def fault(error: Exception) -> str:
     """Returns what is wrong in words of ours: a library's may quote the file."""
     if isinstance(error, Damaged):
         return str(error)
-    return "its compression ends too early" if isinstance(error, EOFError) else f"it is damaged ({kind(error)})"
+    return "its compression ends too early" if isinstance(error, EOFError) else f"it is damaged ({_kind(error)})"
 
 
-def kind(error: Exception) -> str:
+def _kind(error: Exception) -> str:
     return error.strerror or type(error).__name__ if isinstance(error, OSError) else type(error).__name__
 
 

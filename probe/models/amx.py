@@ -12,7 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from probe.models.compiled import compiled
+from probe.models.compiled import on_units
 from probe.models.kernel import require
 
 _P, _I = ctypes.c_void_p, ctypes.c_int64
@@ -60,8 +60,8 @@ class MatrixUnits:
 @cache
 def matrix_units() -> MatrixUnits | None:
     """Returns them where there are some, a compiler knows them and the system allows them, or None."""
-    library = compiled("amx") if torch.cpu._is_amx_tile_supported() else None
-    units = MatrixUnits(library) if library and library.allowed() else None
+    library = on_units("amx")
+    units = MatrixUnits(library) if library else None
     return units if units and all(_agrees(units, dtype) for dtype in _PARTS) else None
 
 

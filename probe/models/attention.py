@@ -12,7 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from probe.models.compiled import compiled
+from probe.models.compiled import on_units
 
 _P, _I = ctypes.c_void_p, ctypes.c_int64
 _STEP = 32
@@ -80,5 +80,5 @@ def _narrow(part: Tensor) -> bool:
 @cache
 def attention_units() -> Attention | None:
     """Returns them where the processor has some, a compiler knows them and the system allows them, or None."""
-    library = compiled("attention") if torch.cpu._is_amx_tile_supported() else None
-    return Attention(library) if library and library.allowed() else None
+    library = on_units("attention")
+    return Attention(library) if library else None

@@ -15,6 +15,8 @@ import tempfile
 from hashlib import sha256
 from pathlib import Path
 
+import torch
+
 from probe.data.private import make_folder
 
 _FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-fPIC")
@@ -31,6 +33,12 @@ def compiled(name: str) -> ctypes.CDLL | None:
     except (OSError, subprocess.SubprocessError) as error:
         logging.getLogger(__name__).info("The compiled %s is not used, torch's form is: %s", name, error)
         return None
+
+
+def on_units(name: str) -> ctypes.CDLL | None:
+    """Returns the same of a file that needs matrix units, where the processor has them and the system lets us."""
+    library = compiled(name) if torch.cpu._is_amx_tile_supported() else None
+    return library if library and library.allowed() else None
 
 
 def _share_threads() -> None:

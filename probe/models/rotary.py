@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import torch
@@ -26,19 +25,22 @@ def fuse_rotary(model: Any) -> None:
     for name in {type(part).__module__ for part in model.modules()} if units else ():
         module = sys.modules[name]
         plain = getattr(module, NAME, None)
-        if units and plain and not isinstance(getattr(plain, "units", None), Attention) and _same(plain, units):
-            setattr(module, NAME, _before(plain, units))
+        if units and plain and not isinstance(plain, Rotated) and _same(plain, units):
+            setattr(module, NAME, Rotated(plain, units))
 
 
-def _before(plain: Rotate, units: Attention) -> Rotate:
-    @wraps(plain)
-    def rotated(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, *more: Any, **named: Any) -> tuple[Tensor, Tensor]:
+class Rotated:
+    """A model's function, with ours before it."""
+
+    def __init__(self, plain: Rotate, units: Attention) -> None:
+        self.plain, self._units = plain, units
+
+    def __call__(
+        self, q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, *more: Any, **named: Any
+    ) -> tuple[Tensor, Tensor]:
         if more or named or torch.is_grad_enabled() or not _fits(q, k, cos, sin):
-            return plain(q, k, cos, sin, *more, **named)
-        return units.rotate(q[0], cos[0], sin[0])[None], units.rotate(k[0], cos[0], sin[0])[None]
-
-    rotated.units = units  # type: ignore[attr-defined]
-    return rotated
+            return self.plain(q, k, cos, sin, *more, **named)
+        return self._units.rotate(q[0], cos[0], sin[0])[None], self._units.rotate(k[0], cos[0], sin[0])[None]
 
 
 def _fits(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor) -> bool:

@@ -32,6 +32,10 @@ _LOG = logging.getLogger(__name__)
 _NAMED = frozenset(("calibration",))  # kinds that make something with a name of its own; of others it is the model's
 
 
+def _nothing() -> None:
+    """The last that the thread is given, and what is called where nobody waits for an end."""
+
+
 class Cancelled(Exception):
     """Raised inside a job by its progress, once its cancellation was asked for."""
 
@@ -55,7 +59,7 @@ class Job:
     result: object = None
     subject: object = None
     work: Work | None = field(default=None, repr=False)
-    ended: Callable[[], object] = field(default=bool, repr=False)
+    ended: Callable[[], object] = field(default=_nothing, repr=False)
     context: Context = field(default_factory=copy_context, repr=False)  # what it logs names the request that began it
     forgotten: bool = False
 
@@ -83,7 +87,7 @@ class Jobs:
 
     def start(
         self, kind: str, name: str, owner: str, work: Work, subject: object = None,
-        ended: Callable[[], object] = bool,
+        ended: Callable[[], object] = _nothing,
     ) -> Job:  # fmt: skip
         """Queues work and returns its job. Raises Busy."""
         job = Job(kind, name, owner, subject=subject, work=work, ended=ended)
@@ -179,10 +183,6 @@ class Jobs:
                 self._clear(job)
             except MemprobeError as error:
                 _LOG.error("Job %s is forgotten, its statistics are not: %s", job.id, error)
-
-
-def _nothing() -> None:
-    """The last that the thread is given."""
 
 
 def _run(job: Job) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from probe.access.keys import KeyRing
+from probe.access.keys import Key, KeyRing
 from probe.access.quota import Quota, check_rate
 from probe.access.record import Record
 from probe.access.tab import Tab
@@ -95,11 +95,12 @@ def test_rates_and_budgets(tmp_path: Path) -> None:
         Quota("nowhere://", "", "")
 
 
+def budgeted(home: Path, budget: str) -> tuple[Key, Quota]:
+    return KeyRing(home / "keys.json").add("alice", ["probe"], budget=budget)[0], Quota("memory://", "", "")
+
+
 def test_what_is_held_is_put_right_once_it_is_counted(tmp_path: Path) -> None:
-    key, quota = (
-        KeyRing(tmp_path / "keys.json").add("alice", ["probe"], budget="1000/day")[0],
-        Quota("memory://", "", ""),
-    )
+    key, quota = budgeted(tmp_path, "1000/day")
     one, other = Tab(quota, key), Tab(quota, key)
     one.hold(600)
     with pytest.raises(OverQuota, match=r"about 401 tokens.* has 400 left: send less"):
@@ -117,10 +118,7 @@ def test_what_is_held_is_put_right_once_it_is_counted(tmp_path: Path) -> None:
 
 
 def test_many_at_once_hold_no_more_than_there_is(tmp_path: Path) -> None:
-    key, quota = (
-        KeyRing(tmp_path / "keys.json").add("alice", ["probe"], budget="1000/day")[0],
-        Quota("memory://", "", ""),
-    )
+    key, quota = budgeted(tmp_path, "1000/day")
 
     def held(_: int) -> bool:
         try:
@@ -134,10 +132,7 @@ def test_many_at_once_hold_no_more_than_there_is(tmp_path: Path) -> None:
 
 
 def test_a_renewed_budget_is_not_raised_by_what_was_held_before(tmp_path: Path) -> None:
-    key, quota = (
-        KeyRing(tmp_path / "keys.json").add("alice", ["probe"], budget="100/4second")[0],
-        Quota("memory://", "", ""),
-    )
+    key, quota = budgeted(tmp_path, "100/4second")
     tab, fresh = Tab(quota, key), Tab(quota, key)
     tab.hold(100)
     time.sleep(4.2)

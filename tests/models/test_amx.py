@@ -13,14 +13,12 @@ from probe.models.base import Extras
 from probe.models.statistics import reduce
 from probe.models.streaming import fold_plainly, stream, streams
 from tests.models.test_statistics import brute
+from tests.models.units import needed
 
 
 @pytest.fixture(scope="module")
 def units() -> MatrixUnits:
-    found = matrix_units()
-    if found is None:
-        pytest.skip("this processor has no matrix units, or there is no compiler that knows them")
-    return found
+    return needed(matrix_units())
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -14,15 +14,13 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig, LlamaFo
 
 from probe.models.attention import Attention, Job, attention_units
 from probe.models.packed import Pack, attend, packed
-from probe.models.rotary import NAME, fuse_rotary
+from probe.models.rotary import NAME, Rotated, fuse_rotary
+from tests.models.units import needed
 
 
 @pytest.fixture(scope="module")
 def units() -> Attention:
-    found = attention_units()
-    if found is None:
-        pytest.skip("this processor has no matrix units, or there is no compiler that knows them")
-    return found
+    return needed(attention_units())
 
 
 def expected(query: Tensor, key: Tensor, value: Tensor, job: Job, scale: float) -> tuple[Tensor, Tensor]:
@@ -106,7 +104,7 @@ def test_rotary_positions_are_those_of_the_model(units: Attention, number: int) 
     module = sys.modules[type(model).__module__]
     fuse_rotary(model)
     ours = getattr(module, NAME)
-    theirs = ours.__wrapped__
+    theirs = ours.plain
     fuse_rotary(model)
     assert getattr(module, NAME) is ours  # once
     torch.manual_seed(0)
@@ -129,7 +127,7 @@ def test_another_rotation_is_left_alone(units: Attention) -> None:
     )
     model = CohereForCausalLM(config)
     fuse_rotary(model)
-    assert not hasattr(getattr(sys.modules[type(model).__module__], NAME), "units")
+    assert not isinstance(getattr(sys.modules[type(model).__module__], NAME), Rotated)
 
 
 def test_packed_attention_goes_there(units: Attention, monkeypatch: pytest.MonkeyPatch) -> None:
