@@ -184,11 +184,16 @@ def _placed(entry: Entry, text: str) -> Entry:
     return replace(entry, start=entry.start + lead, end=entry.end + lead)
 
 
+def beyond(words: str, limit: int) -> bool:
+    """True for a text, without white space around it, that has more tokens than the limit whatever it says."""
+    return len(words) > limit * SPARSE
+
+
 def _refused(text: Text, words: str, limit: int | None) -> Unscored | None:
     """Returns why a text is not even tokenised, which takes seconds and gigabytes for millions of characters."""
     if text.refused is not None:
         return Unscored(text.refused)
-    if limit is None or len(words) <= limit * SPARSE:
+    if limit is None or not beyond(words, limit):
         return None
     return Unscored(f"it has {len(words):,} characters and the limit is {limit:,} tokens; send passages of it")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from probe.data.read import text_of
 from probe.data.rows import Raw, Unreadable, is_unicode
-from probe.prepare import SPARSE
+from probe.prepare import beyond
 from probe.scans.options import ScanOptions
 from probe.types import Text
 
@@ -37,7 +37,7 @@ def request(raw: Raw | Unreadable, options: ScanOptions, model: str) -> Request:
     found = text_of(raw, options.columns)
     if isinstance(found, Unreadable):
         return Request(raw.row, _named(value, options), error=found.reason)
-    if len(found.text) > SPARSE * options.max_tokens:  # need not be kept to be refused
+    if beyond(found.text.strip(), options.max_tokens):  # need not be kept to be refused
         said = f"the text is longer than {options.max_tokens:,} tokens can be; send passages of it"
         return Request(raw.row, found.id, error=said)
     return _checked(Request(raw.row, found.id, (found,)))

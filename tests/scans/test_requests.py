@@ -68,6 +68,8 @@ def test_a_text_that_no_limit_of_tokens_allows_is_not_kept() -> None:
     assert not found.texts and found.id == "x" and found.error
     assert found.error.startswith("the text is longer than 100 tokens can be")
     assert request(Raw(1, {"text": "a" * 1600}), ScanOptions(max_tokens=100), "demo").texts
+    framed = {"text": " " * 1600 + "a" * 1600}  # what stands around a text is not of it
+    assert request(Raw(1, framed), ScanOptions(max_tokens=100), "demo").texts
 
 
 def test_options_in_metadata_are_strings() -> None:

@@ -12,7 +12,7 @@ from probe.canaries.words import WORDS
 from probe.memorization.pii.fillers import NAMES, by_pieces, fillers, free
 from probe.memorization.pii.spans import Span
 from probe.models.base import Engine
-from probe.prepare import SPARSE
+from probe.prepare import beyond
 from probe.types import Ints, Tokens, Unscored
 from probe.wanted import still_wanted
 
@@ -39,7 +39,7 @@ class Lineup:
 def lineup(engine: Engine, text: str, span: Span, count: int = COUNT, seed: int = 0) -> Lineup | Unscored:
     """Returns the value and its fillers, or why there is no rank."""
     value, before = text[span.start : span.end], _context(text, span.start)
-    if len(value) > SPARSE * LONGEST:
+    if beyond(value, LONGEST):
         return _long(f"{len(value):,} characters")
     (found,) = engine.tokenize([before + value])
     if isinstance(found, Unscored):
