@@ -30,6 +30,7 @@ OWNERS = {  # the files that may name a heavy library
         "models/rotary.py",
         "models/checks.py",
         "models/compiled.py",
+        "models/cuda.py",
         "models/gradient.py",
         "models/kernel.py",
         "models/prefix.py",
@@ -54,6 +55,7 @@ OWNERS = {  # the files that may name a heavy library
     "opacus": {"shadow/private.py"},
     "presidio_analyzer": {"memorization/pii/spans.py"},
     "pypdfium2": {"documents/pdf.py"},
+    "triton": {"models/blocks.py"},
     "transformers": {
         "models/activation.py",
         "models/load.py",

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from probe.models.base import NO_EXTRAS, Extras
-from probe.models.streaming import stream, streams
+from probe.models.cuda import HALVES, Blocks, blocks_of
+from probe.models.streaming import finished, linear, stream, streams
 
 TOP = 5
 MATMUL_ROWS = 512
@@ -40,6 +41,9 @@ def reduce(head: Callable[[Tensor], Tensor], hidden: Tensor, targets: Tensor, ex
     """Returns the columns for hidden [rows, width] (or logits, with an identity head) and target ids [rows]."""
     if streams(head, hidden, extras):
         return Columns(*stream(head.weight, head.bias, hidden, targets))
+    sampler = extras.temperature is not None or extras.top_k is not None
+    if not sampler and (blocks := blocks_of(hidden.device)):
+        return reduce_by_blocks(blocks, head, hidden, targets.long(), extras.top)
     parts = []
     for begin in range(0, len(hidden), MATMUL_ROWS):
         logits = head(hidden[begin : begin + MATMUL_ROWS])
@@ -47,6 +51,20 @@ def reduce(head: Callable[[Tensor], Tensor], hidden: Tensor, targets: Tensor, ex
         rows = max(1, _CACHED_FLOATS // logits.shape[1]) if logits.device.type == "cpu" else MATMUL_ROWS
         for row in range(0, len(logits), rows):
             parts.append(_rows(logits[row : row + rows].float(), wanted[row : row + rows], extras))
+    return _concatenate(parts)
+
+
+def reduce_by_blocks(
+    blocks: Blocks, head: Callable[[Tensor], Tensor], hidden: Tensor, targets: Tensor, top: bool = False
+) -> Columns:
+    """Returns the same columns by the kernels of a CUDA device. top: with the largest."""
+    if linear(head) and not top and hidden.dtype == head.weight.dtype and hidden.dtype in HALVES:
+        weight, bias = head.weight.contiguous(), None if head.bias is None else head.bias.contiguous()
+        return Columns(*finished(*blocks.head(weight, bias, hidden.contiguous(), targets)))
+    parts = []
+    for begin in range(0, len(hidden), MATMUL_ROWS):
+        logits = head(hidden[begin : begin + MATMUL_ROWS]).contiguous()
+        parts.append(Columns(*blocks.of_logits(logits, targets[begin : begin + MATMUL_ROWS], TOP if top else 0)))
     return _concatenate(parts)
 
 

@@ -46,7 +46,7 @@ def stream(
     """
     targets = targets.long()
     if fold is None and (units := _by_units(weight, hidden)):
-        return _finished(*units.head(weight, bias, hidden.contiguous(), targets))
+        return finished(*units.head(weight, bias, hidden.contiguous(), targets))
     fold = fold or _best_fold()
     parts = [
         _block(weight, bias, hidden[row : row + ROWS], targets[row : row + ROWS], fold)
@@ -68,7 +68,7 @@ def _block(weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor,
         if bias is not None:
             tile += bias[begin : begin + columns]
         fold(tile, own, targets - begin, state)
-    return _finished(state, own)
+    return finished(state, own)
 
 
 def _by_units(weight: Tensor, hidden: Tensor) -> MatrixUnits | None:
@@ -76,7 +76,8 @@ def _by_units(weight: Tensor, hidden: Tensor) -> MatrixUnits | None:
     return units if units and units.take(weight) and hidden.dtype == weight.dtype else None
 
 
-def _finished(state: Tensor, own: Tensor) -> tuple[Tensor, ...]:
+def finished(state: Tensor, own: Tensor) -> tuple[Tensor, ...]:
+    """Returns logprob, mu, sigma, rank from the sums over all of the vocabulary and the targets' logits."""
     highest, s0, s1, s2, rank = state.unbind(1)
     first, second, log_total = s1 / s0, s2 / s0, s0.log()
     sigma = (second - first.square()).clamp_min(0).sqrt()

@@ -1,0 +1,119 @@
+"""What a CUDA device runs for cuda.py, in Triton: the statistics of statistics.py, with each logit seen once.
+
+Sums are rebased when a block of logits raises the maximum, as in streaming.py. Logits of minus infinity count for
+nothing, and what is not a number comes out as such.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import triton
+import triton.language as tl
+
+NONE = tl.constexpr(float("-inf"))
+LEAST = tl.constexpr(-1e4)  # nats below the likeliest: e to that is 0, and 0 times it still a number
+HELD = tl.constexpr(8)  # largest logits that are kept: what the device counts in is powers of two
+
+
+@triton.jit
+def of_logits(
+    logits: Any, targets: Any, out: Any, largest: Any, vocabulary: Any, stride: Any, TILE: tl.constexpr,
+    KEEPS: tl.constexpr,
+) -> None:  # fmt: skip
+    """One row of logits [rows, stride] -> out [rows, 4]: logprob, mu, sigma, rank; KEEPS: largest [rows, HELD]."""
+    row = tl.program_id(0).to(tl.int64)
+    logits += row * stride
+    own = tl.load(logits + tl.load(targets + row)).to(tl.float32)
+    lanes, slots = tl.arange(0, TILE), tl.arange(0, HELD)
+    held = tl.full([HELD], NONE, tl.float32)
+    s0, s1, s2 = (tl.zeros([TILE], tl.float32), tl.zeros([TILE], tl.float32), tl.zeros([TILE], tl.float32))
+    above = tl.zeros([TILE], tl.int32)
+    highest = own
+    for begin in range(0, vocabulary, TILE):
+        z = tl.load(logits + begin + lanes, mask=begin + lanes < vocabulary, other=NONE).to(tl.float32)
+        best = tl.max(z, 0)
+        raised = tl.maximum(highest, best)
+        d = tl.where(highest == NONE, 0.0, highest - raised)
+        scale, highest = tl.exp(d), raised
+        u = z - tl.where(raised == NONE, 0.0, raised)
+        u = tl.where(u < LEAST, LEAST, u)
+        w = tl.exp(u)
+        s2 = scale * (s2 + 2 * d * s1 + d * d * s0) + w * u * u
+        s1 = scale * (s1 + d * s0) + w * u
+        s0 = scale * s0 + w
+        above += (z > own).to(tl.int32)
+        if KEEPS:
+            lowest = tl.min(held, 0)
+            while best > lowest:
+                held = tl.where(slots == tl.argmin(held, 0), best, held)
+                z = tl.where(lanes == tl.argmax(z, 0), NONE, z)
+                best, lowest = tl.max(z, 0), tl.min(held, 0)
+    total = tl.sum(s0, 0)
+    first, second = tl.sum(s1, 0) / total, tl.sum(s2, 0) / total
+    spread, log_total = second - first * first, tl.log(total)
+    out += 4 * row
+    tl.store(out, own - highest - log_total)
+    tl.store(out + 1, first - log_total)
+    tl.store(out + 2, tl.sqrt(tl.where(spread < 0, 0.0, spread)))
+    tl.store(out + 3, tl.sum(above, 0).to(tl.float32))  # exact up to 2^24
+    if KEEPS:
+        tl.store(largest + HELD * row + slots, held - highest - log_total)
+
+
+@triton.jit
+def of_head(
+    weight: Any, bias: Any, hidden: Any, targets: Any, limits: Any, out: Any, rows: Any, vocabulary: Any, span: Any,
+    WIDTH: tl.constexpr, ROWS: tl.constexpr, TILE: tl.constexpr, DEPTH: tl.constexpr, BIASED: tl.constexpr,
+    WIDE: tl.constexpr,
+) -> None:  # fmt: skip
+    """ROWS rows of hidden [rows, WIDTH] by a span of weight [vocabulary, WIDTH]; the logits are never written.
+
+    limits [rows]: about the targets' logits, for ranks. out [spans, rows, 6]: highest, S0, S1, S2, rank, the target's
+    logit where the span has it. WIDE: multiplies in float32, for Triton's interpreter, which knows no bfloat16.
+    """
+    places = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    begin = tl.program_id(1) * span
+    there, depths, columns = places < rows, tl.arange(0, DEPTH), tl.arange(0, TILE)
+    target = tl.load(targets + places, mask=there, other=-1)
+    limit = tl.load(limits + places, mask=there, other=0.0)
+    highest = tl.full([ROWS], NONE, tl.float32)
+    s0, s1, s2 = (tl.zeros([ROWS], tl.float32), tl.zeros([ROWS], tl.float32), tl.zeros([ROWS], tl.float32))
+    above, own = tl.zeros([ROWS], tl.float32), tl.zeros([ROWS], tl.float32)
+    lines = hidden + places.to(tl.int64)[:, None] * WIDTH
+    for first in range(begin, tl.minimum(begin + span, vocabulary), TILE):
+        words = first + columns
+        inside = words < vocabulary
+        z = tl.zeros([ROWS, TILE], tl.float32)
+        for k in range(0, WIDTH, DEPTH):
+            a = tl.load(lines + k + depths[None, :], mask=there[:, None] & (k + depths[None, :] < WIDTH), other=0.0)
+            b = tl.load(
+                weight + words.to(tl.int64)[None, :] * WIDTH + k + depths[:, None],
+                mask=inside[None, :] & (k + depths[:, None] < WIDTH), other=0.0,
+            )  # fmt: skip
+            if WIDE:
+                z = tl.dot(a.to(tl.float32), b.to(tl.float32), z, input_precision="ieee")
+            else:
+                z = tl.dot(a, b, z)
+        if BIASED:
+            z += tl.load(bias + words, mask=inside, other=0.0).to(tl.float32)[None, :]
+        z = tl.where(inside[None, :], z, NONE)
+        mine = words[None, :] == target[:, None]
+        own += tl.sum(tl.where(mine, z, 0.0), 1)
+        above += tl.sum(((z > limit[:, None]) & (mine == 0)).to(tl.float32), 1)
+        raised = tl.maximum(highest, tl.max(z, 1))
+        d = tl.where(highest == NONE, 0.0, highest - raised)
+        scale, highest = tl.exp(d), raised
+        u = z - tl.where(raised == NONE, 0.0, raised)[:, None]
+        u = tl.where(u < LEAST, LEAST, u)
+        w = tl.exp(u)
+        s2 = scale * (s2 + 2 * d * s1 + d * d * s0) + tl.sum(w * u * u, 1)
+        s1 = scale * (s1 + d * s0) + tl.sum(w * u, 1)
+        s0 = scale * s0 + tl.sum(w, 1)
+    out += 6 * (tl.program_id(1) * rows + places)
+    tl.store(out, highest, mask=there)
+    tl.store(out + 1, s0, mask=there)
+    tl.store(out + 2, s1, mask=there)
+    tl.store(out + 3, s2, mask=there)
+    tl.store(out + 4, above, mask=there)
+    tl.store(out + 5, own, mask=there)
