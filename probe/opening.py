@@ -20,6 +20,7 @@ from probe.models.cache import Cache, CachedEngine
 from probe.models.hub import folder_of
 from probe.models.local import LocalEngine
 from probe.models.neighbours import LocalProposer
+from probe.models.replicas import BETWEEN, Replicas
 from probe.pipeline import Probe
 from probe.prefixes import open_prefixes
 from probe.scores.view import Role
@@ -165,6 +166,8 @@ def open_engine(source: str, settings: Settings, **options: Any) -> Engine:
 
         chosen = {name: options.get(name) for name in ("dtype", "revision")}
         return VllmEngine.open(source, **chosen, options=settings.vllm_options)
+    if BETWEEN in (options.get("device_map") or ""):
+        return Replicas(source, **options)
     return LocalEngine.open(source, **options)
 
 

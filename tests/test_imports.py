@@ -34,6 +34,7 @@ OWNERS = {  # the files that may name a heavy library
         "models/gradient.py",
         "models/kernel.py",
         "models/prefix.py",
+        "models/lanes.py",
         "models/load.py",
         "models/local.py",
         "models/neighbours.py",

@@ -18,7 +18,9 @@ Target = Annotated[str | None, typer.Option(help="hub id or folder; the embedded
 Reference = Annotated[str | None, typer.Option(help="hub id or folder of the reference model")]
 CalibrationName = Annotated[str | None, typer.Option(help="name of a stored calibration")]
 Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16 or auto; a calibration decides it")]
-DeviceMap = Annotated[str | None, typer.Option(help="as in transformers: auto, cpu, cuda:0 ...")]
+DeviceMap = Annotated[
+    str | None, typer.Option(help="as in transformers: auto, cpu, cuda:0 ...; cuda:0,cuda:1 for a process each")
+]
 Revision = Annotated[str | None, typer.Option(help="the target's branch, tag or commit on the hub")]
 Prefix = Annotated[Path | None, typer.Option(help="file of known non-members, for recall and conrecall")]
 MemberPrefix = Annotated[Path | None, typer.Option(help="file of known members, for conrecall")]

@@ -16,21 +16,21 @@ LEAST = tl.constexpr(-1e4)  # nats below the likeliest: e to that is 0, and 0 ti
 HELD = tl.constexpr(8)  # largest logits that are kept: what the device counts in is powers of two
 
 
-@triton.jit
+@triton.jit  # type: ignore[untyped-decorator]
 def of_logits(
-    logits: Any, targets: Any, out: Any, largest: Any, vocabulary: Any, stride: Any, TILE: tl.constexpr,
-    KEEPS: tl.constexpr,
+    logits: Any, targets: Any, out: Any, largest: Any, vocabulary: Any, stride: Any, tile: tl.constexpr,
+    keeps: tl.constexpr,
 ) -> None:  # fmt: skip
-    """One row of logits [rows, stride] -> out [rows, 4]: logprob, mu, sigma, rank; KEEPS: largest [rows, HELD]."""
+    """One row of logits [rows, stride] -> out [rows, 4]: logprob, mu, sigma, rank; keeps: largest [rows, HELD]."""
     row = tl.program_id(0).to(tl.int64)
     logits += row * stride
     own = tl.load(logits + tl.load(targets + row)).to(tl.float32)
-    lanes, slots = tl.arange(0, TILE), tl.arange(0, HELD)
+    lanes, slots = tl.arange(0, tile), tl.arange(0, HELD)
     held = tl.full([HELD], NONE, tl.float32)
-    s0, s1, s2 = (tl.zeros([TILE], tl.float32), tl.zeros([TILE], tl.float32), tl.zeros([TILE], tl.float32))
-    above = tl.zeros([TILE], tl.int32)
+    s0, s1, s2 = (tl.zeros([tile], tl.float32), tl.zeros([tile], tl.float32), tl.zeros([tile], tl.float32))
+    above = tl.zeros([tile], tl.int32)
     highest = own
-    for begin in range(0, vocabulary, TILE):
+    for begin in range(0, vocabulary, tile):
         z = tl.load(logits + begin + lanes, mask=begin + lanes < vocabulary, other=NONE).to(tl.float32)
         best = tl.max(z, 0)
         raised = tl.maximum(highest, best)
@@ -43,7 +43,7 @@ def of_logits(
         s1 = scale * (s1 + d * s0) + w * u
         s0 = scale * s0 + w
         above += (z > own).to(tl.int32)
-        if KEEPS:
+        if keeps:
             lowest = tl.min(held, 0)
             while best > lowest:
                 held = tl.where(slots == tl.argmin(held, 0), best, held)
@@ -57,45 +57,45 @@ def of_logits(
     tl.store(out + 1, first - log_total)
     tl.store(out + 2, tl.sqrt(tl.where(spread < 0, 0.0, spread)))
     tl.store(out + 3, tl.sum(above, 0).to(tl.float32))  # exact up to 2^24
-    if KEEPS:
+    if keeps:
         tl.store(largest + HELD * row + slots, held - highest - log_total)
 
 
-@triton.jit
+@triton.jit  # type: ignore[untyped-decorator]
 def of_head(
     weight: Any, bias: Any, hidden: Any, targets: Any, limits: Any, out: Any, rows: Any, vocabulary: Any, span: Any,
-    WIDTH: tl.constexpr, ROWS: tl.constexpr, TILE: tl.constexpr, DEPTH: tl.constexpr, BIASED: tl.constexpr,
-    WIDE: tl.constexpr,
+    width: tl.constexpr, block: tl.constexpr, tile: tl.constexpr, depth: tl.constexpr, biased: tl.constexpr,
+    wide: tl.constexpr,
 ) -> None:  # fmt: skip
-    """ROWS rows of hidden [rows, WIDTH] by a span of weight [vocabulary, WIDTH]; the logits are never written.
+    """Some rows of hidden [rows, width] by a span of weight [vocabulary, width]; the logits are never written.
 
     limits [rows]: about the targets' logits, for ranks. out [spans, rows, 6]: highest, S0, S1, S2, rank, the target's
-    logit where the span has it. WIDE: multiplies in float32, for Triton's interpreter, which knows no bfloat16.
+    logit where the span has it. wide: multiplies in float32, for Triton's interpreter, which knows no bfloat16.
     """
-    places = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    places = tl.program_id(0) * block + tl.arange(0, block)
     begin = tl.program_id(1) * span
-    there, depths, columns = places < rows, tl.arange(0, DEPTH), tl.arange(0, TILE)
+    there, depths, columns = places < rows, tl.arange(0, depth), tl.arange(0, tile)
     target = tl.load(targets + places, mask=there, other=-1)
     limit = tl.load(limits + places, mask=there, other=0.0)
-    highest = tl.full([ROWS], NONE, tl.float32)
-    s0, s1, s2 = (tl.zeros([ROWS], tl.float32), tl.zeros([ROWS], tl.float32), tl.zeros([ROWS], tl.float32))
-    above, own = tl.zeros([ROWS], tl.float32), tl.zeros([ROWS], tl.float32)
-    lines = hidden + places.to(tl.int64)[:, None] * WIDTH
-    for first in range(begin, tl.minimum(begin + span, vocabulary), TILE):
+    highest = tl.full([block], NONE, tl.float32)
+    s0, s1, s2 = (tl.zeros([block], tl.float32), tl.zeros([block], tl.float32), tl.zeros([block], tl.float32))
+    above, own = tl.zeros([block], tl.float32), tl.zeros([block], tl.float32)
+    lines = hidden + places.to(tl.int64)[:, None] * width
+    for first in range(begin, tl.minimum(begin + span, vocabulary), tile):
         words = first + columns
         inside = words < vocabulary
-        z = tl.zeros([ROWS, TILE], tl.float32)
-        for k in range(0, WIDTH, DEPTH):
-            a = tl.load(lines + k + depths[None, :], mask=there[:, None] & (k + depths[None, :] < WIDTH), other=0.0)
+        z = tl.zeros([block, tile], tl.float32)
+        for k in range(0, width, depth):
+            a = tl.load(lines + k + depths[None, :], mask=there[:, None] & (k + depths[None, :] < width), other=0.0)
             b = tl.load(
-                weight + words.to(tl.int64)[None, :] * WIDTH + k + depths[:, None],
-                mask=inside[None, :] & (k + depths[:, None] < WIDTH), other=0.0,
+                weight + words.to(tl.int64)[None, :] * width + k + depths[:, None],
+                mask=inside[None, :] & (k + depths[:, None] < width), other=0.0,
             )  # fmt: skip
-            if WIDE:
+            if wide:  # noqa: SIM108 - the branch is taken when it is compiled
                 z = tl.dot(a.to(tl.float32), b.to(tl.float32), z, input_precision="ieee")
             else:
                 z = tl.dot(a, b, z)
-        if BIASED:
+        if biased:
             z += tl.load(bias + words, mask=inside, other=0.0).to(tl.float32)[None, :]
         z = tl.where(inside[None, :], z, NONE)
         mine = words[None, :] == target[:, None]

@@ -39,7 +39,7 @@ class Blocks:
         largest = torch.empty(rows, self._held, device=logits.device) if top else out
         if rows:
             self._kernels.of_logits[rows,](
-                logits, targets, out, largest, vocabulary, logits.stride(0), TILE=_TILE, KEEPS=top > 0
+                logits, targets, out, largest, vocabulary, logits.stride(0), tile=_TILE, keeps=top > 0
             )
         logprob, mu, sigma, rank = out.unbind(1)
         found = (logprob, mu, sigma, rank.int())
@@ -60,8 +60,8 @@ class Blocks:
         if rows:
             self._kernels.of_head[blocks, spans](
                 weight, weight if bias is None else bias, hidden, targets, limits, out, rows, vocabulary, span,
-                WIDTH=width, ROWS=_ROWS, TILE=_COLUMNS, DEPTH=_DEPTH, BIASED=bias is not None,
-                WIDE=self._wide,
+                width=width, block=_ROWS, tile=_COLUMNS, depth=_DEPTH, biased=bias is not None,
+                wide=self._wide,
             )  # fmt: skip
         return _merged(out)
 

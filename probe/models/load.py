@@ -61,7 +61,9 @@ def alien(ids: Ints, vocabulary: int) -> bool:
 def find(
     source: str, *, dtype: str | None = None, device_map: str | None = None, revision: str | None = None
 ) -> Source:
-    """Finds a hub id or folder. Raises ModelError, or UnsafeWeights for pickled weights."""
+    """Finds a hub id or folder. Of several devices the first is taken. Raises ModelError, or UnsafeWeights for pickled
+    weights.
+    """
     from transformers import AutoConfig
 
     if dtype is not None and dtype not in DTYPES:
@@ -82,8 +84,8 @@ def find(
         context=next((int(size) for name in _CONTEXTS if (size := getattr(config, name, None))), _UNBOUNDED),
         vocabulary=adapter.vocabulary if adapter and adapter.vocabulary else int(config.vocab_size),
         hash=digest, dtype=_stored(config) if chosen == "auto" else chosen,
-        device_map=device_map or ("auto" if cuda else None), revision=_commits(named, folder), adapter=adapter,
-        warnings=warnings,
+        device_map=device_map.split(",")[0] if device_map else "auto" if cuda else None,
+        revision=_commits(named, folder), adapter=adapter, warnings=warnings,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from probe.models.checks import check_causal, plain_head
 from probe.models.gradient import gradient
 from probe.models.hub import explained
 from probe.models.kernel import keep_memory
+from probe.models.lanes import Lanes, lanes
 from probe.models.load import ALIEN, Source, alien, find, load
 from probe.models.packed import batch_decides, enable, keep, run, shares
 from probe.models.prefix import Prefix
@@ -35,6 +36,7 @@ from probe.types import Tokens, TokenStats, Unscored
 from probe.wanted import still_wanted
 
 CPU_TOKENS, CUDA_TOKENS = 2048, 16384  # padded tokens per batch
+_WORTH = 256  # tokens for which a lane is worth opening
 Arrays = dict[str, Any]
 
 
@@ -95,6 +97,11 @@ class LocalEngine(Tokenizing):
         return self._packs and shares(self._model)
 
     @property
+    def _lanes(self) -> Lanes:
+        """Models that do not pack may keep something of a pass in themselves: theirs go one by one."""
+        return lanes(torch.get_num_threads() if self._packs and self._device.type == "cpu" else 1)
+
+    @property
     def _budget(self) -> int:
         if batch_decides(self._model.config.get_text_config()):
             return 0  # each text alone
@@ -112,13 +119,18 @@ class LocalEngine(Tokenizing):
         found: dict[int, list[tuple[int, Arrays | Unscored]]] = {index: [] for index in range(len(texts))}
         order = sorted(range(len(pieces)), key=lambda number: len(pieces[number].window.ids))
         lengths = [len(pieces[number].window.ids) for number in order]
-        plan = list(batches(lengths, self._budget, self._packs)) if pieces else []
-        for batch in reversed(plan):  # the largest first: what the allocator got for it serves all that follow
+
+        def pass_of(batch: range) -> list[Arrays | Unscored]:
             still_wanted()
-            numbers = [order[place] for place in batch]
-            group = [pieces[number].window for number in numbers]
-            for number, columns in zip(numbers, self._run(group, extras, prefix), strict=True):
-                found[pieces[number].text].append((number, columns))
+            return self._run([pieces[order[place]].window for place in batch], extras, prefix)
+
+        if pieces:
+            side = self._lanes
+            plan = list(batches(lengths, evened(sum(lengths), self._budget, side.many), self._packs))
+            plan.reverse()  # the largest first: what the allocator got for it serves all that follow
+            for batch, columns in zip(plan, side.map(pass_of, plan), strict=True):
+                for place, column in zip(batch, columns, strict=True):
+                    found[pieces[order[place]].text].append((order[place], column))
         return [
             _join(tokens, [columns for _, columns in sorted(found[index], key=lambda item: item[0])])
             for index, tokens in enumerate(texts)
@@ -199,6 +211,14 @@ def batches(lengths: Sequence[int], budget: int, packs: bool = False) -> Iterato
             begin, total = end, length
     if len(lengths):
         yield range(begin, len(lengths))
+
+
+def evened(tokens: int, budget: int, many: int) -> int:
+    """Returns a budget of at most this, by which so many lanes have about as much to do; few tokens stay together."""
+    if tokens < many * _WORTH:
+        return budget
+    rounds = -(-tokens // (many * max(budget, 1)))
+    return min(budget, -(-tokens // (many * rounds)))
 
 
 def _join(tokens: Tokens, windows: Sequence[Arrays | Unscored]) -> TokenStats | Unscored:

@@ -1,0 +1,158 @@
+"""One model on several devices (device_map "cuda:0,cuda:1"): a process for each, among which the texts are divided.
+
+python -m probe.models.replicas FD OPTIONS is such a process; it answers until the connection is closed.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Any
+from weakref import finalize
+
+from probe.errors import MemprobeError, ModelError
+from probe.models.around import Around
+from probe.models.base import NO_EXTRAS, Extras
+from probe.models.lanes import side_by_side
+from probe.models.local import LocalEngine
+from probe.models.writing import Prompt
+from probe.types import Tokens, TokenStats, Unscored
+from probe.wanted import still_wanted
+
+BETWEEN = ","  # devices
+_MOST, _LEAST, _EACH = 65_536, 2_048, 4  # tokens handed over at once; so often a device comes back for more
+_LOOK, _PATIENCE = 0.2, 30.0  # seconds between two looks at whether work is still wanted, and for a process to end
+
+
+class Replicas(Around):
+    """The engine; this process keeps the tokenizer and no weights."""
+
+    def __init__(self, source: str, device_map: str, **options: Any) -> None:
+        """options: dtype, revision and batch_tokens, as of `LocalEngine.open`. Raises ModelError."""
+        devices = device_map.split(BETWEEN)
+        super().__init__(LocalEngine.open(source, device_map=devices[0], **options))
+        self._replicas = [Replica({"source": source, "device_map": device, **options}) for device in devices]
+        self._pool = ThreadPoolExecutor(len(devices), "replica")
+
+    def load(self) -> None:
+        side_by_side(self._pool, len(self._replicas), lambda one: one.ask("load"), self._replicas)
+
+    def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
+        sizes = [len(tokens.ids) + len(extras.prefix) for tokens in texts]
+        return self._divided("score", texts, sizes, extras)
+
+    def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
+        sizes = [len(prompt.ids) + prompt.size * max(samples, 1) for prompt in prompts]
+        return self._divided("write", prompts, sizes, samples)
+
+    def _divided(self, method: str, items: Sequence[Any], sizes: Sequence[int], how: object) -> list[Any]:
+        """Returns one answer per item, in order."""
+        free: SimpleQueue[Replica] = SimpleQueue()
+        for replica in self._replicas:
+            free.put(replica)
+
+        def ask(share: Sequence[int]) -> list[Any]:
+            replica = free.get()
+            try:
+                return list(replica.ask(method, [items[place] for place in share], how))
+            finally:
+                free.put(replica)
+
+        shares = list(divide(sizes, len(self._replicas)))
+        parts = side_by_side(self._pool, len(self._replicas), ask, shares)
+        found = {
+            place: one
+            for share, part in zip(shares, parts, strict=True)
+            for place, one in zip(share, part, strict=True)
+        }
+        return [found[place] for place in range(len(items))]
+
+
+def divide(sizes: Sequence[int], many: int) -> Iterator[list[int]]:
+    """Yields the places of items of these sizes in shares, the largest first."""
+    most = min(_MOST, max(_LEAST, sum(sizes) // (many * _EACH)))
+    share: list[int] = []
+    total = 0
+    for place in sorted(range(len(sizes)), key=lambda place: -sizes[place]):
+        if share and total + sizes[place] > most:
+            yield share
+            share, total = [], 0
+        share.append(place)
+        total += sizes[place]
+    if share:
+        yield share
+
+
+class Replica:
+    """A process with the model on one device. It begins when it is first asked, anew where it has ended."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._options, self._asked = options, 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, method: str, *arguments: object) -> Any:
+        """Returns what the engine there says. Raises ModelError, and what `still_wanted` does."""
+        self._asked += 1
+        try:
+            self._begin()
+            self._line.send((self._asked, method, arguments))
+            number = 0
+            while number != self._asked:  # what comes before it was asked by somebody who went away
+                while not self._line.poll(_LOOK):
+                    still_wanted()
+                number, good, found = self._line.recv()
+        except (EOFError, OSError) as error:
+            device = self._options["device_map"]
+            raise ModelError(
+                f"The process for device {device} ended; see what it said, free memory there, and ask again."
+            ) from error
+        if not good:
+            raise ModelError(found)
+        return found
+
+    def _begin(self) -> None:
+        if self._process and self._process.poll() is None:
+            return
+        self._line, theirs = Pipe()
+        with theirs:
+            command = [sys.executable, "-m", "probe.models.replicas", str(theirs.fileno()), json.dumps(self._options)]
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            )
+        finalize(self, _end, self._line, self._process)
+
+
+def _end(line: Connection, process: subprocess.Popen[bytes]) -> None:
+    """Closes the line, at which the process ends."""
+    line.close()
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def main(number: str, told: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal tells everybody; the other end decides
+    options = json.loads(told)
+    engine = LocalEngine.open(options.pop("source"), **options)
+    with Connection(int(number)) as line, suppress(EOFError, OSError):
+        while True:
+            asked, method, arguments = line.recv()
+            try:
+                answer = True, getattr(engine, method)(*arguments)
+            except MemprobeError as error:
+                answer = False, str(error)
+            line.send((asked, *answer))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

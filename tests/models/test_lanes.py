@@ -1,0 +1,130 @@
+"""Batches side by side: in order, with torch's threads divided, and ended together."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+import numpy as np
+import pytest
+import torch
+
+from probe.models.lanes import Lanes, lanes
+from probe.models.local import LocalEngine, batches, evened
+from probe.types import TokenStats
+from probe.wanted import while_wanted
+from tests.contract import MODEL, scored
+
+
+@pytest.fixture
+def two() -> Iterator[Lanes]:
+    """Two lanes of a thread each, whatever this machine has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield lanes(2)
+    torch.set_num_threads(before)
+
+
+def test_answers_come_in_order_from_several_threads(two: Lanes) -> None:
+    met = threading.Barrier(2)
+
+    def work(number: int) -> tuple[int, int]:
+        met.wait(30)  # passes where two are at work at once
+        return number * number, threading.get_ident()
+
+    found = two.map(work, range(8))
+    assert [square for square, _ in found] == [number * number for number in range(8)]
+    assert len({thread for _, thread in found}) == 2
+
+
+def test_threads_are_divided(two: Lanes) -> None:
+    met = threading.Barrier(2)
+
+    def threads(_: int) -> int:
+        met.wait(30)
+        return torch.get_num_threads()
+
+    assert two.map(threads, range(4)) == [1] * 4
+    assert torch.get_num_threads() == 2
+    begun: list[int] = []
+    thread = threading.Thread(target=lambda: begun.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    assert begun == [2]  # and so have those that come later
+
+
+def test_what_fails_ends_all(two: Lanes) -> None:
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        done.append(number)
+        if number == 3:
+            raise RuntimeError("the third")
+
+    with pytest.raises(RuntimeError, match="the third"):
+        two.map(work, range(10_000))
+    assert len(done) < 10_000
+    assert two.map(str, range(3)) == ["0", "1", "2"]
+
+
+def test_they_work_in_the_context_of_who_asks(two: Lanes) -> None:
+    asking: ContextVar[str] = ContextVar("asking", default="nobody")
+    token = asking.set("somebody")
+    assert two.map(lambda _: asking.get(), range(4)) == ["somebody"] * 4
+    asking.reset(token)
+
+
+def test_a_single_one_stays_here(two: Lanes) -> None:
+    assert two.map(lambda _: threading.get_ident(), [0]) == [threading.get_ident()]
+    assert Lanes(1).map(lambda _: threading.get_ident(), [0, 1]) == [threading.get_ident()] * 2
+
+
+def test_a_forked_process_has_its_own(two: Lanes) -> None:
+    two.map(str, range(4))
+    child = os.fork()
+    if not child:
+        os._exit(0 if lanes(2).map(str, range(4)) == ["0", "1", "2", "3"] else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_an_engine_says_the_same_in_lanes(two: Lanes) -> None:
+    texts = [f"Number {number}" + " and so on" * (number % 60) for number in range(200)]
+    engine = LocalEngine.open(MODEL, dtype="float32", batch_tokens=700)
+    together = scored(engine, texts)
+    torch.set_num_threads(1)
+    for one, other in zip(together, scored(engine, texts), strict=True):
+        np.testing.assert_allclose(one.logprob, other.logprob, atol=1e-4)
+        assert list(one.tokens.ids) == list(other.tokens.ids)
+
+
+def test_a_pass_that_is_not_wanted_ends_in_all_lanes(two: Lanes) -> None:
+    class Gone(Exception):
+        pass
+
+    asked: list[int] = []
+
+    def ask() -> None:
+        asked.append(1)
+        if len(asked) > 5:
+            raise Gone
+
+    engine = LocalEngine.open(MODEL, dtype="float32", batch_tokens=256)
+    with while_wanted(ask), pytest.raises(Gone):
+        scored(engine, [" word" * 100] * 200)
+    assert len(asked) < 10
+    assert all(isinstance(one, TokenStats) for one in scored(engine, ["Then it goes on."]))
+
+
+@pytest.mark.parametrize("many", [1, 2, 4])
+def test_lanes_have_about_as_much_to_do(many: int) -> None:
+    rng = np.random.default_rng(0)
+    for count in (1, 5, 64, 300):
+        lengths = sorted(int(length) for length in rng.integers(32, 256, count))
+        budget = evened(sum(lengths), 2048, many)
+        plan = list(batches(lengths, budget, packs=True))
+        assert all(sum(lengths[place] for place in batch) <= 2048 for batch in plan)
+        if sum(lengths) >= many * 256:
+            assert len(plan) >= many
