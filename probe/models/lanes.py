@@ -67,7 +67,12 @@ def side_by_side(pool: ThreadPoolExecutor, many: int, work: Callable[[T], R], it
             except BaseException as error:  # of whatever kind: the caller is told
                 failed.append(error)
 
-    wait([pool.submit(copy_context().run, lane) for _ in range(many)])
+    begun = [pool.submit(copy_context().run, lane) for _ in range(many)]
+    try:
+        wait(begun)
+    except BaseException as error:  # Ctrl-C: none begins another item
+        failed.append(error)
+        raise
     if failed:
         raise failed[0]
     return [found[place] for place in range(len(items))]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 
@@ -128,3 +130,25 @@ def test_lanes_have_about_as_much_to_do(many: int) -> None:
         assert all(sum(lengths[place] for place in batch) <= 2048 for batch in plan)
         if sum(lengths) >= many * 256:
             assert len(plan) >= many
+
+
+def test_whoever_is_interrupted_leaves_no_work_behind(two: Lanes) -> None:
+    done: list[int] = []
+    seen = threading.Event()
+
+    def work(number: int) -> None:
+        seen.set()
+        time.sleep(0.01)
+        done.append(number)
+
+    def interrupt() -> None:
+        seen.wait(30)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        two.map(work, range(10_000))
+    time.sleep(0.2)
+    left = len(done)
+    time.sleep(0.2)
+    assert len(done) == left < 1000
