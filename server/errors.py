@@ -121,6 +121,8 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
         return envelope(400, _NO_JSON, "invalid_json")
     if first["loc"][:1] == ("body",) and (kind := _unlike(request)):
         return envelope(415, f"Send the body with Content-Type: {kind}.", "unsupported_content_type")
+    if first["loc"] == ("body",) and first["type"] == "missing":
+        return envelope(422, "The body is empty.", "invalid_value")
     param = _param(max((one["loc"] for one in error.errors()), key=len))
     message = _INPUT if first["loc"][1:2] == ("input",) and first["type"] != "missing" else first["msg"]
     return envelope(422, f"{param or 'body'}: {message}.", "invalid_value", param)

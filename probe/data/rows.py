@@ -20,6 +20,7 @@ from probe.data.streams import DAMAGE, Stream, fault
 from probe.errors import InputError
 
 MOST = 16 << 20  # bytes of a row: what is longer is told and left out, and never held whole
+_ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".txt", ".md", "")
 _MOST_WHOLE = 1 << 26  # bytes of a JSON array
 _MOST_VALUES = 4_000_000  # of a row or an array: half a gigabyte, where its bytes are few
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -56,6 +57,7 @@ def rows(source: Path | str, called: str | None = None) -> Table:
     Raises InputError where the file as a whole cannot be read.
     """
     stream = Stream.of(source, called)
+    check_ending(stream.ending, stream.said)
     if stream.ending in (".jsonl", ".ndjson"):
         return Table(_jsonl(stream))
     if stream.ending == ".json":
@@ -70,12 +72,16 @@ def rows(source: Path | str, called: str | None = None) -> Table:
 
         found, columns = parquet_rows(stream)
         return Table(found, columns)
-    if stream.ending in (".txt", ".md", ""):
-        return Table(_plain(stream))
-    raise InputError(
-        f"{stream.said}: this ending is not known; use .jsonl, .json, .csv, .tsv, .parquet or .txt, or these with .gz "
-        "or .zst. Documents (pdf, epub, html) are for memprobe document."
-    )
+    return Table(_plain(stream))
+
+
+def check_ending(ending: str, said: str) -> None:
+    """Raises InputError for a file of no kind that is read. said: its name, as it may be told."""
+    if ending not in _ENDINGS:
+        raise InputError(
+            f"{said}: this ending is not known; use .jsonl, .json, .csv, .tsv, .parquet or .txt, or these with .gz or "
+            ".zst. Documents (pdf, epub, html) are for memprobe document.", "file",
+        )  # fmt: skip
 
 
 def _jsonl(stream: Stream) -> Iterator[Raw | Unreadable]:

@@ -39,6 +39,13 @@ def _kind(error: Exception) -> str:
     return error.strerror or type(error).__name__ if isinstance(error, OSError) else type(error).__name__
 
 
+def endings(name: str) -> tuple[str, str]:
+    """Returns what a file's name says of its kind and of how it is packed: .csv and .gz of rows.csv.gz."""
+    suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes]
+    packed = suffixes.pop() if suffixes and suffixes[-1] in _PACKED else ""
+    return suffixes[-1] if suffixes else "", packed
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """place: a path or URL. ending: what the name ends in below .gz or .zst, in lower case."""
@@ -55,9 +62,7 @@ class Stream:
         if "://" not in place and not Path(place).is_file():
             raise InputError(f"{place} is not a file.")
         name = PurePosixPath(urlsplit(place).path if "://" in place else place).name
-        suffixes = [suffix.lower() for suffix in PurePosixPath(name).suffixes]
-        packed = suffixes.pop() if suffixes and suffixes[-1] in _PACKED else ""
-        return cls(place, called or name, suffixes[-1] if suffixes else "", packed)
+        return cls(place, called or name, *endings(name))
 
     @property
     def said(self) -> str:

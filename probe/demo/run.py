@@ -99,7 +99,8 @@ def _service(port: int) -> Iterator[str]:
     """Runs `memprobe serve` until the block ends; yields its address."""
     check_port("127.0.0.1", port, "make demo PORT=8001")
     base = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen([sys.executable, "-m", "probe", "serve", "--port", str(port), "--log-level", "warning"])
+    options = ["--port", str(port), "--log-level", "warning", "--reporting", "texts"]  # whatever is set for others
+    process = subprocess.Popen([sys.executable, "-m", "probe", "serve", *options])
     try:
         with console.status("Starting the service ..."):
             _await(process, base)

@@ -13,6 +13,8 @@ from uuid import uuid4
 from sqlalchemy import Connection, select
 
 from probe.access.keys import LOCAL
+from probe.data.rows import check_ending
+from probe.data.streams import endings
 from probe.errors import InputError, NoRoom, StoreError, UnknownName
 from probe.models.stats_table import drop
 from probe.scans import deleted
@@ -26,7 +28,7 @@ from probe.scans.parts import folder_key, part_key, raw_key
 from probe.scans.room import Room
 from probe.scans.store import Store
 from probe.scans.tables import FILES
-from probe.untold import called
+from probe.untold import called, shown
 
 OUTPUT, ERRORS = "-output", "-errors"
 _PIECE = 1 << 20
@@ -66,9 +68,10 @@ class Desk:
     # files
 
     def add(self, name: str, purpose: str, pieces: Iterator[bytes]) -> File:
-        """Stores a file piece by piece. Raises NoRoom, StoreError."""
-        found = f"file-{uuid4().hex}"
-        key = f"files/{found}/file{_ending(name)}"
+        """Stores a file piece by piece. Raises InputError for a kind that nobody reads, NoRoom, StoreError."""
+        found, said = f"file-{uuid4().hex}", f"file{_ending(name)}"
+        check_ending(endings(said)[0], shown(name, "The file"))
+        key = f"files/{found}/{said}"
         kept: File | None = None
         room = Room(self.database, self.store, self._owner, self._most)
         try:

@@ -25,6 +25,7 @@ from probe.memorization.windows import Shape
 from probe.pipeline import Probe
 from probe.prepare import Options as Level
 from server.routes.jobs import end, forget, state
+from server.routes.uploads import one_file
 from server.schemas.common import Deleted, failures
 from server.schemas.documented import leads_to, text
 from server.schemas.documents import DocumentJob, DocumentList, DocumentRequest
@@ -47,7 +48,7 @@ class Finished:
     page: str
 
 
-@router.post("", status_code=202, responses=_LEADS)
+@router.post("", status_code=202, responses=_LEADS, dependencies=[Depends(one_file)])
 async def create(
     body: Annotated[DocumentRequest, Form(media_type="multipart/form-data")], service: Shared
 ) -> DocumentJob:

@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from probe.scans.desk import Desk, File
 from server.access.caller import Caller, caller_of
+from server.routes.uploads import one_file
 from server.schemas.batches import FileList, FileObject, page
 from server.schemas.common import Deleted, failures
 from server.schemas.documented import binary, fills, joined, leads_to
@@ -26,7 +27,7 @@ _LEADS = joined(
 )
 
 
-@router.post("", responses=_LEADS | failures(507))
+@router.post("", responses=_LEADS | failures(507), dependencies=[Depends(one_file)])
 def create(
     file: UploadFile, purpose: Annotated[Literal["batch"], Form()], desk: Counter, caller: Asking
 ) -> FileObject:  # fmt: skip
