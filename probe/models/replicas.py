@@ -46,8 +46,7 @@ class Replicas(Around):
         side_by_side(self._pool, len(self._replicas), lambda one: one.ask("load"), self._replicas)
 
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
-        sizes = [len(tokens.ids) + len(extras.prefix) for tokens in texts]
-        return self._divided("score", texts, sizes, extras)
+        return self._divided("score", texts, [len(tokens.ids) for tokens in texts], extras)
 
     def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
         sizes = [len(prompt.ids) + prompt.size * max(samples, 1) for prompt in prompts]
