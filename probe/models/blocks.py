@@ -6,8 +6,6 @@ nothing, and what is not a number comes out as such.
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -16,11 +14,11 @@ LEAST = tl.constexpr(-1e4)  # nats below the likeliest: e to that is 0, and 0 ti
 HELD = tl.constexpr(8)  # largest logits that are kept: what the device counts in is powers of two
 
 
-@triton.jit  # type: ignore[untyped-decorator]
+@triton.jit
 def of_logits(
-    logits: Any, targets: Any, out: Any, largest: Any, vocabulary: Any, stride: Any, tile: tl.constexpr,
+    logits, targets, out, largest, vocabulary, stride, tile: tl.constexpr,
     keeps: tl.constexpr,
-) -> None:  # fmt: skip
+):  # fmt: skip
     """One row of logits [rows, stride] -> out [rows, 4]: logprob, mu, sigma, rank; keeps: largest [rows, HELD]."""
     row = tl.program_id(0).to(tl.int64)
     logits += row * stride
@@ -61,12 +59,12 @@ def of_logits(
         tl.store(largest + HELD * row + slots, held - highest - log_total)
 
 
-@triton.jit  # type: ignore[untyped-decorator]
+@triton.jit
 def of_head(
-    weight: Any, bias: Any, hidden: Any, targets: Any, limits: Any, out: Any, rows: Any, vocabulary: Any, span: Any,
+    weight, bias, hidden, targets, limits, out, rows, vocabulary, span,
     width: tl.constexpr, block: tl.constexpr, tile: tl.constexpr, depth: tl.constexpr, biased: tl.constexpr,
     wide: tl.constexpr,
-) -> None:  # fmt: skip
+):  # fmt: skip
     """Some rows of hidden [rows, width] by a span of weight [vocabulary, width]; the logits are never written.
 
     limits [rows]: about the targets' logits, for ranks. out [spans, rows, 6]: highest, S0, S1, S2, rank, the target's
@@ -80,17 +78,20 @@ def of_head(
     highest = tl.full([block], NONE, tl.float32)
     s0, s1, s2 = (tl.zeros([block], tl.float32), tl.zeros([block], tl.float32), tl.zeros([block], tl.float32))
     above, own = tl.zeros([block], tl.float32), tl.zeros([block], tl.float32)
-    lines = hidden + places.to(tl.int64)[:, None] * width
+    hidden += tl.program_id(0).to(tl.int64) * block * width
+    lines = tl.arange(0, block)[:, None] * width + depths[None, :]  # small numbers: what is large is added to the base
+    cells = columns[None, :] * width + depths[:, None]
     for first in range(begin, tl.minimum(begin + span, vocabulary), tile):
         words = first + columns
         inside = words < vocabulary
         z = tl.zeros([block, tile], tl.float32)
+        base = weight + tl.cast(first, tl.int64) * width
         for k in range(0, width, depth):
-            a = tl.load(lines + k + depths[None, :], mask=there[:, None] & (k + depths[None, :] < width), other=0.0)
-            b = tl.load(
-                weight + words.to(tl.int64)[None, :] * width + k + depths[:, None],
-                mask=inside[None, :] & (k + depths[:, None] < width), other=0.0,
-            )  # fmt: skip
+            here, down = there[:, None], inside[None, :]
+            if width % depth:
+                here, down = here & (k + depths[None, :] < width), down & (k + depths[:, None] < width)
+            a = tl.load(hidden + k + lines, mask=here, other=0.0)
+            b = tl.load(base + k + cells, mask=down, other=0.0)
             if wide:  # noqa: SIM108 - the branch is taken when it is compiled
                 z = tl.dot(a.to(tl.float32), b.to(tl.float32), z, input_precision="ieee")
             else:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 HALVES = (torch.bfloat16, torch.float16)
-_TILE = 4096  # logits that one program reads at once
-_ROWS, _COLUMNS, _DEPTH = 64, 128, 64  # of a block of the head
+TILE, WARPS = 4096, 16  # logits that one program reads at once, 8 a thread: no register spills
+ROWS, COLUMNS, DEPTH, HEAD_WARPS = 64, 128, 64, 8  # of a block of the head
 _SPANS = 1 << 12  # programs that fill a device, about
 _LEAST = -1e4  # nats below the likeliest: what lies lower counts for nothing
 
@@ -39,7 +39,7 @@ class Blocks:
         largest = torch.empty(rows, self._held, device=logits.device) if top else out
         if rows:
             self._kernels.of_logits[rows,](
-                logits, targets, out, largest, vocabulary, logits.stride(0), tile=_TILE, keeps=top > 0
+                logits, targets, out, largest, vocabulary, logits.stride(0), tile=TILE, keeps=top > 0, num_warps=WARPS
             )
         logprob, mu, sigma, rank = out.unbind(1)
         found = (logprob, mu, sigma, rank.int())
@@ -53,15 +53,15 @@ class Blocks:
         rows, (vocabulary, width) = len(hidden), weight.shape
         limits = (hidden.float() * weight[targets].float()).sum(1)
         limits = limits if bias is None else limits + bias[targets].float()
-        blocks = -(-rows // _ROWS)
-        span = -(-vocabulary // max(1, _SPANS // max(blocks, 1)) // _COLUMNS) * _COLUMNS
+        blocks = -(-rows // ROWS)
+        span = -(-vocabulary // max(1, _SPANS // max(blocks, 1)) // COLUMNS) * COLUMNS
         spans = -(-vocabulary // span)
         out = torch.empty(spans, rows, 6, device=hidden.device)
         if rows:
             self._kernels.of_head[blocks, spans](
                 weight, weight if bias is None else bias, hidden, targets, limits, out, rows, vocabulary, span,
-                width=width, block=_ROWS, tile=_COLUMNS, depth=_DEPTH, biased=bias is not None,
-                wide=self._wide,
+                width=width, block=ROWS, tile=COLUMNS, depth=DEPTH, biased=bias is not None,
+                wide=self._wide, num_warps=HEAD_WARPS,
             )  # fmt: skip
         return _merged(out)
 

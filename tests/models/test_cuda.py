@@ -4,6 +4,10 @@ Triton's interpreter.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -122,3 +126,13 @@ def test_a_processor_goes_another_way() -> None:
     logits, targets = torch.randn(4, 50), torch.arange(4)
     for extras in (NO_EXTRAS, Extras(top=True)):
         _like(reduce(lambda hidden: hidden, logits, targets, extras), logits.double(), targets, 0)
+
+
+def test_they_compile_for_devices_that_are_not_here() -> None:
+    """The interpreter takes what the compiler does not."""
+    pytest.importorskip("triton", reason="Triton runs on Linux alone")
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    command = [sys.executable, "-W", "error", "-m", "tests.models.compiling"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len([size for size in done.stdout.split() if int(size) > 1000]) == 12
