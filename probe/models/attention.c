@@ -16,10 +16,6 @@ typedef struct {
 } Task;
 typedef struct { uint32_t *k, *v; float *scores, *sums; uint16_t *weights, *q; } Scratch;
 
-INLINE __m512 wide(const uint16_t *values, __mmask16 there) {
-    return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, values)), 16);
-}
-
 static int64_t rounded(int64_t count, int64_t to) { return (count + to - 1) / to * to; }
 
 /* Keys as right operands, [keys / 16][width / 2][16] pairs; values so too, [keys / 32][width / 16][16 pairs of keys][16]. */

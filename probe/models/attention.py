@@ -1,6 +1,5 @@
-"""attention.c, compiled where the processor has matrix units: attention of a pack of texts, and rotary positions.
-
-In bfloat16, heads of a multiple of 32 values. packed.py has the torch form.
+"""Attention of a pack of texts in one call: attention.c in bfloat16, where the processor has matrix units, with rotary
+positions; plain.c in float32, where a compiler is. packed.py has the torch form.
 """
 
 from __future__ import annotations
@@ -12,28 +11,26 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from probe.models.compiled import on_units
+from probe.models.compiled import compiled, on_units
 
 _P, _I = ctypes.c_void_p, ctypes.c_int64
-_STEP = 32
+_SHORT = 512  # tokens: torch's products of longer ones are faster than plain.c's
 Job = tuple[int, int, int, int, int]  # first query, queries, first key, keys, 1 where each sees those up to itself
 
 
 class Attention:
-    """The compiled functions. Tensors are [heads, tokens, width], of any strides but the last."""
+    """A compiled function. Tensors are [heads, tokens, width], of any strides but the last."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
+    def __init__(self, library: ctypes.CDLL, dtype: torch.dtype, step: int) -> None:
+        """dtype: of the values; step: they are taken so many at a time."""
         library.attend.argtypes = [_P, _P, _P, _P, _P, _I, _I, _I, _I, ctypes.c_float, _P, _P, ctypes.c_int]
         library.attend.restype = ctypes.c_int
-        library.rotate.argtypes = [_P, _I, _I, _P, _P, _I, _I, _I, _I, _P, ctypes.c_int]
-        library.rotate.restype = None
-        self._attend, self._rotate = library.attend, library.rotate
+        self._attend, self.dtype, self._step = library.attend, dtype, step
 
-    @staticmethod
-    def takes(*parts: Tensor) -> bool:
-        """True for queries, keys and values that the units multiply."""
+    def takes(self, *parts: Tensor) -> bool:
+        """True for queries, keys and values that it multiplies."""
         (width, *others) = {part.shape[-1] for part in parts}
-        return not others and width % _STEP == 0 and all(map(_narrow, parts))
+        return not others and width % self._step == 0 and all(_of(self.dtype, part) for part in parts)
 
     def attend(
         self, query: Tensor, key: Tensor, value: Tensor, jobs: Sequence[Job], scale: float | None, weigh: bool = False
@@ -43,7 +40,7 @@ class Attention:
         """
         heads, tokens, width = query.shape
         if not self.takes(query, key, value) or heads % len(key) or key.shape != value.shape:
-            raise TypeError("the kernel takes bfloat16 heads of a multiple of 32 values")
+            raise TypeError(f"the kernel takes {self.dtype} heads of a multiple of {self._step} values")
         if any(q + queries > tokens or k + keys > key.shape[1] or keys < 1 for q, queries, k, keys, _ in jobs):
             raise TypeError("the kernel takes jobs within the tokens")
         strides = torch.tensor([part.stride(axis) for part in (query, key, value) for axis in (0, 1)])
@@ -58,12 +55,26 @@ class Attention:
             raise MemoryError("the scratch of attention cannot be had")
         return out, total
 
+
+class Units(Attention):
+    """attention.c: on the processor's matrix units, for bfloat16."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        super().__init__(library, torch.bfloat16, 32)
+        library.rotate.argtypes = [_P, _I, _I, _P, _P, _I, _I, _I, _I, _P, ctypes.c_int]
+        library.rotate.restype = None
+        self._rotate = library.rotate
+
     def rotate(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         """Returns x with rotary positions (2104.09864); cosine, sine: [tokens, rotated values]. Raises TypeError."""
         heads, tokens, width = x.shape
         rotated = cosine.shape[1]
         fits = cosine.shape == sine.shape == (tokens, rotated) and rotated % 2 == 0 and rotated <= width
-        if not (fits and _narrow(x) and all(_narrow(one) and one.is_contiguous() for one in (cosine, sine))):
+        if not (
+            fits
+            and _of(torch.bfloat16, x)
+            and all(_of(torch.bfloat16, one) and one.is_contiguous() for one in (cosine, sine))
+        ):
             raise TypeError("the kernel takes bfloat16 heads, and angles of their tokens")
         out = x.new_empty(heads, tokens, width)
         self._rotate(
@@ -73,12 +84,25 @@ class Attention:
         return out
 
 
-def _narrow(part: Tensor) -> bool:
-    return part.dtype == torch.bfloat16 and part.device.type == "cpu" and part.stride(-1) == 1
+def _of(dtype: torch.dtype, part: Tensor) -> bool:
+    return part.dtype == dtype and part.device.type == "cpu" and part.stride(-1) == 1
 
 
 @cache
-def attention_units() -> Attention | None:
+def attention_units() -> Units | None:
     """Returns them where the processor has some, a compiler knows them and the system allows them, or None."""
     library = on_units("attention")
-    return Attention(library) if library else None
+    return Units(library) if library else None
+
+
+@cache
+def attention_plain() -> Attention | None:
+    """Returns that of float32 where there is a compiler, or None."""
+    library = compiled("plain")
+    return Attention(library, torch.float32, 16) if library else None
+
+
+def attention_for(query: Tensor, key: Tensor, value: Tensor, longest: int) -> Attention | None:
+    """Returns what takes these, texts of up to so many tokens; None where torch's is at hand alone, or faster."""
+    units, plain = attention_units(), attention_plain() if longest <= _SHORT else None
+    return next((one for one in (units, plain) if one and one.takes(query, key, value)), None)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention as attention
 
-from probe.models.attention import Attention, Job, attention_units
+from probe.models.attention import Attention, Job, attention_for
 from probe.models.prefix import Layer, Prefix, merge, weighed
 
 NAME = "memprobe_packed"
@@ -86,23 +86,23 @@ def attend(
     if pack.records is not None:
         pack.records.layers[module.layer_idx] = (key, value)
     before = pack.prefix.layers[module.layer_idx] if pack.prefix else None
-    units = attention_units()
-    if units and units.takes(query, key, value):
-        return _by_units(units, query[0], key[0], value[0], pack, before, scaling).unsqueeze(0), None
+    longest = max(length for _, length in pack.groups)
+    if kernel := attention_for(query, key, value, longest + (pack.prefix.tokens if pack.prefix else 0)):
+        return _at_once(kernel, query[0], key[0], value[0], pack, before, scaling).unsqueeze(0), None
     return _by_groups(query, key, value, pack, before, scaling).unsqueeze(0), None
 
 
-def _by_units(
-    units: Attention, query: Tensor, key: Tensor, value: Tensor, pack: Pack, before: Layer | None, scale: float | None
+def _at_once(
+    kernel: Attention, query: Tensor, key: Tensor, value: Tensor, pack: Pack, before: Layer | None, scale: float | None
 ) -> Tensor:
     """All texts in one call; query [heads, tokens, width] -> [tokens, heads, width]."""
-    own, weight = units.attend(query, key, value, pack.jobs(), scale, before is not None)
+    own, weight = kernel.attend(query, key, value, pack.jobs(), scale, before is not None)
     if before is None or weight is None:
         return own
     keys, values = before[0][0], before[1][0]
     runs = range(0, query.shape[1], _RUN)
     jobs = [(first, min(_RUN, query.shape[1] - first), 0, keys.shape[1], 0) for first in runs]
-    other, total = units.attend(query, keys, values, jobs, scale, True)
+    other, total = kernel.attend(query, keys, values, jobs, scale, True)
     assert total is not None
     return merge(own, weight, other, total)
 

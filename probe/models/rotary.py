@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from probe.models.attention import Attention, attention_units
+from probe.models.attention import Units, attention_units
 
 NAME = "apply_rotary_pos_emb"
 Rotate = Callable[..., tuple[Tensor, Tensor]]
@@ -32,24 +32,24 @@ def fuse_rotary(model: Any) -> None:
 class Rotated:
     """A model's function, with ours before it."""
 
-    def __init__(self, plain: Rotate, units: Attention) -> None:
+    def __init__(self, plain: Rotate, units: Units) -> None:
         self.plain, self._units = plain, units
 
     def __call__(
         self, q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, *more: Any, **named: Any
     ) -> tuple[Tensor, Tensor]:
-        if more or named or torch.is_grad_enabled() or not _fits(q, k, cos, sin):
+        if more or named or torch.is_grad_enabled() or not _fits(self._units, q, k, cos, sin):
             return self.plain(q, k, cos, sin, *more, **named)
         return self._units.rotate(q[0], cos[0], sin[0])[None], self._units.rotate(k[0], cos[0], sin[0])[None]
 
 
-def _fits(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor) -> bool:
+def _fits(units: Units, q: Tensor, k: Tensor, cos: Tensor, sin: Tensor) -> bool:
     one_row = len(q) == len(k) == len(cos) == len(sin) == 1 and q.dim() == k.dim() == 4 and cos.dim() == 3
-    return one_row and Attention.takes(q, k) and cos.is_contiguous() and sin.is_contiguous() and cos.dtype == q.dtype
+    return one_row and units.takes(q, k) and cos.is_contiguous() and sin.is_contiguous() and cos.dtype == q.dtype
 
 
 @torch.inference_mode()
-def _same(plain: Rotate, units: Attention) -> bool:
+def _same(plain: Rotate, units: Units) -> bool:
     """True where both give the same of queries that differ from value to value."""
     q = torch.linspace(-4, 4, 2 * 3 * 32).sin().view(1, 2, 3, 32).bfloat16()
     angles = torch.linspace(0, 3, 3 * 16).view(1, 3, 16).repeat(1, 1, 2)

@@ -32,3 +32,8 @@ INLINE __m512 two_to(__m512 t) {
     p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
     return _mm512_scalef_ps(p, t);
 }
+
+/* Sixteen bfloat16, zeros where none is. */
+INLINE __m512 wide(const uint16_t *values, __mmask16 there) {
+    return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(there, values)), 16);
+}

@@ -13,8 +13,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.models.activation import TanhGelu, fuse
+from probe.models.activation import Gelu, fuse, gelu_units
 from probe.models.kernel import kernel
+from tests.models.units import needed
 
 PROBE = "import sys; from probe.models.kernel import kernel; print(kernel() is not None)"
 
@@ -77,15 +78,48 @@ def test_gelu_is_torch_s(values: list[float]) -> None:
     torch.testing.assert_close(compiled.gelu(x), expected, rtol=1e-5, atol=1e-5)
 
 
+@settings(max_examples=50)
+@given(values=st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=200), tanh=st.booleans())
+def test_gelu_of_bfloat16(values: list[float], tanh: bool) -> None:
+    """No further off than rounding to bfloat16 is."""
+    x = torch.tensor(values).bfloat16()
+    expected = torch.nn.functional.gelu(x.double(), approximate="tanh" if tanh else "none")
+    found = needed(gelu_units()).gelu(x, tanh).double()
+    torch.testing.assert_close(found, expected, rtol=2**-8, atol=1e-6)
+
+
+def test_gelu_of_what_is_no_number() -> None:
+    x = torch.tensor([torch.nan, torch.inf, -1e38, 0.0, -0.0]).bfloat16()
+    for tanh in (True, False):
+        found = needed(gelu_units()).gelu(x, tanh)
+        assert found[0].isnan() and found[1] == torch.inf and not found[2:].any()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_fused_activations_say_the_same(dtype: torch.dtype) -> None:
-    from transformers.activations import NewGELUActivation
+@pytest.mark.parametrize("name", ["gelu_new", "gelu_pytorch_tanh", "gelu"])
+def test_fused_activations_say_the_same(name: str, dtype: torch.dtype) -> None:
+    from transformers.activations import ACT2FN
 
     torch.manual_seed(0)
-    model = torch.nn.ModuleDict({"act": NewGELUActivation(), "deep": torch.nn.Sequential(NewGELUActivation())})
+    model = torch.nn.ModuleDict({"act": ACT2FN[name], "deep": torch.nn.Sequential(ACT2FN[name])})
     x = torch.randn(30, 40).to(dtype)
-    expected = NewGELUActivation()(x.float()).to(dtype)
+    expected = ACT2FN[name](x.float()).to(dtype)
     fuse(model)
-    assert type(model["act"]) is type(model["deep"][0]) is TanhGelu  # type: ignore[index]
+    assert type(model["act"]) is type(model["deep"][0]) is Gelu  # type: ignore[index]
     torch.testing.assert_close(model["act"](x), expected)
     torch.testing.assert_close(model["act"](x.T), expected.T)
+
+
+def test_activations_of_another_kind_stay() -> None:
+    from transformers.activations import ACT2FN
+
+    for name in ("gelu_10", "gelu_python", "quick_gelu", "silu"):
+        model = torch.nn.Sequential(ACT2FN[name])
+        fuse(model)
+        assert type(model[0]) is type(ACT2FN[name])
+
+
+def test_training_goes_the_way_that_has_gradients() -> None:
+    x = torch.randn(4, 8).bfloat16().requires_grad_()
+    Gelu(tanh=True)(x).sum().backward()
+    assert x.grad is not None and x.grad.any()
