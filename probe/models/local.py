@@ -36,7 +36,7 @@ from probe.types import Tokens, TokenStats, Unscored
 from probe.wanted import still_wanted
 
 CPU_TOKENS, CUDA_TOKENS = 2048, 16384  # padded tokens per batch
-_WORTH = 256  # tokens for which a lane is worth opening
+_WORTH, _FINER = 256, 32  # tokens for which a lane is worth opening; parts by which an even budget is raised
 Arrays = dict[str, Any]
 
 
@@ -126,7 +126,7 @@ class LocalEngine(Tokenizing):
 
         if pieces:
             side = self._lanes
-            plan = list(batches(lengths, evened(sum(lengths), self._budget, side.many), self._packs))
+            plan = planned(lengths, self._budget, side.many, self._packs)
             plan.reverse()  # the largest first: what the allocator got for it serves all that follow
             for batch, columns in zip(plan, side.map(pass_of, plan), strict=True):
                 for place, column in zip(batch, columns, strict=True):
@@ -213,12 +213,19 @@ def batches(lengths: Sequence[int], budget: int, packs: bool = False) -> Iterato
         yield range(begin, len(lengths))
 
 
-def evened(tokens: int, budget: int, many: int) -> int:
-    """Returns a budget of at most this, by which so many lanes have about as much to do; few tokens stay together."""
-    if tokens < many * _WORTH:
-        return budget
-    rounds = -(-tokens // (many * max(budget, 1)))
-    return min(budget, -(-tokens // (many * rounds)))
+def planned(lengths: Sequence[int], budget: int, many: int, packs: bool = False) -> list[range]:
+    """Returns batches of which so many lanes have about as much to do; few tokens stay together."""
+    tokens, most = sum(lengths), max(budget, 1)
+    if many == 1 or tokens < many * _WORTH:
+        return list(batches(lengths, budget, packs))
+    wanted, even = -(-tokens // (many * most)) * many, 0
+    while True:
+        even = even + 1 + even // _FINER if even else -(-tokens // wanted)  # texts do not fill batches to the brim
+        plan = list(batches(lengths, min(even, most), packs))
+        if len(plan) <= wanted:
+            return plan
+        if even >= most:
+            wanted, even = wanted + many, 0
 
 
 def _join(tokens: Tokens, windows: Sequence[Arrays | Unscored]) -> TokenStats | Unscored:

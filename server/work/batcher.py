@@ -24,7 +24,7 @@ from server.operation.asked import note
 from server.operation.metrics import Metrics
 from server.work.stages import Abandoned, Stages
 
-SHARED_TOKENS = 16_384  # a pass takes waiting requests up to this many tokens, and always one
+SHARED_TOKENS = 32_768  # a pass takes waiting requests up to this many tokens, and always one
 BESIDE_TOKENS = 2_048  # small ones that one which is larger by itself takes along
 T = TypeVar("T")
 

@@ -12,9 +12,11 @@ from contextvars import ContextVar
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from probe.models.lanes import Lanes, lanes
-from probe.models.local import LocalEngine, batches, evened
+from probe.models.local import LocalEngine, planned
 from probe.types import TokenStats
 from probe.wanted import while_wanted
 from tests.contract import MODEL, scored
@@ -120,16 +122,25 @@ def test_a_pass_that_is_not_wanted_ends_in_all_lanes(two: Lanes) -> None:
     assert all(isinstance(one, TokenStats) for one in scored(engine, ["Then it goes on."]))
 
 
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=300), st.integers(1, 4), st.integers(0, 3000), st.booleans())
+def test_a_plan_is_a_division(lengths: list[int], many: int, budget: int, packs: bool) -> None:
+    lengths.sort()
+    plan = planned(lengths, budget, many, packs)
+    assert [place for batch in plan for place in batch] == list(range(len(lengths)))
+    for batch in plan:
+        group = lengths[batch.start : batch.stop]
+        assert len(group) == 1 or (sum(group) if packs else len(group) * group[-1]) <= budget
+
+
 @pytest.mark.parametrize("many", [1, 2, 4])
-def test_lanes_have_about_as_much_to_do(many: int) -> None:
+@pytest.mark.parametrize("count", [64, 300, 2000])
+def test_lanes_have_about_as_much_to_do(many: int, count: int) -> None:
     rng = np.random.default_rng(0)
-    for count in (1, 5, 64, 300):
-        lengths = sorted(int(length) for length in rng.integers(32, 256, count))
-        budget = evened(sum(lengths), 2048, many)
-        plan = list(batches(lengths, budget, packs=True))
-        assert all(sum(lengths[place] for place in batch) <= 2048 for batch in plan)
-        if sum(lengths) >= many * 256:
-            assert len(plan) >= many
+    lengths = sorted(int(length) for length in rng.integers(32, 256, count))
+    busy = [0] * many
+    for batch in reversed(planned(lengths, 2048, many, packs=True)):  # whoever is free takes the next
+        busy[busy.index(min(busy))] += sum(lengths[batch.start : batch.stop])
+    assert max(busy) <= 1.08 * sum(lengths) / many
 
 
 def test_whoever_is_interrupted_leaves_no_work_behind(two: Lanes) -> None:
