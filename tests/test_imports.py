@@ -27,6 +27,7 @@ OWNERS = {  # the files that may name a heavy library
         "models/activation.py",
         "models/amx.py",
         "models/attention.py",
+        "models/biased.py",
         "models/rotary.py",
         "models/checks.py",
         "models/compiled.py",

@@ -19,6 +19,7 @@ from torch import Tensor
 from probe.data.windows import POLICY, Window, cut
 from probe.models.activation import fuse
 from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing, stats_of
+from probe.models.biased import fuse_bias
 from probe.models.checks import check_causal, plain_head
 from probe.models.gradient import gradient
 from probe.models.hub import explained
@@ -90,6 +91,7 @@ class LocalEngine(Tokenizing):
     def _packs(self) -> bool:
         fuse(self._model)
         fuse_rotary(self._model)
+        fuse_bias(self._model)
         return self._head is not None and enable(self._model)
 
     @cached_property
