@@ -7,6 +7,7 @@ wanted, or in float32, whose products the device's own library multiplies better
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -35,12 +36,15 @@ class Blocks:
         if top > self._held:
             raise ValueError(f"the kernel keeps {self._held} logits a row, not {top}")
         rows, vocabulary = logits.shape
+        targets = targets.to(logits.device)
         out = torch.empty(rows, 4, device=logits.device)
         largest = torch.empty(rows, self._held, device=logits.device) if top else out
         if rows:
-            self._kernels.of_logits[rows,](
-                logits, targets, out, largest, vocabulary, logits.stride(0), tile=TILE, keeps=top > 0, num_warps=WARPS
-            )
+            with _on(logits.device):
+                self._kernels.of_logits[rows,](
+                    logits, targets, out, largest, vocabulary, logits.stride(0), tile=TILE, keeps=top > 0,
+                    num_warps=WARPS,
+                )  # fmt: skip
         logprob, mu, sigma, rank = out.unbind(1)
         found = (logprob, mu, sigma, rank.int())
         return (*found, largest.topk(min(top, vocabulary), dim=1).values) if top else found
@@ -58,12 +62,18 @@ class Blocks:
         spans = -(-vocabulary // span)
         out = torch.empty(spans, rows, 6, device=hidden.device)
         if rows:
-            self._kernels.of_head[blocks, spans](
-                weight, weight if bias is None else bias, hidden, targets, limits, out, rows, vocabulary, span,
-                width=width, block=ROWS, tile=COLUMNS, depth=DEPTH, biased=bias is not None,
-                wide=self._wide, num_warps=HEAD_WARPS,
-            )  # fmt: skip
+            with _on(hidden.device):
+                self._kernels.of_head[blocks, spans](
+                    weight, weight if bias is None else bias, hidden, targets, limits, out, rows, vocabulary, span,
+                    width=width, block=ROWS, tile=COLUMNS, depth=DEPTH, biased=bias is not None, wide=self._wide,
+                    num_warps=HEAD_WARPS,
+                )  # fmt: skip
         return _merged(out)
+
+
+def _on(device: torch.device) -> AbstractContextManager[object]:
+    """Makes it the current device, on which Triton launches whatever device its tensors are on."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def _merged(parts: Tensor) -> tuple[Tensor, Tensor]:

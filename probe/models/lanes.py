@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import cache
 from itertools import count
-from threading import Barrier
+from threading import Barrier, Lock
 from typing import TypeVar
 
 import torch
 
+_ONE = Lock()  # makes lanes: meanwhile torch's common number is a lane's
 _MOST = 4  # lanes: each holds the activations of a batch
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,7 +34,7 @@ class Lanes:
 
     def map(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """Returns what `work` says of each item, begun in their order. Raises what it raises, the first of it."""
-        if self.many == 1 or len(items) == 1:
+        if self.many == 1 or len(items) < self.many:  # all threads for one after the other
             return [work(item) for item in items]
         return side_by_side(self._pool, self.many, work, items)
 
@@ -41,14 +42,15 @@ class Lanes:
         """Gives each lane its share: torch has a number for each thread, and one for those that begin."""
         together = Barrier(self.many)
 
-        def begin() -> None:
+        def begin(number: int) -> None:
             torch.get_num_threads()  # else it takes the common number when it first works
-            torch.set_num_threads(threads // self.many)
+            torch.set_num_threads(threads // self.many + (number < threads % self.many))
             together.wait()
 
-        for one in [self._pool.submit(begin) for _ in range(self.many)]:
-            one.result()
-        torch.set_num_threads(threads)
+        try:
+            wait([self._pool.submit(begin, number) for number in range(self.many)])
+        finally:
+            torch.set_num_threads(threads)
 
 
 def side_by_side(pool: ThreadPoolExecutor, many: int, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
@@ -78,10 +80,22 @@ def side_by_side(pool: ThreadPoolExecutor, many: int, work: Callable[[T], R], it
     return [found[place] for place in range(len(items))]
 
 
-@cache
 def lanes(threads: int) -> Lanes:
     """Returns those of this process, for so many of torch's threads."""
+    with _ONE:
+        return _made(threads)
+
+
+@cache
+def _made(threads: int) -> Lanes:
     return Lanes(threads)
 
 
-os.register_at_fork(after_in_child=lanes.cache_clear)  # where threads do not go along
+def _forget() -> None:
+    """In a forked process, where threads do not go along, nor whoever holds the lock."""
+    global _ONE  # noqa: PLW0603
+    _ONE = Lock()
+    _made.cache_clear()
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -100,8 +100,15 @@ class LocalEngine(Tokenizing):
 
     @property
     def _lanes(self) -> Lanes:
-        """Models that do not pack may keep something of a pass in themselves: theirs go one by one."""
-        return lanes(torch.get_num_threads() if self._packs and self._device.type == "cpu" else 1)
+        """Models that do not pack may keep something of a pass in themselves, and to those that accelerate keeps in
+        part elsewhere each pass brings weights and takes them away: theirs go one by one.
+        """
+        beside = self._packs and self._whole and self._device.type == "cpu"
+        return lanes(torch.get_num_threads() if beside else 1)
+
+    @cached_property
+    def _whole(self) -> bool:
+        return not any(hasattr(part, "_hf_hook") for part in self._model.modules())
 
     @property
     def _budget(self) -> int:
@@ -127,7 +134,7 @@ class LocalEngine(Tokenizing):
             return self._run([pieces[order[place]].window for place in batch], extras, prefix)
 
         if pieces:
-            side = self._lanes
+            side = self._lanes if lengths[-1] * self._lanes.many <= 2 * sum(lengths) else lanes(1)  # one text is most
             plan = planned(lengths, self._budget, side.many, self._packs)
             plan.reverse()  # the largest first: what the allocator got for it serves all that follow
             for batch, columns in zip(plan, side.map(pass_of, plan), strict=True):
@@ -220,14 +227,13 @@ def planned(lengths: Sequence[int], budget: int, many: int, packs: bool = False)
     tokens, most = sum(lengths), max(budget, 1)
     if many == 1 or tokens < many * _WORTH:
         return list(batches(lengths, budget, packs))
-    wanted, even = -(-tokens // (many * most)) * many, 0
+    least = max(-(-tokens // most), len(list(batches(lengths, most, packs))))
+    wanted, even = -(-least // many) * many, 0
     while True:
         even = even + 1 + even // _FINER if even else -(-tokens // wanted)  # texts do not fill batches to the brim
         plan = list(batches(lengths, min(even, most), packs))
-        if len(plan) <= wanted:
+        if len(plan) <= wanted or even >= most:
             return plan
-        if even >= most:
-            wanted, even = wanted + many, 0
 
 
 def _join(tokens: Tokens, windows: Sequence[Arrays | Unscored]) -> TokenStats | Unscored:

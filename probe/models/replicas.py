@@ -15,10 +15,11 @@ from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
+from threading import Lock
 from typing import Any
 from weakref import finalize
 
-from probe.errors import MemprobeError, ModelError
+from probe.errors import InputError, MemprobeError, ModelError
 from probe.models.around import Around
 from probe.models.base import NO_EXTRAS, Extras
 from probe.models.lanes import side_by_side
@@ -29,7 +30,7 @@ from probe.wanted import still_wanted
 
 BETWEEN = ","  # devices
 _MOST, _LEAST, _EACH = 65_536, 2_048, 4  # tokens handed over at once; so often a device comes back for more
-_LOOK, _PATIENCE = 0.2, 30.0  # seconds between two looks at whether work is still wanted, and for a process to end
+_LOOK, _PATIENCE = 0.2, 5.0  # seconds between two looks at whether work is still wanted, and for a process to end
 
 
 class Replicas(Around):
@@ -37,7 +38,11 @@ class Replicas(Around):
 
     def __init__(self, source: str, device_map: str, **options: Any) -> None:
         """options: dtype, revision and batch_tokens, as of `LocalEngine.open`. Raises ModelError."""
-        devices = device_map.split(BETWEEN)
+        devices = [device.strip() for device in device_map.split(BETWEEN)]
+        if not all(devices):
+            raise InputError(
+                f"device_map {device_map!r} names a device without a name between its commas.", "device_map"
+            )
         super().__init__(LocalEngine.open(source, device_map=devices[0], **options))
         self._replicas = [Replica({"source": source, "device_map": device, **options}) for device in devices]
         self._pool = ThreadPoolExecutor(len(devices), "replica")
@@ -94,39 +99,52 @@ class Replica:
     """A process with the model on one device. It begins when it is first asked, anew where it has ended."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        self._options, self._asked = options, 0
+        self._options, self._asking, self._owed = options, Lock(), False
         self._process: subprocess.Popen[bytes] | None = None
+        self._bury: finalize[..., Any]
 
     def ask(self, method: str, *arguments: object) -> Any:
         """Returns what the engine there says. Raises ModelError, and what `still_wanted` does."""
-        self._asked += 1
+        while not self._asking.acquire(timeout=_LOOK):
+            still_wanted()
         try:
             self._begin()
-            self._line.send((self._asked, method, arguments))
-            number = 0
-            while number != self._asked:  # what comes before it was asked by somebody who went away
-                while not self._line.poll(_LOOK):
-                    still_wanted()
-                number, good, found = self._line.recv()
+            if self._owed:  # to somebody who went away; until it is taken nobody reads at the other end
+                self._hear()
+            self._owed = True
+            self._line.send((method, arguments))
+            good, found = self._hear()
         except (EOFError, OSError) as error:
             device = self._options["device_map"]
             raise ModelError(
                 f"The process for device {device} ended; see what it said, free memory there, and ask again."
             ) from error
+        finally:
+            self._asking.release()
         if not good:
             raise ModelError(found)
         return found
 
+    def _hear(self) -> tuple[bool, Any]:
+        while not self._line.poll(_LOOK):
+            still_wanted()
+        good, found = self._line.recv()
+        self._owed = False
+        return good, found
+
     def _begin(self) -> None:
         if self._process and self._process.poll() is None:
             return
+        if self._process:
+            self._bury()
         self._line, theirs = Pipe()
+        self._owed = False
         with theirs:
             command = [sys.executable, "-m", "probe.models.replicas", str(theirs.fileno()), json.dumps(self._options)]
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
             )
-        finalize(self, _end, self._line, self._process)
+        self._bury = finalize(self, _end, self._line, self._process)
 
 
 def _end(line: Connection, process: subprocess.Popen[bytes]) -> None:
@@ -145,12 +163,12 @@ def main(number: str, told: str) -> None:
     engine = LocalEngine.open(options.pop("source"), **options)
     with Connection(int(number)) as line, suppress(EOFError, OSError):
         while True:
-            asked, method, arguments = line.recv()
+            method, arguments = line.recv()
             try:
                 answer = True, getattr(engine, method)(*arguments)
             except MemprobeError as error:
                 answer = False, str(error)
-            line.send((asked, *answer))
+            line.send(answer)
 
 
 if __name__ == "__main__":

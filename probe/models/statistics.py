@@ -58,7 +58,8 @@ def reduce_by_blocks(
     blocks: Blocks, head: Callable[[Tensor], Tensor], hidden: Tensor, targets: Tensor, top: bool = False
 ) -> Columns:
     """Returns the same columns by the kernels of a CUDA device. top: with the largest."""
-    if linear(head) and not top and hidden.dtype == head.weight.dtype and hidden.dtype in HALVES:
+    beside = linear(head) and (head.weight.dtype, head.weight.device) == (hidden.dtype, hidden.device)
+    if linear(head) and beside and not top and hidden.dtype in HALVES:
         weight, bias = head.weight.contiguous(), None if head.bias is None else head.bias.contiguous()
         return Columns(*finished(*blocks.head(weight, bias, hidden.contiguous(), targets)))
     parts = []

@@ -33,8 +33,9 @@ def streams(head: Any, hidden: Tensor, extras: Extras) -> TypeGuard[torch.nn.Lin
 
 
 def linear(head: Any) -> TypeGuard[torch.nn.Linear]:
-    """True for a head whose weight is a plain matrix: not quantised, not adapted, not kept elsewhere."""
-    return type(head) is torch.nn.Linear and not head._forward_hooks and not head._forward_pre_hooks
+    """True for a head whose weight is a plain matrix: not quantised, not adapted, not kept elsewhere (accelerate)."""
+    plain = type(head) is torch.nn.Linear and not hasattr(head, "_hf_hook")
+    return plain and not head._forward_hooks and not head._forward_pre_hooks
 
 
 def stream(

@@ -163,3 +163,32 @@ def test_whoever_is_interrupted_leaves_no_work_behind(two: Lanes) -> None:
     left = len(done)
     time.sleep(0.2)
     assert len(done) == left < 1000
+
+
+def test_a_plan_of_texts_over_half_a_batch_is_quick() -> None:
+    """One by one there were as many tries as texts, each over all of them."""
+    assert len(planned([1100] * 20_000, 2048, 4, packs=True)) == 20_000
+
+
+def test_threads_that_do_not_divide_are_all_used() -> None:
+    before = torch.get_num_threads()
+    met = threading.Barrier(4)
+
+    def threads(_: int) -> int:
+        met.wait(30)
+        return torch.get_num_threads()
+
+    try:
+        assert sorted(Lanes(7).map(threads, range(4))) == [1, 2, 2, 2]
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_weights_that_come_and_go_with_a_pass_are_used_by_one_lane(two: Lanes) -> None:
+    engine = LocalEngine.open(MODEL, dtype="float32")
+    engine.load()
+    assert engine._lanes is two
+    engine = LocalEngine.open(MODEL, dtype="float32")
+    engine.load()
+    engine._model.model.layers[0]._hf_hook = object()  # as accelerate leaves one
+    assert engine._lanes.many == 1

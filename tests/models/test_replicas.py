@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.config import Settings
-from probe.errors import ModelError
+from probe.errors import InputError, ModelError
 from probe.models.base import Engine
 from probe.models.local import LocalEngine
 from probe.models.replicas import Replica, Replicas, divide
@@ -47,7 +48,7 @@ def test_each_has_a_share(replicas: Replicas) -> None:
         assert isinstance(one, TokenStats) and isinstance(other, TokenStats)
         assert list(one.tokens.ids) == list(other.tokens.ids)
         np.testing.assert_allclose(one.logprob, other.logprob, atol=1e-4)
-    assert all(replica._asked > 1 for replica in replicas._replicas)
+    assert all(replica._process for replica in replicas._replicas)
 
 
 def test_they_go_on_with_a_text(replicas: Replicas) -> None:
@@ -96,6 +97,49 @@ def test_work_that_is_not_wanted_ends(replicas: Replicas) -> None:
     assert len(replicas.score(texts[:3])) == 3
 
 
+def test_an_answer_that_nobody_took_does_not_stand_in_the_way(replicas: Replicas) -> None:
+    """It is larger than what a pipe holds, and so is the next question."""
+
+    class Gone(Exception):
+        pass
+
+    (tokens,) = _tokens(replicas, [" word" * 300])
+    replica = replicas._replicas[0]
+    replica.ask("load")
+    every = [tokens] * 2000
+    asked: list[int] = []
+
+    def once() -> None:
+        asked.append(1)
+        raise Gone
+
+    with while_wanted(once), pytest.raises(Gone):
+        replica.ask("score", every[:400])
+    answers = replica.ask("score", every)
+    assert asked and len(answers) == len(every)
+
+
+def test_two_callers_do_not_take_each_other_s_answers(replicas: Replicas) -> None:
+    texts = [_tokens(replicas, [" word" * number])[0] for number in (20, 300)]
+    replica, found = replicas._replicas[0], {}
+
+    def ask(number: int) -> None:
+        found[number] = [len(one.tokens.ids) for one in replica.ask("score", [texts[number]] * (40 - 30 * number))]
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in (1, 0)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert found == {0: [len(texts[0].ids)] * 40, 1: [len(texts[1].ids)] * 10}
+
+
+@pytest.mark.parametrize("named", ["cpu,", ",cpu", "cpu,,cpu"])
+def test_a_device_without_a_name_is_refused(named: str) -> None:
+    with pytest.raises(InputError, match="device_map"):
+        Replicas(MODEL, named)
+
+
 def test_a_model_that_cannot_be_read_is_told(make_model: Callable[[str], Path], tmp_path: Path) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
@@ -108,7 +152,7 @@ def test_a_model_that_cannot_be_read_is_told(make_model: Callable[[str], Path], 
 
 
 def test_several_devices_are_named_with_commas() -> None:
-    assert isinstance(open_engine(MODEL, Settings(), device_map="cpu,cpu"), Replicas)
+    assert isinstance(open_engine(MODEL, Settings(), device_map="cpu, cpu"), Replicas)
     assert isinstance(open_engine(MODEL, Settings(), device_map="cpu"), LocalEngine)
 
 
