@@ -104,7 +104,7 @@ def _phone(value: str, dice: random.Random) -> str:
 
 def _card(value: str, dice: random.Random) -> str:
     """The first digit, which names the issuer, stays."""
-    places = [place for place, character in enumerate(value) if character.isdigit()]
+    places = [place for place, character in enumerate(value) if character.isdecimal()]
     made = list(_digits(value, dice))
     made[places[0]] = value[places[0]]
     made[places[-1]] = "0"
