@@ -147,6 +147,7 @@ INTERRUPTED = """
 import signal, sys, threading, time
 from probe.models.lanes import Lanes
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have let it be ignored
 done, seen = [], threading.Event()
 
 def work(number):
