@@ -18,9 +18,10 @@ from probe.errors import InputError
 from probe.models.base import Engine
 from probe.models.cache import Cache, CachedEngine
 from probe.models.hub import folder_of
+from probe.models.load import BETWEEN
 from probe.models.local import LocalEngine
 from probe.models.neighbours import LocalProposer
-from probe.models.replicas import BETWEEN, Replicas
+from probe.models.replicas import Replicas
 from probe.pipeline import Probe
 from probe.prefixes import open_prefixes
 from probe.scores.view import Role

@@ -53,7 +53,12 @@ class Extras:
     @property
     def columns(self) -> bool:
         """True where columns are asked for that an engine gives or refuses to score."""
-        return self.top or self.temperature is not None or self.top_k is not None
+        return self.top or self.samples
+
+    @property
+    def samples(self) -> bool:
+        """True where the log-probability under a sampler is asked for."""
+        return self.temperature is not None or self.top_k is not None
 
 
 NO_EXTRAS = Extras()

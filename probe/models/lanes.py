@@ -91,11 +91,10 @@ def _made(threads: int) -> Lanes:
     return Lanes(threads)
 
 
-def _forget() -> None:
-    """In a forked process, where threads do not go along, nor whoever holds the lock."""
-    global _ONE  # noqa: PLW0603
-    _ONE = Lock()
+def _begin_anew() -> None:
+    """In a forked process, where threads do not go along."""
     _made.cache_clear()
+    _ONE.release()
 
 
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(before=_ONE.acquire, after_in_parent=_ONE.release, after_in_child=_begin_anew)

@@ -24,6 +24,7 @@ from probe.types import Ints, Unscored
 DTYPES = ("float32", "bfloat16", "float16", "auto")
 ALIEN = Unscored("the tokenizer gives ids that the model does not have; is this its own tokenizer?")
 _QUICK = 1 << 30  # bytes of weights that load before a progress bar could be read
+BETWEEN = ","  # devices of a device_map
 _CONTEXTS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")  # as configurations call it
 _UNBOUNDED = 2048  # context used for models that state none
 _READERS = {  # by quant_method, where transformers names none, or not all
@@ -84,7 +85,7 @@ def find(
         context=next((int(size) for name in _CONTEXTS if (size := getattr(config, name, None))), _UNBOUNDED),
         vocabulary=adapter.vocabulary if adapter and adapter.vocabulary else int(config.vocab_size),
         hash=digest, dtype=_stored(config) if chosen == "auto" else chosen,
-        device_map=device_map.split(",")[0] if device_map else "auto" if cuda else None,
+        device_map=device_map.split(BETWEEN)[0] if device_map else "auto" if cuda else None,
         revision=_commits(named, folder), adapter=adapter, warnings=warnings,
     )  # fmt: skip
 

@@ -23,12 +23,12 @@ from probe.errors import InputError, MemprobeError, ModelError
 from probe.models.around import Around
 from probe.models.base import NO_EXTRAS, Extras
 from probe.models.lanes import side_by_side
+from probe.models.load import BETWEEN
 from probe.models.local import LocalEngine
 from probe.models.writing import Prompt
 from probe.types import Tokens, TokenStats, Unscored
 from probe.wanted import still_wanted
 
-BETWEEN = ","  # devices
 _MOST, _LEAST, _EACH = 65_536, 2_048, 4  # tokens handed over at once; so often a device comes back for more
 _LOOK, _PATIENCE = 0.2, 5.0  # seconds between two looks at whether work is still wanted, and for a process to end
 

@@ -41,8 +41,7 @@ def reduce(head: Callable[[Tensor], Tensor], hidden: Tensor, targets: Tensor, ex
     """Returns the columns for hidden [rows, width] (or logits, with an identity head) and target ids [rows]."""
     if streams(head, hidden, extras):
         return Columns(*stream(head.weight, head.bias, hidden, targets))
-    sampler = extras.temperature is not None or extras.top_k is not None
-    if not sampler and (blocks := blocks_of(hidden.device)):
+    if not extras.samples and (blocks := blocks_of(hidden.device)):
         return reduce_by_blocks(blocks, head, hidden, targets.long(), extras.top)
     parts = []
     for begin in range(0, len(hidden), MATMUL_ROWS):
@@ -58,8 +57,8 @@ def reduce_by_blocks(
     blocks: Blocks, head: Callable[[Tensor], Tensor], hidden: Tensor, targets: Tensor, top: bool = False
 ) -> Columns:
     """Returns the same columns by the kernels of a CUDA device. top: with the largest."""
-    beside = linear(head) and (head.weight.dtype, head.weight.device) == (hidden.dtype, hidden.device)
-    if linear(head) and beside and not top and hidden.dtype in HALVES:
+    kind = (hidden.dtype, hidden.device)
+    if linear(head) and (head.weight.dtype, head.weight.device) == kind and hidden.dtype in HALVES and not top:
         weight, bias = head.weight.contiguous(), None if head.bias is None else head.bias.contiguous()
         return Columns(*finished(*blocks.head(weight, bias, hidden.contiguous(), targets)))
     parts = []
@@ -89,7 +88,7 @@ def _rows(logits: Tensor, targets: Tensor, extras: Extras) -> Columns:
 
 def _sampled(shifted: Tensor, own: Tensor, extras: Extras) -> Tensor | None:
     """Log-probability under temperature and top-k; -inf where the sampler cannot give the token."""
-    if extras.temperature is None and extras.top_k is None:
+    if not extras.samples:
         return None
     temperature = 1.0 if extras.temperature is None else extras.temperature
     scaled = shifted / temperature
