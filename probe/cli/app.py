@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+from importlib.metadata import version
+
 import typer
 
 app = typer.Typer(
@@ -10,3 +13,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tells whether a text was in a language model's training data, and how sure that is.",
 )
+
+
+def _tell(asked: bool) -> None:
+    if asked:
+        typer.echo(f"memprobe {version('memprobe')}, Python {platform.python_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: bool = typer.Option(False, "--version", callback=_tell, is_eager=True, help="Shows it and ends."),
+) -> None:
+    pass

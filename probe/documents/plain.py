@@ -13,6 +13,7 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,500})\]\([^()\s\n]{0,1000}(?: [^()\n]{0,200})?\)")
 _EMPHASIS = re.compile(r"(?<![\w*_])(\*{1,3}|_{1,3})(?=\S)([^*_\n]{1,500})(?<=\S)\1(?![\w*_])")
 _LEAD = re.compile(r"^\s{0,3}(#{1,6}|>|[-*+]|\d{1,3}[.)])\s+")
+_ACCENTED = 0.25  # of characters: Vietnamese has fewer beyond ASCII, Shift-JIS, GB 18030 and KOI8-R more
 _RULE = re.compile(r"^\s{0,3}([-*_=])(\s*\1){2,}\s*$")
 
 
@@ -29,12 +30,20 @@ def markdown(content: bytes) -> Opened:
 
 
 def decode(content: bytes) -> tuple[str, list[str]]:
-    """Returns the characters, and a warning where the bytes are no Unicode. Raises InputError for what is no text."""
+    """Returns the characters, and a warning where the bytes are no Unicode.
+
+    Raises InputError for what is no text, or in an encoding of another script.
+    """
     encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
     try:
         text, warnings = content.decode(encoding), []
     except UnicodeDecodeError:
         text, warnings = content.decode("cp1252", errors="replace"), ["no valid UTF-8: read as Windows-1252"]
+        if sum(character > "\x7f" for character in text) > _ACCENTED * len(text):
+            raise InputError(
+                "The file is neither UTF-8 nor Windows-1252, and another encoding would be a guess. Save it as UTF-8.",
+                "file",
+            ) from None
     if "\0" in text:
         raise InputError("The file is no text: it holds zero bytes. Save it as UTF-8 text.", "file")
     return text, warnings

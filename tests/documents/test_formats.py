@@ -108,3 +108,23 @@ def test_encodings(content: bytes, said: list[str]) -> None:
 def test_what_cannot_be_read_is_told(content: bytes, name: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         read_bytes(content, name)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("shift_jis", "吾輩は猫である。名前はまだ無い。"),
+        ("koi8_r", "Жизнь и люди"),
+        ("gb18030", "此开卷第一回也。"),
+    ],
+)
+def test_an_encoding_of_another_script_is_no_windows_1252(encoding: str, text: str) -> None:
+    for name in ("a.txt", "a.md", "a.html"):
+        with pytest.raises(InputError, match="Save it as UTF-8"):
+            read_bytes((text * 20).encode(encoding), name)
+
+
+def test_an_old_western_encoding_is_read_and_told() -> None:
+    text = "Où l'Été s'achève, à Orléans, où la fée évoquée a créé l'éternité même."
+    found = read_bytes(text.encode("cp1252"), "a.txt")
+    assert found.text == text and list(found.warnings) == ["no valid UTF-8: read as Windows-1252"]
