@@ -1,7 +1,7 @@
 """amx.c, compiled where the processor has matrix units (Intel's AMX): a head and the statistics of its logits in one.
 
-For bfloat16, whose products it adds up in float32 without rounding a logit, and for float32 as the sum of three
-bfloat16. streaming.py has the torch form.
+For bfloat16, whose products it adds up in float32 without rounding a logit, and for float32 as whole numbers of three
+digits of eight bits (digits.h). streaming.py has the torch form.
 """
 
 from __future__ import annotations
@@ -16,28 +16,32 @@ from probe.models.compiled import on_units
 from probe.models.kernel import require
 
 _P, _I = ctypes.c_void_p, ctypes.c_int64
+_APART = 1  # what amx.c says of such a row
 _PARTS = {torch.bfloat16: 1, torch.float32: 3}
-_STEP = 32  # values that a unit multiplies at once
+_STEP, _WIDEST = 32, 1 << 15  # values that a unit multiplies at once; sums of digits' products stay below 2^31
+_SAMPLE = 1024  # rows of the weight that its columns' centre and spread are taken from
+_LEAST = 1e-30  # of a spread: what has one below is all the same
 
 
 class MatrixUnits:
     """The compiled function."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
-        library.head.argtypes = [_P, _P, _I, _I, ctypes.c_int, _P, _P, _I, _P, ctypes.c_int]
+        library.head.argtypes = [_P, _P, _P, _I, _I, ctypes.c_int, _P, _P, _I, _P, ctypes.c_int]
         library.head.restype = ctypes.c_int
         self._head = library.head
 
     @staticmethod
     def take(weight: Tensor) -> bool:
         """True for the weights [vocabulary, width] that they multiply."""
-        fits = weight.shape[1] % _STEP == 0 and weight.shape[0] < 1 << 31
+        fits = weight.shape[1] % _STEP == 0 and weight.shape[1] <= _WIDEST and weight.shape[0] < 1 << 31
         return weight.dtype in _PARTS and weight.device.type == "cpu" and weight.is_contiguous() and fits
 
-    def head(self, weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def head(self, weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor) -> tuple[Tensor, ...] | None:
         """Returns what streaming.py keeps of each row of hidden, float32 [rows, 5], and its target's logit [rows].
 
-        targets: int64 [rows], of the vocabulary. Raises TypeError, MemoryError.
+        None where a row of the weight is so far from the others that digits would not do. targets: int64 [rows], of the
+        vocabulary. Raises TypeError, MemoryError.
         """
         require(weight.dtype, weight=weight, hidden=hidden)
         require(torch.int64, targets=targets)
@@ -48,13 +52,31 @@ class MatrixUnits:
         if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < len(weight):
             raise TypeError("the kernel takes targets of the vocabulary")
         out = torch.empty(len(hidden), 6)
+        frame = _frame(weight) if weight.dtype == torch.float32 else torch.empty(0)
         done = self._head(
-            weight.data_ptr(), None if bias is None else bias.data_ptr(), *weight.shape, _PARTS[weight.dtype],
-            hidden.data_ptr(), targets.data_ptr(), len(hidden), out.data_ptr(), torch.get_num_threads(),
+            weight.data_ptr(), None if bias is None else bias.data_ptr(), frame.data_ptr(), *weight.shape,
+            _PARTS[weight.dtype], hidden.data_ptr(), targets.data_ptr(), len(hidden), out.data_ptr(),
+            torch.get_num_threads(),
         )  # fmt: skip
         if not done:
             raise MemoryError("the head's scratch cannot be had")
+        if done == _APART:
+            return None
+        if len(frame):  # the centre's part, the same in all logits of a row
+            out[:, [0, 5]] += (hidden.double() @ frame[2].double()).float()[:, None]
         return out[:, :5], out[:, 5]
+
+
+def _frame(weight: Tensor) -> Tensor:
+    """Returns float32 [4, width]: what is taken from hidden states before they are cut into digits, and what they are
+    multiplied with; then the same for rows of the weight, which makes its columns alike in centre and spread.
+
+    A column far from the others would leave these few digits. Products are as before, but for what the weight's centre
+    has in them; spreads are powers of two, by which nothing is rounded.
+    """
+    spread, centre = torch.std_mean(weight[:: len(weight) // _SAMPLE + 1], 0, correction=0)
+    spread = spread.clamp_min(_LEAST).log2().round().exp2()
+    return torch.stack([torch.zeros_like(centre), spread, centre, 1 / spread])
 
 
 @cache
@@ -69,7 +91,10 @@ def _agrees(units: MatrixUnits, dtype: torch.dtype) -> bool:
     """True where they say what torch says of a small head."""
     weight, hidden = (torch.linspace(-9, 9, rows * 64).sin().view(rows, 64).to(dtype) for rows in (70, 33))
     targets = torch.arange(33) * 2
-    state, own = units.head(weight, None, hidden, targets)
+    found = units.head(weight, None, hidden, targets)
+    if found is None:
+        return False
+    state, own = found
     logits = hidden.float() @ weight.float().T
     told = torch.stack([state[:, 0] + state[:, 1].log(), own], 1)
     expected = torch.stack([logits.logsumexp(1), logits.gather(1, targets[:, None])[:, 0]], 1)

@@ -46,8 +46,9 @@ def stream(
     targets: integers [rows].
     """
     targets = targets.long()
-    if fold is None and (units := _by_units(weight, hidden)):
-        return finished(*units.head(weight, bias, hidden.contiguous(), targets))
+    units = None if fold else _by_units(weight, hidden)
+    if units and (found := units.head(weight, bias, hidden.contiguous(), targets)):
+        return finished(*found)
     fold = fold or _best_fold()
     parts = [
         _block(weight, bias, hidden[row : row + ROWS], targets[row : row + ROWS], fold)

@@ -50,15 +50,41 @@ def test_against_brute_force(
     assert (np.abs(found[3].numpy() - expected["rank"]) <= close).all()
 
 
-def test_float32_is_as_exact_as_torch(units: MatrixUnits) -> None:
-    """The parts add up to the value: no figure is further from float64 than twice what torch's product is."""
+@pytest.mark.parametrize(
+    ("of_hidden", "of_weight", "centre"),
+    [(1, 1, 0), (40, 0.03, 0), (0.03, 40, 0), (40, 0.03, 2), (1e-12, 1e12, 0), (5, 0, 0)],
+    ids=["even", "wide hidden states", "wide weights", "all logits far off", "very wide weights", "idle columns"],
+)
+def test_float32_is_as_exact_as_torch(units: MatrixUnits, of_hidden: float, of_weight: float, centre: float) -> None:
+    """No figure is further from float64 than twice torch's, though columns stand out as they do in real models."""
     torch.manual_seed(0)
-    weight, hidden, targets = torch.randn(9000, 512), torch.randn(200, 512), torch.randint(9000, (200,))
+    weight, hidden, targets = torch.randn(9000, 512) / 4, torch.randn(200, 512), torch.randint(9000, (200,))
+    hidden[:, [3, 77]] *= of_hidden
+    weight[:, [3, 77]] = of_weight * (weight[:, [3, 77]] + centre)
     expected = brute(hidden.double() @ weight.double().T, targets)
     mine, torchs = stream(weight, None, hidden, targets), stream(weight, None, hidden, targets, fold_plainly)
     for name, one, other in zip(("logprob", "mu", "sigma"), mine, torchs, strict=False):
         errors = [np.abs(column.numpy() - expected[name]).max() for column in (one, other)]
         assert errors[0] <= 2 * errors[1] + 1e-5, (name, errors)
+
+
+@pytest.mark.parametrize("place", [0, 5])
+def test_a_weight_that_is_no_number_spoils_every_row(units: MatrixUnits, place: int) -> None:
+    """In the sample that digits are framed by, and outside of it."""
+    weight, hidden = torch.randn(9000, 64), torch.randn(3, 64)
+    weight[place, 1] = torch.nan
+    assert not torch.isfinite(stream(weight, None, hidden, torch.tensor([7, 8, 9]))[0]).any()
+
+
+def test_a_row_far_from_the_others_is_left_to_torch(units: MatrixUnits) -> None:
+    """A column that is idle but for one row, outside the sample: its digits would leave the row's other values none."""
+    torch.manual_seed(0)
+    weight, hidden, targets = torch.randn(9000, 64), torch.randn(20, 64), torch.full((20,), 5)
+    weight[:, 3] = 0
+    weight[5, 3], hidden[:, 3] = 1e9, 1e-9
+    assert units.head(weight, None, hidden, targets) is None
+    expected = brute(hidden.double() @ weight.double().T, targets)
+    np.testing.assert_allclose(stream(weight, None, hidden, targets)[0].numpy(), expected["logprob"], atol=1e-4)
 
 
 def test_bfloat16_is_not_rounded_again(units: MatrixUnits) -> None:
@@ -78,11 +104,12 @@ def test_a_small_vocabulary_goes_there_too(units: MatrixUnits) -> None:
         assert reduce(head, hidden, best).rank.max() == 0
 
 
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
-def test_a_row_that_is_no_number_spoils_itself_alone(units: MatrixUnits, dtype: torch.dtype) -> None:
+def test_a_row_that_is_no_number_spoils_itself_alone(units: MatrixUnits, dtype: torch.dtype, wrong: float) -> None:
     torch.manual_seed(0)
     weight, hidden = torch.randn(70, 32).to(dtype), torch.randn(40, 32).to(dtype)
-    hidden[7, 3] = torch.nan
+    hidden[7, 3] = wrong
     found = stream(weight, None, hidden, torch.arange(40))
     rest = [row for row in range(40) if row != 7]
     assert not any(torch.isfinite(column[7]) for column in found[:3])
@@ -91,7 +118,7 @@ def test_a_row_that_is_no_number_spoils_itself_alone(units: MatrixUnits, dtype: 
 
 def test_what_c_would_misread_is_refused(units: MatrixUnits) -> None:
     weight, hidden, targets = torch.zeros(50, 64), torch.zeros(4, 64), torch.zeros(4, dtype=torch.int64)
-    units.head(weight, None, hidden, targets)
+    assert units.head(weight, None, hidden, targets)
     wrong = [
         (weight, None, hidden.bfloat16(), targets), (weight, None, hidden, targets.int()),
         (weight, None, hidden, targets[:3]), (weight[:, :40].contiguous(), None, hidden[:, :40].contiguous(), targets),
