@@ -11,11 +11,21 @@ from dataclasses import dataclass
 from probe.audit.metrics import Figure
 from probe.collections.aggregate import Values, aggregate, choose_score
 from probe.collections.compare import Comparison, compare
-from probe.collections.decide import DEFAULTS, By, Options, decide, e_value_of, missing, p_value_of
+from probe.collections.decide import (
+    DEFAULTS,
+    By,
+    Options,
+    decide,
+    e_value_of,
+    fewest,
+    missing,
+    p_value_of,
+    sizes_for,
+)  # fmt: skip
 from probe.collections.documents import Sets, group, sort_out
 from probe.collections.gates import check, check_placebo
 from probe.collections.inference import Inference, infer
-from probe.collections.sample_size import Sizes, difference_of, sizes
+from probe.collections.sample_size import Sizes
 from probe.collections.share import share
 from probe.errors import InputError
 from probe.measure import Progress
@@ -38,7 +48,8 @@ class Measured:
 @dataclass(frozen=True, slots=True)
 class SetResult:
     """What is said of a set. suspect, controls, members: documents that were scored; e_value: of this batch and the
-    earlier ones together; missing: documents still needed, suspect and control, None where no number will do.
+    earlier ones together; missing: documents still needed, suspect and control, None where no number will do; fewest:
+    on each side, below which no claim is made.
     """
 
     verdict: Verdict
@@ -53,6 +64,7 @@ class SetResult:
     e_value: float | None
     sizes: Sizes
     missing: tuple[int, int] | None
+    fewest: int
     findings: dict[str, str]
     notes: tuple[str, ...] = ()
 
@@ -87,13 +99,14 @@ def weigh(measured: Measured, score: str, options: Options, notes: tuple[str, ..
     gates = check(suspect.documents, controls.documents, options.random_split)
     if measured.placebo is not None and measured.placebo_controls is not None:
         gates["placebo"] = check_placebo(_test(measured.placebo, measured.placebo_controls, options)[2])
-    size = sizes(difference_of(comparison.auc) if options.by == "ranks" else comparison.effect, options.alpha)
+    size = sizes_for(comparison, inference, len(suspect), len(controls), options)
     evidence = e_value_of(p_value, inference, options)
     lost = suspect.lost + controls.lost + members.lost
     return SetResult(
         decide(p_value, evidence, gates, size, options), score, options.by, len(suspect), len(controls), len(members),
         comparison, inference, share(suspect.scores, controls.scores, members.scores, options.seed), evidence, size,
-        missing(size, len(suspect), len(controls), options), {name: why for name, (_, why) in gates.items()},
+        missing(size, len(suspect), len(controls), options), fewest(options),
+        {name: why for name, (_, why) in gates.items()},
         notes + tuple(f"{count:,} texts were left out: {reason}" for reason, count in lost.most_common()),
     )  # fmt: skip
 

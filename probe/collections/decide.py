@@ -15,8 +15,9 @@ from probe.calibration.blind import Finding
 from probe.collections.compare import Comparison
 from probe.collections.evalue import e_value, enough, multiply
 from probe.collections.gates import grade, least
+from probe.collections.inference import FEWEST as SPLIT
 from probe.collections.inference import Inference
-from probe.collections.sample_size import Sizes
+from probe.collections.sample_size import Sizes, difference_behind, difference_of, sizes
 from probe.errors import InputError
 from probe.prepare import ALPHA
 from probe.scores import choose
@@ -108,9 +109,28 @@ def e_value_of(p_value: float | Unscored, inference: Inference | Unscored, optio
     return now if options.earlier is None else multiply([options.earlier, now])
 
 
+def sizes_for(
+    comparison: Comparison, inference: Inference | Unscored, suspect: int, controls: int, options: Options
+) -> Sizes:  # fmt: skip
+    """Returns the documents that the test takes which the claim rests on, at the level at which it may be made."""
+    level = options.alpha / (2 if options.by == "inference" else 1)  # of the median over splits, which counts twice
+    if options.earlier is not None:  # e = 1 / (2 sqrt(p)) has to make up what the earlier ones leave
+        level = min(0.5, (options.earlier / (2 * enough(options.alpha))) ** 2)
+    if options.by == "inference" and not isinstance(inference, Unscored):
+        difference = difference_behind(inference.p_value / 2, min(suspect, controls))
+        return sizes(difference, options.alpha, level=level)
+    difference = difference_of(comparison.auc) if options.by == "ranks" else comparison.effect
+    return sizes(difference, options.alpha, level=level)
+
+
+def fewest(options: Options) -> int:
+    """Returns the documents on each side below which no claim is made."""
+    return max(least(options.random_split), SPLIT if options.by == "inference" else 0)
+
+
 def missing(size: Sizes, suspect: int, controls: int, options: Options) -> tuple[int, int] | None:
     """Returns the documents still needed, suspect and control; None where no number will do."""
     if size.needed is None:
         return None
-    wanted = max(size.needed, least(options.random_split))
+    wanted = max(size.needed, fewest(options))
     return max(0, wanted - suspect), max(0, wanted - controls)

@@ -2,7 +2,8 @@
 
 d is the difference of the means in standard deviations: Hedges' g where the mean is tested. For normal scores
 AUC = Phi(d / sqrt 2), so where ranks are tested d = sqrt 2 Phi^-1(AUC). At .01 and power .9, d = .05 (AUC .514) takes
-10,414, d = .2 (.556) 651 and d = .5 (.638) 105.
+10,414, d = .2 (.556) 651 and d = .5 (.638) 105. Where another test decides, d is what a test of means would have shown at
+its p-value.
 """
 
 from __future__ import annotations
@@ -45,7 +46,15 @@ def difference_of(auc: Figure) -> Figure:
     return Figure(*found)
 
 
-def sizes(difference: Figure, alpha: float, power: float = POWER) -> Sizes:
-    """Returns the sizes for a difference in standard deviations."""
+def difference_behind(p_value: float, each: int) -> Figure:
+    """Returns the difference at which a test of means of so many documents on each side has this p-value."""
+    unit = math.sqrt(2 / each)  # of which a z-score is a multiple
+    z = -_NORMAL.inv_cdf(min(max(p_value, 1e-300), _CERTAIN))
+    return Figure(unit * z, unit * (z - 1.96), unit * (z + 1.96))
+
+
+def sizes(difference: Figure, alpha: float, power: float = POWER, level: float | None = None) -> Sizes:
+    """Returns the sizes for a difference in standard deviations; level: the p-value that allows the claim, else alpha."""
     ends = difference.value, difference.high, difference.low
-    return Sizes(alpha, power, *(documents(one, alpha, power) if one > 0 else None for one in ends))
+    level = alpha if level is None else level
+    return Sizes(alpha, power, *(documents(one, level, power) if one > 0 else None for one in ends))

@@ -52,7 +52,8 @@ def figures(result: SetResult) -> dict[str, str]:
         else f"{result.e_value:.3g}; {enough(size.alpha):g} or more allow a claim, however often one looks",
         "still needed": "no number of documents makes a finding of this"
         if missing is None
-        else f"{missing[0]:,} suspect documents and {missing[1]:,} controls (power {size.power:g} at {size.alpha:g})",
+        else f"{missing[0]:,} suspect documents and {missing[1]:,} controls ({size.needed:,} on each side for power "
+        f"{size.power:g} at {size.alpha:g}, and {result.fewest} for any claim)",
         **{f"gate {name}": f"{result.verdict.gates[name]}: {why}" for name, why in result.findings.items()},
     }
 

@@ -167,6 +167,37 @@ def test_a_claim_rests_on_the_test_that_was_chosen(by: By) -> None:
     assert lower.verdict.call is Call.INCONCLUSIVE
 
 
+def test_the_size_is_that_of_the_test_which_decides() -> None:
+    """As many documents as are said to be needed, at the median over draws, do for a claim in most draws."""
+    dice = np.random.default_rng(3)
+
+    def judged(count: int, options: Options) -> SetResult:
+        return weigh(
+            Measured(made(dice.normal(0.45, 1, count)), made(dice.normal(0, 1, count)), NOBODY), "loss", options
+        )
+
+    for options in (Options(by="inference", random_split=True), Options(random_split=True, earlier=2.0)):
+        sizes = [size for one in range(9) if (size := judged(200, options).sizes.needed)]
+        needed = int(np.median(sizes))
+        claims = [judged(needed, options).verdict.call is Call.MEMBER for _ in range(20)]
+        assert sum(claims) >= 12, (options, needed, sum(claims))
+
+
+def test_nothing_is_needed_where_a_claim_is_made_and_something_where_none_is() -> None:
+    dice = np.random.default_rng(5)
+    for options in (
+        Options(by="inference", random_split=True),
+        Options(random_split=True, earlier=2.0),
+        Options(random_split=True),
+    ):
+        for gap in (0.2, 0.35, 0.5):
+            found = weigh(
+                Measured(made(dice.normal(gap, 1, 65)), made(dice.normal(0, 1, 100)), NOBODY), "loss", options
+            )
+            if found.verdict.call is Call.INCONCLUSIVE:
+                assert found.missing is None or found.missing[0] > 0, (options, gap, found.verdict.reason)
+
+
 def test_a_p_value_of_just_the_level_is_enough() -> None:
     size, options = sizes(Figure(0.5, 0.2, 0.8), 0.01), Options(random_split=True)
     calls = [decide(p_value, 1.0, {"size": ("pass", "")}, size, options).call for p_value in (0.01, 0.0101)]
