@@ -91,6 +91,10 @@ def _leaves(archive: _Archive) -> Opened:
         found = html(archive.read(name), name)
         leaves += found.leaves
         warnings += [f"{name[:200]}: {one}" for one in found.warnings]
+    if chosen and not leaves:
+        raise InputError(
+            "None of the files that the EPUB is to be read from is in it: save or download it again.", "file"
+        )
     return Opened(leaves, warnings)
 
 

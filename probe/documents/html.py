@@ -19,9 +19,15 @@ _BLOCKS = frozenset(
 )
 _SILENT = frozenset("script style head nav template noscript svg math object iframe select button textarea".split())
 _SUBSET = re.compile(r"<!DOCTYPE[^>\[]{0,500}\[")
+_REST = re.compile(r"(?:<!--.*?-->|\"[^\"]*\"|'[^']*'|[^\]\"'<]|<(?!!--))*+\]\s*>", re.DOTALL)  # a value may hold ]>
 _SECTIONS = (("<!--", "-->"), ("<![", "]]>"), ("<?", ">"))
 _SPACES = re.compile(r"[ \t\r\n\f\v\u200b]+")
-_NO_PAGES = ("punycode", "idna", "unicode-escape", "raw-unicode-escape", "utf-7")  # take for ever, or make surrogates
+# take for ever, make surrogates, or could not be declared in letters of one byte
+_NO_PAGES = ("punycode", "idna", "unicode-escape", "raw-unicode-escape", "utf-7", "utf-16", "utf-32")
+_MEANT = {  # what browsers read under these names (WHATWG, Encoding)
+    "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030",
+    "shift_jis": "cp932", "euc_kr": "cp949",
+}  # fmt: skip
 _CHARSET = re.compile(rb"<(?:meta|\?xml)[^>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?\s*([A-Za-z0-9_-]{1,30})")
 
 
@@ -32,15 +38,17 @@ def html(content: bytes, label: str = "") -> Opened:
     reader.feed(_closed(text))
     reader.close()
     reader.end()
+    if reader.open_since:
+        tag, line = reader.open_since
+        warnings = [*warnings, f"<{tag}> of line {line} has no end: what follows it was left out"]
     return Opened([Leaf(label, reader.lines)], warnings)
 
 
 def _decode(content: bytes) -> tuple[str, list[str]]:
     declared = _CHARSET.search(content[:4096])
-    if declared:
-        with suppress(LookupError, UnicodeError):
-            name = codecs.lookup(declared[1].decode()).name
-            return content.decode("utf-8" if name in _NO_PAGES else name), []
+    with suppress(LookupError, UnicodeError):  # no name of an encoding of text
+        name = codecs.lookup(declared[1].decode()).name if declared else "utf-8"
+        return decode(content, None if name.startswith(_NO_PAGES) else _MEANT.get(name, name))
     return decode(content)
 
 
@@ -48,7 +56,9 @@ def _closed(text: str) -> str:
     """Returns the page without comments and sections, and without what begins like a tag and never ends: the parser
     looks for the end of each as far as the page goes, which takes for ever where there are many.
     """
-    if subset := _SUBSET.search(text[:4096]):
+    if (subset := _SUBSET.search(text[:4096])) and (rest := _REST.match(text, subset.end())):
+        text = text[: subset.start()] + "\n" * text.count("\n", subset.start(), rest.end()) + text[rest.end() :]
+    elif subset:
         text = _without(text, subset[0], "]>")
     for begin, end in _SECTIONS:
         text = _without(text, begin, end)
@@ -78,12 +88,19 @@ class _Reader(HTMLParser):
         self._parts: list[str] = []
         self._began = 1
         self._silent: list[str] = []
+        self._since: list[int] = []  # their lines
+
+    @property
+    def open_since(self) -> tuple[str, int] | None:
+        """The outermost element whose text is left out and that never ended, with its line; a head ends by itself."""
+        return next((one for one in zip(self._silent, self._since, strict=True) if one[0] != "head"), None)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "body":
-            self._silent.clear()  # the end of the head may be left out
+            self._silent.clear(), self._since.clear()  # the end of the head may be left out
         if tag in _SILENT:
             self._silent.append(tag)
+            self._since.append(self.getpos()[0])
         if tag in _BLOCKS:
             self.end()
         elif tag == "br":
@@ -97,7 +114,8 @@ class _Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _SILENT and tag in self._silent:  # what was left open within is closed too
-            del self._silent[self._silent.index(tag) :]
+            first = self._silent.index(tag)
+            del self._silent[first:], self._since[first:]
         if tag in _BLOCKS:
             self.end()
 

@@ -20,21 +20,23 @@ _RULE = re.compile(r"^\s{0,3}([-*_=])(\s*\1){2,}\s*$")
 def plain(content: bytes) -> Opened:
     """Raises InputError for what is no text."""
     text, warnings = decode(content)
-    return Opened([Leaf("", _lines(text.splitlines()))], warnings)
+    return Opened([Leaf("", _lines(_split(text)))], warnings)
 
 
 def markdown(content: bytes) -> Opened:
     """The same without marks of headings, lists, emphasis and links: they are no words of the text."""
     text, warnings = decode(content)
-    return Opened([Leaf("", list(_unmarked(_lines(text.splitlines()))))], warnings)
+    return Opened([Leaf("", list(_unmarked(_lines(_split(text)))))], warnings)
 
 
-def decode(content: bytes) -> tuple[str, list[str]]:
-    """Returns the characters, and a warning where the bytes are no Unicode.
+def decode(content: bytes, declared: str | None = None) -> tuple[str, list[str]]:
+    """Returns the characters, and a warning where the bytes are no Unicode and the file itself tells no encoding.
+
+    declared: a codec's name; a byte order mark goes before it.
 
     Raises InputError for what is no text, or in an encoding of another script.
     """
-    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), declared or "utf-8")
     try:
         text, warnings = content.decode(encoding), []
     except UnicodeDecodeError:
@@ -47,6 +49,11 @@ def decode(content: bytes) -> tuple[str, list[str]]:
     if "\0" in text:
         raise InputError("The file is no text: it holds zero bytes. Save it as UTF-8 text.", "file")
     return text, warnings
+
+
+def _split(text: str) -> list[str]:
+    """Returns the lines as editors and `grep -n` number them; str.splitlines ends some at form feeds, too."""
+    return re.split("\r\n|\r|\n", text)
 
 
 def _lines(raw: list[str]) -> list[Line]:

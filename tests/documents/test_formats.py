@@ -124,6 +124,50 @@ def test_an_encoding_of_another_script_is_no_windows_1252(encoding: str, text: s
             read_bytes((text * 20).encode(encoding), name)
 
 
+@pytest.mark.parametrize("kind", ["html", "epub"])
+def test_a_byte_order_mark_is_no_text(kind: str) -> None:
+    page = b'\xef\xbb\xbf<?xml version="1.0" encoding="utf-8"?><html><p>One.</p><p>Two \xe2\x80\x9c.</p></html>'
+    found = read_bytes(page if kind == "html" else as_epub(TEXTS[:1], 1, **{"OEBPS/c0.xhtml": page}), f"a.{kind}")
+    assert found.text == "One.\n\nTwo \u201c." and not found.warnings
+
+
+@pytest.mark.parametrize(
+    ("declared", "content", "text"),
+    [
+        ("iso-8859-1", "Größe … “so” €".encode("cp1252"), "Größe … “so” €"),
+        ("us-ascii", "“so”".encode("cp1252"), "“so”"),
+        ("utf-16", b"plain words", "plain words"),
+        ("hex", b"abcd", "abcd"),
+        ("shift_jis", "吾輩は猫である".encode("shift_jis"), "吾輩は猫である"),
+        ("nothing-known", "Größe".encode(), "Größe"),
+    ],
+)
+def test_a_declared_encoding_is_read_as_browsers_do(declared: str, content: bytes, text: str) -> None:
+    page = b'<meta charset="%s"><p>%s</p>' % (declared.encode(), content)
+    assert read_bytes(page, "a.html").text == text
+
+
+def test_an_element_left_out_that_never_ends_is_told() -> None:
+    found = read_bytes(b"<head><title>T</title><body><p>visible</p>\n<nav><a>x</a>\n<p>words</p>", "a.html")
+    assert found.text == "visible" and list(found.warnings) == [
+        "<nav> of line 2 has no end: what follows it was left out"
+    ]
+
+
+def test_an_entity_may_hold_the_end_of_what_declares_it() -> None:
+    page = b'<!DOCTYPE html [\n<!-- it\'s --><!ENTITY b "]>ccc">\n] >\n<html><body><p>words</p></body></html>'
+    found = read_bytes(page, "a.html")
+    assert found.text == "words" and found.place(0) == "line 4"
+
+
+def test_lines_are_numbered_as_editors_do() -> None:
+    for name in ("a.txt", "a.md"):
+        found = read_bytes("one\u2028still one\n\n\x0cthree\x0bstill three\r\nfour\rfive".encode(), name)
+        assert [found.place(found.text.index(word)) for word in ("one", "three", "four", "five")] == [
+            "line 1", "line 3", "line 4", "line 5",
+        ]  # fmt: skip
+
+
 def test_an_old_western_encoding_is_read_and_told() -> None:
     text = "Où l'Été s'achève, à Orléans, où la fée évoquée a créé l'éternité même."
     found = read_bytes(text.encode("cp1252"), "a.txt")
