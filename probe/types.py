@@ -166,6 +166,14 @@ class Verdict:
     evidence: Grade | None = None
     ppv: dict[float, float] = field(default_factory=dict)
 
+    @property
+    def tested(self) -> bool:
+        """True where the p-value stands: no gate failed but `size`, which is about the level that was asked for, and
+        the text is comparable. Only then has it a part in the decision on many texts.
+        """
+        failed = {name for name, gate in self.gates.items() if gate == "fail"}
+        return self.p_value is not None and failed <= {"size"} and self.call is not Call.OUT_OF_DISTRIBUTION
+
 
 @dataclass(frozen=True, slots=True)
 class Default:

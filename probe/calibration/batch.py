@@ -48,9 +48,9 @@ def _regated(verdict: Verdict, gate: Gate, why: str, calibration: Calibration) -
 
 
 def with_q_values(results: Sequence[Result]) -> list[Result]:
-    """Returns the results with Benjamini-Hochberg q-values over all that were tested."""
+    """Returns the results with Benjamini-Hochberg q-values over all whose p-value stands (Verdict.tested)."""
     found = list(results)
-    tested = [i for i, result in enumerate(found) if result.verdict and result.verdict.p_value is not None]
+    tested = [i for i, result in enumerate(found) if result.verdict and result.verdict.tested]
     p_values = [float(v.p_value) for i in tested if (v := found[i].verdict) and v.p_value is not None]
     for i, q_value in zip(tested, q_values(p_values), strict=True):
         found[i] = replace(found[i], q_value=q_value)

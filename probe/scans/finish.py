@@ -47,7 +47,7 @@ def finish(store: Store, ledger: Ledger, task: Task, alive: Alive) -> None:
             rows, shared = read_part(store, raw_key(scan.id, number))
             shared["batch"] = {name: scan.batch[name] for name in ("size", "sha256")} if scan.batch else None
             for row in rows:
-                row["q_value"] = None if row["p_value"] is None else q_values[row["p_value"]]
+                row["q_value"] = q_values[row["p_value"]] if row["tested"] else None
                 summary.add(row)
             write_part(store, part_key(scan.id, number), rows, shared)
             for request in _requests(rows):

@@ -20,7 +20,8 @@ _TEXTS = pa.schema([
 ])  # fmt: skip
 _RESULTS = pa.schema([
     ("row", pa.int64()), ("id", pa.string()), ("item", pa.int32()), ("item_id", pa.string()),
-    ("text_sha256", pa.string()), ("verdict", pa.string()), ("p_value", pa.float64()), ("q_value", pa.float64()),
+    ("text_sha256", pa.string()), ("verdict", pa.string()), ("p_value", pa.float64()), ("tested", pa.bool_()),
+    ("q_value", pa.float64()),
     ("score", pa.float64()), ("evidence", pa.string()), ("tokens", pa.int64()), ("error", pa.string()),
     ("scores", pa.map_(pa.string(), pa.float64())), ("result", pa.large_string()),
 ])  # fmt: skip

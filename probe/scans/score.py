@@ -36,7 +36,7 @@ def score_shard(
     alive()
     write_part(store, raw_key(task.scan.id, task.number), rows, shared)
     every, good = {row["row"] for row in rows}, {row["row"] for row in rows if row["error"] is None}
-    p_values = Counter(repr(row["p_value"]) for row in rows if row.get("p_value") is not None)
+    p_values = Counter(repr(row["p_value"]) for row in rows if row.get("tested"))
     return {"good": len(good), "bad": len(every - good), "counts": dict(p_values)}
 
 
@@ -76,6 +76,7 @@ def _columns(result: Result, options: ScanOptions) -> Row:
     values = {name: value.value for name, value in result.scores.items() if value.value is not None}
     return {
         "verdict": verdict and str(verdict.call), "p_value": verdict and verdict.p_value,
+        "tested": bool(verdict and verdict.tested),
         "score": score and (score.value if score.calibrated is None else score.calibrated),
         "evidence": verdict and verdict.evidence, "error": result.error, "scores": list(values.items()),
         "tokens": len(result.target.logprob) if result.target else 0,

@@ -67,11 +67,7 @@ def summary(found: dict[str, Any], out: Path) -> None:
     for error, number in found["errors"].items():
         console.print(f"[bold red]error[/]  {number:,}  {error}", highlight=False)
     decision = found["decision"]
-    console.print(
-        f"At a false discovery rate of {decision['q']:g}: {decision['selected']:,} texts. {decision['power']}"
-    )
-    if decision["withheld"]:
-        console.print(f"[yellow]{decision['withheld']}[/]")
+    console.print(decision["said"], style="yellow" if decision["withheld"] else "", highlight=False)
     console.print(f"{out}: output.jsonl, errors.jsonl, summary.json, parts/", highlight=False)
 
 

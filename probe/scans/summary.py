@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from probe.scans.nouns import Scan
@@ -15,7 +16,9 @@ TOP, BINS = 100, 20
 
 
 class Summary:
-    """counts: of texts by p-value; q: the false discovery rate of the batch decision; nonmembers: held against."""
+    """counts: of texts by p-value, those that stand; q: the false discovery rate of the batch decision; nonmembers:
+    that texts are held against.
+    """
 
     def __init__(self, counts: Counter[float], q: float, nonmembers: int) -> None:
         self._counts, self._q, self._nonmembers = counts, q, nonmembers
@@ -36,13 +39,16 @@ class Summary:
             (heapq.heappush if len(self._top) < TOP else heapq.heappushpop)(self._top, entry)
 
     def as_dict(self, scan: Scan, options: ScanOptions) -> dict[str, Any]:
+        tested = self._counts.total()
         decision: dict[str, Any] = {
-            "q": self._q, "selected": self._selected, "power": power(self._counts.total(), self._nonmembers, self._q),
+            "q": self._q, "tested": tested, "selected": self._selected,
+            "power": power(tested, self._nonmembers, self._q),
             "at_smallest_p": sum(number for p, number in self._counts.items() if p * (self._nonmembers + 1) < 1.5),
         }  # fmt: skip
         decision["withheld"] = None
         if scan.blind and scan.blind[0] == "fail":  # then no p-value shows anything about membership
             decision |= {"selected": 0, "withheld": f"Nothing is selected: {scan.blind[1]}."}
+        decision["said"] = decision["withheld"] or said(decision)
         top = sorted(self._top, key=lambda entry: entry[:3], reverse=True)
         return {
             "scan": scan.id, "model": scan.model, "rows": scan.rows, "verdicts": dict(self._calls),
@@ -61,11 +67,20 @@ class Summary:
 def power(tested: int, nonmembers: int, q: float) -> str:
     """Returns what it takes for any text to be selected, in a sentence."""
     if not tested or not nonmembers:
-        return "No text was tested against known non-members, so none can be selected."
+        return "The p-value of no text stands, so none can be selected: their reasons tell why."
     least = math.ceil(tested / ((nonmembers + 1) * q))
     return (
         f"Against {nonmembers:,} known non-members no p-value is below {1 / (nonmembers + 1):.2g}: of {tested:,} texts "
         f"none is selected at q = {q:g} unless {least:,} or more reach it."
+    )
+
+
+def said(decision: Mapping[str, Any]) -> str:
+    """Returns the decision in words."""
+    return (
+        f"At a false discovery rate of {decision['q']:g} {decision['selected']:,} of {decision['tested']:,} texts are "
+        f"selected; {decision['at_smallest_p']:,} reach the smallest p-value. Texts whose gates failed, or that are "
+        f"not comparable, have no part in it. {decision['power']}"
     )
 
 

@@ -52,7 +52,7 @@ async function show(batch) {
     const links = [["output_file_id", "results.jsonl"], ["error_file_id", "errors.jsonl"]].filter(([name]) => batch[name])
       .map(([name, file]) => make("li", {}, make("a", { href: `/v1/files/${batch[name]}/content`, download: file }, file)));
     place.replaceChildren(
-      table(["answer", "texts"], counts, "Answers"), make("p", {}, found.decision.withheld || found.decision.power),
+      table(["answer", "texts"], counts, "Answers"), make("p", {}, found.decision.said),
       table(["text", "verdict", "p-value", "q-value", "score"], top, "The highest scores"), make("ul", {}, ...links),
     );
   } catch (error) {

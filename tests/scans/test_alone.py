@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from probe.calibration.conformal import q_values_of
 from probe.data.hashed import text_hash
+from probe.demo.locate import find, marks
 from probe.errors import InputError, StoreError
 from probe.models.local import LocalEngine
 from probe.pipeline import Probe
@@ -46,11 +48,23 @@ def scanned(probe: Probe, source: str, out: Path, options: ScanOptions = CHOSEN)
     return alone.scan(source, out, "demo", lambda: probe, options, Sources(), lambda scan, done: None, every=0.05)
 
 
+def known() -> list[dict[str, Any]]:
+    """150 texts of the demo calibration's kind: members and not, in random order, then some of its own non-members."""
+    marked = [
+        mark for mark in marks() if mark.role in ("member", "nonmember") and mark.split in ("test", "calibration")
+    ]
+    found = sorted(find(marked).items(), key=lambda item: item[1])
+    random.Random(0).shuffle(found)
+    tested = [text for mark, text in found if mark.split == "test"][:130]
+    own = [text for mark, text in found if (mark.split, mark.role) == ("calibration", "nonmember")][:20]
+    return [{"id": f"r{n}", "text": text} for n, text in enumerate(tested + own)]
+
+
 @pytest.fixture(scope="module")
 def done(demo: Probe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """150 texts, of which a few cannot be scored; shards are of 64 rows."""
     folder = tmp_path_factory.mktemp("scan")
-    rows: list[Any] = texts(150)
+    rows: list[Any] = known()
     rows[10], rows[100], rows[149] = {"id": "empty", "text": ""}, {"id": 100}, {"id": "r3", "text": "an id again"}
     assert scanned(demo, written(folder / "in.jsonl", rows), folder / "out").status == "completed"
     return folder / "out"
@@ -64,14 +78,32 @@ def test_each_row_stands_once_in_order_under_its_id(done: Path) -> None:
     assert all(row["error"] for row in errors)
 
 
-def test_q_values_are_those_of_all_rows_together(done: Path) -> None:
+def test_q_values_are_those_of_all_rows_together_whose_p_values_stand(done: Path) -> None:
     output = lines(done / "output.jsonl")
-    expected = q_values_of(Counter(row["p_value"] for row in output))
-    assert [row["q_value"] for row in output] == [expected[row["p_value"]] for row in output]
+    stand = [row for row in output if "fail" not in row["gates"].values() and row["verdict"] != "out_of_distribution"]
+    assert 60 < len(stand) < 135 and not {row["row"] for row in stand} & set(range(131, 151))
+    expected = q_values_of(Counter(row["p_value"] for row in stand))
+    numbers = {row["row"] for row in stand}
+    assert [row["q_value"] for row in output] == [
+        expected[row["p_value"]] if row["row"] in numbers else None for row in output
+    ]
+    decision = json.loads((done / "summary.json").read_text())["decision"]
+    chosen = [row for row in stand if row["q_value"] <= decision["q"]]
+    assert decision["tested"] == len(stand) and decision["selected"] == len(chosen) > 5
+    assert f"{len(chosen)} of {len(stand)} texts are selected" in decision["said"]
+
+
+def test_of_texts_whose_gates_fail_none_is_selected(demo: Probe, tmp_path: Path) -> None:
+    """Known texts of the calibration itself, too few for the blind gate: low p-values say nothing about them."""
+    rows = [row for row in known() if int(row["id"][1:]) >= 130]
+    scanned(demo, written(tmp_path / "in.jsonl", rows), tmp_path / "out")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["decision"]["selected"] == summary["decision"]["tested"] == 0
+    assert "The p-value of no text stands" in summary["decision"]["said"]
 
 
 def test_a_row_says_what_the_library_says_of_its_text(done: Path, demo: Probe) -> None:
-    rows = [row for row in texts(150) if row["id"] == "r42"]
+    rows = [row for row in known() if row["id"] == "r42"]
     (alone_,) = demo([row["text"] for row in rows])
     found = next(row for row in lines(done / "output.jsonl") if row["id"] == "r42")
     assert alone_.verdict and found["p_value"] == alone_.verdict.p_value
@@ -92,8 +124,8 @@ def test_parts_hold_the_same_with_provenance_of_their_own(done: Path) -> None:
     assert [row["row"] for row in rows] == list(range(1, 151))
     by_row = {row["row"]: row for row in lines(done / "output.jsonl")}
     for row in rows:
-        assert (row["q_value"] is None) == (row["row"] not in by_row)
-        assert row["q_value"] is None or row["q_value"] == by_row[row["row"]]["q_value"]
+        assert (row["error"] is None) == (row["row"] in by_row)
+        assert row["q_value"] == (by_row[row["row"]]["q_value"] if row["row"] in by_row else None)
     assert all(json.loads(part.schema.metadata[b"memprobe"])["fingerprint"] for part in parts)
 
 
@@ -101,7 +133,7 @@ def test_the_summary_counts_what_the_files_hold(done: Path) -> None:
     summary = json.loads((done / "summary.json").read_text())
     assert summary["rows"] == 150 and sum(summary["verdicts"].values()) == 147
     assert summary["verdicts"] == dict(Counter(row["verdict"] for row in lines(done / "output.jsonl")))
-    assert sum(summary["errors"].values()) == 3 and sum(summary["p_values"]) == 147
+    assert sum(summary["errors"].values()) == 3 and sum(summary["p_values"]) == summary["decision"]["tested"]
 
 
 def test_nothing_else_is_left_in_the_folder(done: Path) -> None:
