@@ -37,8 +37,8 @@ class Figure:
 def auc(members: Vector, nonmembers: Vector, confidence: float = 0.95) -> Figure:
     """Returns P(member > non-member) + P(tie) / 2 with DeLong's interval, cut to [0, 1].
 
-    Where the groups do not overlap the interval is that of min(m, n) pairs that are all won, or all lost. Raises
-    InputError for fewer than two texts of a kind.
+    Where the groups do not overlap the interval is that of min(m, n) pairs that are all won, or all lost; where all
+    scores are equal it is all of [0, 1], for they tell nothing. Raises InputError for fewer than two texts of a kind.
     """
     from scipy.stats import norm
 
@@ -52,6 +52,8 @@ def auc(members: Vector, nonmembers: Vector, confidence: float = 0.95) -> Figure
         # error at low = ((1 - confidence) / 2) ** (1 / pairs): Clopper and Pearson's end for pairs of pairs.
         pairs = min(m, n)
         return rate(pairs if members.min() > nonmembers.max() else 0, pairs, confidence)
+    if max(members.max(), nonmembers.max()) == min(members.min(), nonmembers.min()):
+        return Figure(0.5, 0.0, 1.0)
     above, below = placements(members, nonmembers)
     value = float(above.mean())
     spread = float(np.sqrt(above.var(ddof=1) / m + below.var(ddof=1) / n)) * float(norm.ppf((1 + confidence) / 2))

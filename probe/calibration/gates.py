@@ -70,8 +70,12 @@ def _size(claim: Claim) -> str:
     kind = f" of its kind ({claim.kind})" if claim.kind else ""
     return (
         f"{claim.nonmembers:,} known non-members{kind} allow no claim below FPR {claim.smallest_alpha:.2%}; "
-        f"FPR {claim.alpha:.2%} takes {needed(claim.alpha):,}"
+        f"FPR {_percent(claim.alpha)} takes {needed(claim.alpha):,}"
     )
+
+
+def _percent(rate: float) -> str:
+    return f"{rate:.2%}" if rate >= 1e-3 else f"{100 * rate:.3g}%"
 
 
 def _support(calibration: Calibration, place: Place) -> str:

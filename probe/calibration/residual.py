@@ -19,6 +19,7 @@ import numpy.typing as npt
 FEWEST = 50  # tuning texts; below that the score is taken as it is
 _LOG_NORMAL = 0.6352  # -E[log |z|] for a standard normal z
 _FLOOR = 1e-9
+_STEEPEST = 50.0  # nats of a scale; beyond it is none of a score, and beyond the texts that it was fitted on a guess
 
 Vector = npt.NDArray[np.float64]
 
@@ -33,7 +34,17 @@ class Residual:
     def __call__(self, scores: Vector, tokens: Vector, difficulty: Vector) -> Vector:
         """Returns the calibrated scores [texts], in standard deviations of the tuning non-members."""
         x = _design(tokens, difficulty)
-        return np.asarray((scores - x @ np.asarray(self.location)) / np.exp(x @ np.asarray(self.log_scale)))
+        log_scale = np.clip(x @ np.asarray(self.log_scale), -_STEEPEST, _STEEPEST)
+        return np.asarray((scores - x @ np.asarray(self.location)) / np.exp(log_scale))
+
+    def holds(self, tokens: Vector, difficulty: Vector) -> bool:
+        """True where it gives finite figures at these texts, in a scale that scores have. Coefficients do not tell:
+        among texts of like length those of a length and its square are large and nearly cancel.
+        """
+        x = _design(tokens, difficulty)
+        with np.errstate(over="ignore", invalid="ignore"):
+            location, log_scale = (np.abs(x @ np.asarray(side)) for side in (self.location, self.log_scale))
+        return bool(np.isfinite(location).all() and (log_scale <= _STEEPEST).all())
 
 
 def fit(scores: Vector, tokens: Vector, difficulty: Vector) -> Residual:

@@ -38,7 +38,6 @@ _ARRAYS = ("nonmembers", "members", "found", "tokens", "difficulty", "variety", 
 DEMO, RECORDS = "demo", "demo-records"
 EMBEDDED = (DEMO, RECORDS)
 LARGEST = 1 << 28  # bytes of an unpacked calibration
-_MOST = 100.0  # of a coefficient of a logarithm
 # whatever numpy, zipfile and json raise on a truncated, corrupt or hostile file
 _BROKEN = (
     OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, RuntimeError, MemoryError, zipfile.BadZipFile,
@@ -189,8 +188,11 @@ def _checked(calibration: Calibration) -> Calibration:
 def _check_header(calibration: Calibration) -> None:
     """Raises ValueError."""
     for one in (calibration.residual, calibration.member_residual):
-        sides = (one.location, one.log_scale)
-        if any(len(side) != 4 for side in sides) or not np.isfinite(sides).all() or np.abs(one.log_scale).max() > _MOST:
+        if (
+            len(one.location) != 4
+            or len(one.log_scale) != 4
+            or not one.holds(calibration.tokens, calibration.difficulty)
+        ):
             raise ValueError("its residual is broken")
     if calibration.score not in TABLE:
         raise ValueError(f"it rests on a score {called(calibration.score)}, which is not installed here")

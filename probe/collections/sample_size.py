@@ -2,8 +2,8 @@
 
 d is the difference of the means in standard deviations: Hedges' g where the mean is tested. For normal scores
 AUC = Phi(d / sqrt 2), so where ranks are tested d = sqrt 2 Phi^-1(AUC). At .01 and power .9, d = .05 (AUC .514) takes
-10,414, d = .2 (.556) 651 and d = .5 (.638) 105. Where another test decides, d is what a test of means would have shown at
-its p-value.
+10,414, d = .2 (.556) 651 and d = .5 (.638) 105. Where another test decides, d is what a test of means would show
+at its p-value.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def difference_behind(p_value: float, each: int) -> Figure:
 
 
 def sizes(difference: Figure, alpha: float, power: float = POWER, level: float | None = None) -> Sizes:
-    """Returns the sizes for a difference in standard deviations; level: the p-value that allows the claim, else alpha."""
+    """Returns the sizes for a difference in standard deviations; level: the p-value for the claim, else alpha."""
     ends = difference.value, difference.high, difference.low
     level = alpha if level is None else level
     return Sizes(alpha, power, *(documents(one, level, power) if one > 0 else None for one in ends))

@@ -48,6 +48,11 @@ def test_a_tie_is_half_a_win() -> None:
     assert auc(np.zeros(5), np.zeros(7)).value == 0.5
 
 
+def test_scores_that_are_all_equal_tell_nothing() -> None:
+    found = auc(np.ones(60), np.ones(60))
+    assert (found.value, found.low, found.high) == (0.5, 0, 1)
+
+
 def test_auc_of_separate_groups() -> None:
     """Two of two pairs: low ** 2 = .025. Ten of ten: Clopper and Pearson's table says .69150."""
     assert triple(auc(np.array([2.0, 3.0]), np.array([0.0, 1.0]))) == pytest.approx((1, 0.025**0.5, 1))
@@ -70,6 +75,7 @@ def test_separate_groups_are_no_likelier_than_the_bound_says(spread: float) -> N
 @given(members=tied, nonmembers=tied, confidence=st.sampled_from([0.8, 0.95, 0.99]))
 def test_auc_is_delong_s(members: Vector, nonmembers: Vector, confidence: float) -> None:
     assume(members.min() <= nonmembers.max() and nonmembers.min() <= members.max())
+    assume(len({*members, *nonmembers}) > 1)
     wins = (members[:, None] > nonmembers) + (members[:, None] == nonmembers) / 2
     variance = wins.mean(1).var(ddof=1) / len(members) + wins.mean(0).var(ddof=1) / len(nonmembers)
     spread = norm.ppf((1 + confidence) / 2) * np.sqrt(variance)

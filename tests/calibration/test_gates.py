@@ -141,3 +141,10 @@ def test_rarer_words_than_those_of_any_known_text_are_another_kind(make: Make) -
         found = check(calibration, [calibration.claim(0.01)], FRESH, place)
         assert found.failed == failed
         assert not failed or "its words are rarer among the calibration's texts" in found.why["support"]
+
+
+@pytest.mark.parametrize(
+    ("alpha", "said"), [(0.001, "FPR 0.10% takes 2,995"), (1e-9, "FPR 1e-07% takes 2,995,732,273")]
+)
+def test_what_a_level_takes_is_said_with_its_digits(make: Make, alpha: float, said: str) -> None:
+    assert said in gates(make(), alpha=alpha).why["size"]

@@ -121,3 +121,15 @@ def test_what_is_noise_in_five_hundred_texts_of_like_length_is_not_divided_by() 
         one, other = (found(np.full(500, score), tokens, difficulty) for score in (0.0, 1.0))
         spreads.append(np.log(other - one).std())  # of the scale; least squares alone gives .08
     assert np.mean(spreads) < 0.04
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_texts_of_like_length_have_a_residual_that_holds(seed: int) -> None:
+    """Their length and its square are nearly one: coefficients may be in the hundreds, what they add up to is not."""
+    dice = np.random.default_rng(seed)
+    tokens, difficulty = np.exp(dice.normal(3.6, 0.05, 57)).round(), dice.uniform(2, 5, 57)
+    scores = dice.standard_normal(57)
+    found = fit(scores, tokens, difficulty)
+    assert found.holds(tokens, difficulty) and np.isfinite(found(scores, tokens, difficulty)).all()
+    assert np.isfinite(found(scores[:2], np.array([1.0, 1e6]), difficulty[:2])).all()
+    assert 0.7 < found(scores, tokens, difficulty).std() < 1.5

@@ -169,13 +169,21 @@ def test_any_values_come_back(
     calibration = make(
         nonmembers=values,
         tokens=np.full(len(values), 20.0),
-        difficulty=values,
+        difficulty=np.zeros(len(values)),
         variety=np.full(len(values), 0.5),
-        residual=Residual(coefficients, coefficients),
+        residual=Residual(coefficients, (coefficients[0] / 1e3, 0.1, -0.2, coefficients[3])),
         sentinels=sentinels,
         notes=notes,
     )
     assert same(load(save(calibration, tmp_path_factory.getbasetemp() / "any")), calibration)
+
+
+def test_large_coefficients_that_cancel_come_back(make: Make, tmp_path: Path) -> None:
+    """As a fit among texts of like length gives them."""
+    steep = Residual((0.0, 0.0, 0.0, 0.0), (-279.8, 153.3, -21.0, 0.0))
+    known = make()
+    found = replace(known, tokens=np.linspace(36, 41, len(known.tokens)), residual=steep)
+    assert same(load(save(found, tmp_path)), found)
 
 
 def test_the_file_is_its_owner_s_alone(make: Make, tmp_path: Path) -> None:
