@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -53,7 +54,7 @@ def table(results: Sequence[Result], texts: Sequence[str]) -> None:
             "p-value": number(found.p_value if found else None),
             "q-value": number(result.q_value),
             "evidence": found.evidence if found else None,
-            "PPV at prior 10%": f"{found.ppv[0.1]:.0%}" if found and 0.1 in found.ppv else None,
+            "PPV at prior 10%": at_least(found.ppv[0.1]) if found and 0.1 in found.ppv else None,
         }
         if score:
             figures[score.name] = f"{score.value:.3f}"
@@ -112,6 +113,11 @@ def excerpt(text: str, width: int) -> str:
     flat = "".join(character if character.isprintable() else " " for character in text)  # no terminal codes
     flat = " ".join(flat.split())
     return flat if len(flat) <= width else flat[: width - 3] + "..."
+
+
+def at_least(share: float) -> str:
+    """Returns a lower bound in percent, never rounded up."""
+    return f"{math.floor(100 * share + 1e-9)}%"
 
 
 def number(value: float | None) -> str:

@@ -97,7 +97,7 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "body":
-            self._silent.clear(), self._since.clear()  # the end of the head may be left out
+            del self._silent[:], self._since[:]  # the end of the head may be left out
         if tag in _SILENT:
             self._silent.append(tag)
             self._since.append(self.getpos()[0])

@@ -11,11 +11,13 @@ import numpy as np
 
 from probe.audit.metrics import Figure
 from probe.memorization.examine import Examined
+from probe.show import at_least
 from probe.types import Call, Result
 
 VERBATIM = 0.1  # p_z from which a suffix is held word for word: 44 samples give it with 99%
 CONTROL = 1e-6  # p_z that the reference must stay below there
 _LONG = 20  # tokens
+_PUBLISHED = 50  # tokens of a suffix, from which verbatim extraction is published as evidence of its own
 _SMALL = 12  # tokens of a prefix and a suffix that short passages are found by
 _WORDS = {"out_of_distribution": "not comparable (out of distribution)"}
 _FIGURES = re.compile(r"[\d.,]*\d")
@@ -47,8 +49,8 @@ def _held(found: Examined) -> str:
         drawn = f", drawn at {found.options.sampler}" if found.options.sampler else ""
         return (
             f"{held:,} windows of {scan.shape.prefix} + {scan.shape.suffix} tokens are held word for word: p_z of "
-            f"{VERBATIM:g} or more under the target{drawn}, less than {CONTROL:g} under the reference. A model that "
-            "never read these words, or a copy of them, would not continue them so."
+            f"{VERBATIM:g} or more under the target{drawn}, less than {CONTROL:g} under the reference"
+            f"{', by its own distribution too' if drawn else ''}. {_worth(scan.shape.suffix)}"
         )
     said = (
         f"No window of {scan.shape.prefix} + {scan.shape.suffix} tokens is held word for word beyond what the "
@@ -62,10 +64,24 @@ def _held(found: Examined) -> str:
     return f"{said}Passages shorter than that are found by a smaller prefix and suffix."
 
 
+def _worth(suffix: int) -> str:
+    """Says what a suffix of so many tokens shows that is held word for word."""
+    if suffix >= _PUBLISHED:
+        return "A model that never read these words, or a copy of them, would not continue them so."
+    return (
+        f"A suffix of {suffix} tokens is short: a target that read other texts of this kind, forms and phrases of "
+        f"which the reference does not know, may continue it so without having read this one. From {_PUBLISHED} tokens "
+        "on it shows these words, or a copy of them."
+    )
+
+
 def _verbatim(found: Examined) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Where a sampler never draws a word, it leaves the reference nothing: its own distribution counts too."""
     target, reference = found.scan.target.log_p, found.scan.reference
-    control = reference.log_p < math.log(CONTROL) if reference else np.zeros(len(target), bool)
-    flags: np.ndarray[tuple[int], np.dtype[np.bool_]] = (target >= math.log(VERBATIM)) & control
+    if reference is None:
+        return np.zeros(len(target), bool)
+    highest = np.maximum(reference.log_p, reference.screen) if found.options.sampler else reference.log_p
+    flags: np.ndarray[tuple[int], np.dtype[np.bool_]] = (target >= math.log(VERBATIM)) & (highest < math.log(CONTROL))
     return flags
 
 
@@ -123,11 +139,15 @@ def _judged(found: Examined) -> list[str]:
     claims = [one.verdict for one in found.results if one.verdict and one.verdict.claim and _supported(one)]
     if claims:
         said.append(
-            f"Had the target read none of it, {found.alpha * len(claims):.2g} of the {len(claims):,} passages that "
+            f"Had the target read none of it, {_about(found.alpha * len(claims))} of the {len(claims):,} passages that "
             f"could be judged would be called member by chance, at the false-positive rate of {found.alpha:g} that was "
             "asked for."
         )
     return [*said, *_right([one.ppv for one in claims if one.call is Call.MEMBER and one.ppv])]
+
+
+def _about(count: float) -> str:
+    return f"{count:.2g}" if count < 10 else f"{count:,.0f}"
 
 
 def _calls(found: Examined) -> Counter[str]:
@@ -139,7 +159,7 @@ def _right(ppv: Sequence[Mapping[float, float]]) -> list[str]:
     if not ppv:
         return []
     least = {prior: min(one[prior] for one in ppv) for prior in ppv[0]}
-    rates = "; ".join(f"{right:.0%} of these answers where {prior:.0%} are" for prior, right in least.items())
+    rates = "; ".join(f"{at_least(right)} of these answers where {prior:.0%} are" for prior, right in least.items())
     return [f"How often member is right depends on how many of such passages are members: at least {rates}."]
 
 
@@ -152,4 +172,5 @@ def _undecided(found: Examined) -> list[str]:
         return []
     ((kind, count),) = kinds.most_common(1)
     whole = next(reason for reason in reasons if _FIGURES.sub("#", reason) == kind)
-    return [f"Of those without an answer {count:,} have this reason: {whole}"]
+    with_figures = ", here with the figures of one of them" if count > 1 and "#" in kind else ""
+    return [f"Of those without an answer {count:,} have this reason{with_figures}: {whole}"]

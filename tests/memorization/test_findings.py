@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 
 from probe.demo.locate import find, marks
+from probe.demo.records import planted
+from probe.demo.run import SEED
 from probe.documents.read import read_bytes
 from probe.memorization.examine import Examined, examine
 from probe.memorization.files import as_dict, html
-from probe.memorization.findings import gain_of_all, sentences
+from probe.memorization.findings import CONTROL, VERBATIM, gain_of_all, sentences
 from probe.memorization.scan import Options, Progress
 from probe.memorization.summary import repeat
 from probe.memorization.windows import Shape
 from probe.pipeline import Probe
 
 DEFAULT = Options()
+RECORDS = {level: [one.text for one in planted(SEED) if one.times == level] for level in (0, 32)}
 
 
 @contextmanager
@@ -70,7 +73,7 @@ def test_chance_and_base_rates_stand_beside_the_answers(demo: Probe, texts: dict
     assert (
         f"{0.05 * judged:.2g} of the {judged:,} passages that could be judged would be called member by chance" in said
     )
-    assert "of these answers where 50% are;" in said and "where 1% are." in said
+    assert "of these answers where 50% are;" in said and "where 1% are." in said and "at least 100%" not in said
 
 
 def test_no_mean_is_told_of_passages_that_the_calibration_does_not_know(demo: Probe) -> None:
@@ -99,6 +102,25 @@ def test_short_passages_are_hinted_at(demo: Probe, texts: dict[str, list[str]]) 
     small = sentences(examined(demo, mixed, Options(Shape(12, 12, 4))))
     assert "are held word for word" in small[0] and not any(one.startswith("Yet") for one in small)
     assert "found by a smaller prefix and suffix" in sentences(examined(demo, "\n\n".join(texts["nonmember"])))[0]
+
+
+def test_what_a_suffix_shows_depends_on_its_length(demo: Probe) -> None:
+    """A target that knows the form of records from others goes on for a few tokens with one that it never read."""
+    short = sentences(examined(demo, "\n".join(RECORDS[32]), Options(Shape(12, 6, 1))))[0]
+    assert "are held word for word" in short and "A suffix of 6 tokens is short" in short
+    assert "would not continue them so" not in short
+    planted = "\n".join(text for text in RECORDS[32] for _ in range(2))
+    long = sentences(examined(demo, planted, Options(Shape(30, 50, 4))))[0]
+    assert "are held word for word" in long and "would not continue them so" in long
+
+
+def test_a_sampler_that_draws_few_words_is_no_control(demo: Probe) -> None:
+    """Under top-k 1 one word that is not the reference's likeliest leaves it nothing, whatever the others are worth."""
+    found = examined(demo, "\n".join(RECORDS[0][:20]), Options(Shape(12, 6, 1), top_k=1))
+    reading, target = found.scan.reference, found.scan.target
+    assert reading is not None
+    alone = int(((target.log_p >= np.log(VERBATIM)) & (reading.log_p < np.log(CONTROL))).sum())
+    assert alone > 5 and sentences(found)[0].startswith("No window")
 
 
 def test_a_text_shorter_than_a_window_is_said_to_be(demo: Probe) -> None:
