@@ -50,7 +50,7 @@ def _held(found: Examined) -> str:
         return (
             f"{held:,} windows of {scan.shape.prefix} + {scan.shape.suffix} tokens are held word for word: p_z of "
             f"{VERBATIM:g} or more under the target{drawn}, less than {CONTROL:g} under the reference"
-            f"{', by its own distribution too' if drawn else ''}. {_worth(scan.shape.suffix)}"
+            f"{', by its own distribution too' if drawn else ''}. {worth(scan.shape.suffix)}"
         )
     said = (
         f"No window of {scan.shape.prefix} + {scan.shape.suffix} tokens is held word for word beyond what the "
@@ -64,7 +64,7 @@ def _held(found: Examined) -> str:
     return f"{said}Passages shorter than that are found by a smaller prefix and suffix."
 
 
-def _worth(suffix: int) -> str:
+def worth(suffix: int) -> str:
     """Says what a suffix of so many tokens shows that is held word for word."""
     if suffix >= _PUBLISHED:
         return "A model that never read these words, or a copy of them, would not continue them so."

@@ -15,7 +15,7 @@ from probe.demo.run import SEED
 from probe.documents.read import read_bytes
 from probe.memorization.examine import Examined, examine
 from probe.memorization.files import as_dict, html
-from probe.memorization.findings import CONTROL, VERBATIM, gain_of_all, sentences
+from probe.memorization.findings import CONTROL, VERBATIM, gain_of_all, sentences, worth
 from probe.memorization.scan import Options, Progress
 from probe.memorization.summary import repeat
 from probe.memorization.windows import Shape
@@ -109,9 +109,7 @@ def test_what_a_suffix_shows_depends_on_its_length(demo: Probe) -> None:
     short = sentences(examined(demo, "\n".join(RECORDS[32]), Options(Shape(12, 6, 1))))[0]
     assert "are held word for word" in short and "A suffix of 6 tokens is short" in short
     assert "would not continue them so" not in short
-    planted = "\n".join(text for text in RECORDS[32] for _ in range(2))
-    long = sentences(examined(demo, planted, Options(Shape(30, 50, 4))))[0]
-    assert "are held word for word" in long and "would not continue them so" in long
+    assert "is short" in worth(49) and "would not continue them so" in worth(50)
 
 
 def test_a_sampler_that_draws_few_words_is_no_control(demo: Probe) -> None:
