@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from probe.documents.document import Leaf, Line, Paragraph, Place
 
@@ -17,8 +17,22 @@ _LIGATURES = {
 }  # fmt: skip
 _ANY_LIGATURE = re.compile("[" + "".join(_LIGATURES) + "]")
 _BROKEN = re.compile(r"(\w{2,40})[-\u2010]$")
+_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+_HYPHENS = ("-", "\u2010", "\u00ad")
 _LONGEST = 42  # characters of a broken word, the hyphen included, and the one before
 _FIRST = re.compile(r"^([^\W\d_]{1,40})")
+_SHARED = (
+    "and",
+    "or",
+    "nor",
+    "to",
+    "und",
+    "oder",
+    "et",
+    "ou",
+    "y",
+    "o",
+)  # "pre- and postwar": the hyphen stands for a word
 _SOFT = "\u00ad"  # a hyphen for line ends alone
 _SPACES = re.compile(r"\s+")
 
@@ -26,7 +40,7 @@ _SPACES = re.compile(r"\s+")
 def mend(leaves: Sequence[Leaf]) -> tuple[str, list[Paragraph], list[Place], Counter[str]]:
     """Returns the text, its paragraphs, where each line of the file begins in it, and how often what was put right."""
     counts: Counter[str] = Counter()
-    words = Counter(word.lower() for leaf in leaves for line in leaf.lines for word in _compounds(line.text))
+    words = Counter(_words(line.text for leaf in leaves for line in leaf.lines))
     parts: list[str] = []
     paragraphs: list[Paragraph] = []
     places: list[Place] = []
@@ -64,9 +78,23 @@ def _whole(text: str, counts: Counter[str]) -> str:
     return text[:-1].replace(_SOFT, "") + text[-1:].replace(_SOFT, "-")  # at a line's end it was printed as a hyphen
 
 
-def _compounds(text: str) -> list[str]:
-    """Returns words within a line, with the hyphens that they have; those that a line's end cuts do not count."""
-    return re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.rstrip("-\u2010\u00ad"))
+def _words(lines: Iterable[str]) -> Iterator[str]:
+    """Yields words in lower case with the hyphens that they have, but for what a line's end may have cut."""
+    after = 0
+    for line in lines:
+        text = line.rstrip()
+        found = _WORD.findall(text.lower())
+        cut = text.endswith(_HYPHENS)
+        yield from found[after : len(found) - cut]
+        after = int(cut)
+
+
+def _is_cut(one: str, other: str, words: Counter[str]) -> bool:
+    """True where a hyphen between two parts is a line end's; of a compound it is the author's. Told by how the document
+    writes the word elsewhere, else by whether both parts are words of it.
+    """
+    whole, compound = words[one + other], words[f"{one}-{other}"]
+    return whole >= compound if whole or compound else not (words[one] and words[other])
 
 
 def _joined(lines: Sequence[str], words: Counter[str], counts: Counter[str]) -> tuple[str, list[int]]:
@@ -77,10 +105,9 @@ def _joined(lines: Sequence[str], words: Counter[str], counts: Counter[str]) -> 
     for line in lines:
         last = parts[-1] if parts else ""
         broken, first = _BROKEN.search(last[-_LONGEST:]), _FIRST.match(line)
-        if broken and first and first[1][0].islower():
+        if broken and first and first[1][0].islower() and first[1] not in _SHARED:
             counts[HYPHENS] += 1
-            whole, compound = f"{broken[1]}{first[1]}".lower(), f"{broken[1]}-{first[1]}".lower()
-            if words[compound] <= words[whole]:  # else a compound that the document writes so elsewhere, too
+            if _is_cut(broken[1].lower(), first[1].lower(), words):
                 parts[-1] = last[:-1]
                 length -= 1
         elif parts and line:
