@@ -3,6 +3,7 @@
 import { alertOf, byId, chosen, figure, finished, list, make, onSubmit, post, table } from "/web/base.js";
 
 onSubmit(byId("data-form"), byId("data-state"), async () => {
+  byId("data-view").replaceChildren();
   const pattern = byId("pattern").value;
   const begun = await post("/v1/pii", {
     model: chosen().model, input: byId("data-input").value, presidio: byId("presidio").checked,

@@ -5,6 +5,7 @@ import { alertOf, ask, byId, call, chosen, finished, list, make, onSubmit } from
 import { label, listing, strip } from "/web/strip.js";
 
 onSubmit(byId("document-form"), byId("document-state"), async () => {
+  begin();
   const form = new FormData();
   const { model, calibration } = chosen();
   form.append("file", byId("file").files[0]);
@@ -21,13 +22,27 @@ onSubmit(byId("document-form"), byId("document-state"), async () => {
 export const listDocuments = () => list("/v1/documents", byId("document-list"), "Documents since the service began", (job) =>
   open(job).catch((error) => byId("document-state").replaceChildren(alertOf(error))));
 
+let latest = 0; // what was asked for last: a document that ends later is not shown in its place
+
+function begin() {
+  byId("document-view").replaceChildren();
+  latest += 1;
+  return latest;
+}
+
 async function open(begun) {
+  const mine = begin();
+  const place = make("div");
+  byId("document-state").replaceChildren(place);
   byId("document-view").replaceChildren(read(begun));
   const path = `/v1/documents/${begun.id}`;
   try {
-    const job = await finished(path, byId("document-state"), `Reading ${begun.name}`);
-    const text = Array.from(await (await fetch(`${path}/text`)).text());
-    byId("document-view").replaceChildren(read(job), ...view(job.document, text, path));
+    const job = await finished(path, place, `Reading ${begun.name}`);
+    const bytes = await (await fetch(`${path}/text`)).arrayBuffer();
+    const text = Array.from(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes)); // a mark counts as a character
+    if (mine === latest) byId("document-view").replaceChildren(read(job), ...view(job.document, text, path));
+  } catch (error) {
+    if (mine === latest) throw error;
   } finally {
     listDocuments();
   }

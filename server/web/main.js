@@ -13,7 +13,8 @@ let models = [];
 let calibrations = [];
 
 function show() {
-  const name = location.hash.slice(1) in PARTS ? location.hash.slice(1) : "text";
+  const asked = location.hash.slice(1);
+  const name = Object.hasOwn(PARTS, asked) ? asked : "text";
   for (const part of Object.keys(PARTS)) {
     byId(part).hidden = part !== name;
     const link = document.querySelector(`nav a[href="#${part}"]`);

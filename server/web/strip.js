@@ -49,6 +49,7 @@ export function strip(passages, length, open) {
     svg.append(target);
   });
   box.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own
     const last = passages.length - 1;
     const to = { ArrowRight: here + 1, ArrowUp: here + 1, ArrowLeft: here - 1, ArrowDown: here - 1, PageUp: here + 10, PageDown: here - 10, Home: 0, End: last }[event.key];
     if (to === undefined) return;

@@ -71,6 +71,7 @@ function map(text, tokens) {
   };
   spans.forEach((span, n) => span.addEventListener("pointerenter", () => point(n)));
   box.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own
     const last = spans.length - 1;
     const to = { ArrowRight: here + 1, ArrowDown: here + 1, ArrowLeft: here - 1, ArrowUp: here - 1, Home: 0, End: last }[event.key];
     if (to === undefined) return;

@@ -168,6 +168,33 @@ def test_from_a_book_to_its_strip(page: Any, texts: dict[str, list[str]], tmp_pa
     assert "book.pdf:" in page.inner_text("#document-view")
 
 
+def test_what_is_shown_is_of_the_document_that_was_asked_for(
+    page: Any, said: list[str], texts: dict[str, list[str]], tmp_path: Path
+) -> None:
+    """Passages begin where they begin, whatever stands before them, and a refused file leaves no other's results."""
+    (tmp_path / "marked.txt").write_text("\ufeff\ufeff" + "\n\n".join(texts["nonmember"][:6]))
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4")
+    page.click("nav a[href='#document']")
+    page.set_input_files("#file", str(tmp_path / "marked.txt"))
+    page.click("#document-form button")
+    page.wait_for_selector("svg.strip")
+    page.select_option("#order", "place in the document")
+    for number in (0, 1):
+        page.click(f"#document-view tbody th button >> nth={number}")
+        shown = page.text_content("#document-view .beside div")
+        assert shown.removeprefix("\ufeff")[:30] == " ".join(texts["nonmember"][number].split())[:30]
+    page.locator("#document-view [role=slider]").focus()
+    page.keyboard.press("Alt+ArrowLeft")  # the browser's own
+    page.click("nav a[href='#document']")
+    page.set_input_files("#file", str(tmp_path / "broken.pdf"))
+    page.click("#document-form button")
+    page.wait_for_selector("#document-state .alert")
+    assert "damaged" in page.inner_text("#document-state") and not page.inner_text("#document-view")
+    said.clear()  # the browser's own word on the answer
+    page.goto(page.url.partition("#")[0] + "#constructor")
+    assert page.locator("main > section:visible").count() == 1
+
+
 def test_a_scan_is_followed_and_kept(page: Any, texts: dict[str, list[str]], tmp_path: Path) -> None:
     with (tmp_path / "rows.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -179,6 +206,7 @@ def test_a_scan_is_followed_and_kept(page: Any, texts: dict[str, list[str]], tmp
     page.click("#scan-form button")
     page.wait_for_selector("#scan-view table")
     assert "member" in page.inner_text("#scan-view") and "completed" in page.inner_text("#scan-state")
+    assert "texts are selected" in page.inner_text("#scan-view") or "Nothing is" in page.inner_text("#scan-view")
     page.wait_for_selector("#scan-list td")
     accessible(page)
     shot(page, "scan")
