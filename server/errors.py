@@ -42,10 +42,7 @@ _STATUS: tuple[tuple[type[MemprobeError], int, str], ...] = (
     (Busy, 429, "queue_full"),
     (MemprobeError, 500, "server_error"),
 )
-_HTTP = {
-    404: "not_found", 405: "method_not_allowed", 408: "body_too_slow", 413: "body_too_large",
-    415: "unsupported_encoding",
-}  # fmt: skip
+_HTTP = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_encoding"}
 
 
 def install(app: FastAPI) -> None:

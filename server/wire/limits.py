@@ -1,8 +1,9 @@
-"""Refuses a body before it is held: too large, announced or not, too slow, or packed, so that nobody knows its size."""
+"""Refuses a body before it is held: too large, announced or not, or packed, so that nobody knows its size.
+
+How slowly it may come is for the protocol to say (protocol.py).
+"""
 
 from __future__ import annotations
-
-import asyncio
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,17 +11,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from server.errors import refusal
 
 UPLOADS = ("/v1/files", "/v1/documents")
-GRACE, SLOWEST = 30.0, 10_000  # seconds for a body to come, and the bytes of each further second
 _PACKED = "Send the body as it is, without Content-Encoding; an upload may be a file that ends in .gz or .zst"
 
 
 class BodyLimit:
-    """ASGI middleware: 413 for more than `limit` bytes, 408 for fewer than a slow line brings, 415 for what is packed.
-    Uploads have a limit of their own, and go to disk piece by piece.
+    """ASGI middleware: 413 for more than `limit` bytes, 415 for what is packed. Uploads have a limit of their own, and
+    go to disk piece by piece.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, uploads: int, grace: float = GRACE) -> None:
-        self._app, self._limit, self._uploads, self._grace = app, limit, uploads, grace
+    def __init__(self, app: ASGIApp, limit: int, uploads: int) -> None:
+        self._app, self._limit, self._uploads = app, limit, uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -28,7 +28,7 @@ class BodyLimit:
             return
         upload = scope["path"] in UPLOADS and scope["method"] == "POST"
         try:
-            body = _Body(scope, receive, self._uploads if upload else self._limit, self._grace)
+            body = _Body(scope, receive, self._uploads if upload else self._limit)
             inner = body.receive if upload else await body.whole()
         except HTTPException as refused:
             await refusal(refused)(scope, receive, send)
@@ -37,14 +37,13 @@ class BodyLimit:
 
 
 class _Body:
-    """What a client sends, counted and timed."""
+    """What a client sends, counted."""
 
-    def __init__(self, scope: Scope, receive: Receive, limit: int, grace: float) -> None:
+    def __init__(self, scope: Scope, receive: Receive, limit: int) -> None:
         """Raises HTTPException for what the headers tell."""
         headers = dict(scope["headers"])
         self._receive, self._limit, self._size = receive, limit, 0
         self._over = b"content-length" not in headers and b"transfer-encoding" not in headers
-        self._until = asyncio.get_running_loop().time() + grace
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise _refused(415, _PACKED)
         announced = headers.get(b"content-length", b"0")
@@ -54,11 +53,7 @@ class _Body:
         """Returns the next piece. Raises HTTPException."""
         if self._over:
             return await self._receive()
-        try:
-            async with asyncio.timeout_at(self._until + self._size / SLOWEST):
-                message = await self._receive()
-        except TimeoutError as error:
-            raise _refused(408, f"The body comes slower than {SLOWEST:,} bytes a second; send less at once") from error
+        message = await self._receive()
         self._size += len(message.get("body", b""))
         self._over = not message.get("more_body", False)
         self._check(self._size)
