@@ -18,6 +18,7 @@ from server.operation.metrics import Metrics
 
 GONE = 499  # in logs and metrics, as nginx has it: the client went away, or was given up, before there was an answer
 CROWDED = "memprobe.crowded"  # in a connection's state: there are too many of them
+_CLOSE = (b"connection", b"close")
 _LOG = logging.getLogger(__name__)
 
 
@@ -33,10 +34,10 @@ class Answering:
             return
         asked, begun = Asked.of(scope), time.monotonic()
         begin(asked)
-        answer = _Answer(send, asked.id)
+        answer = _Answer(scope, receive, send, asked.id)
         with saying(request=asked.id):
             try:
-                await self._answer(scope, receive, answer)
+                await self._answer(scope, answer.receive, answer)
             finally:
                 self._tell(asked, answer.status or GONE, time.monotonic() - begun)
 
@@ -61,14 +62,27 @@ class Answering:
 
 
 class _Answer:
-    """Sends, and remembers the status."""
+    """Sends, and remembers the status. A connection of whose request a body is left unread is closed behind the answer:
+    what comes on it would have to be read to its end before the next request.
+    """
 
-    def __init__(self, send: Send, name: str) -> None:
-        self._send, self._header = send, (HEADER.lower().encode(), name.encode())
+    def __init__(self, scope: Scope, receive: Receive, send: Send, name: str) -> None:
+        self._receive, self._send, self._header = receive, send, (HEADER.lower().encode(), name.encode())
+        self._unread = _announced(dict(scope["headers"]))
         self.status: int | None = None
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._unread = self._unread and bool(message.get("more_body"))
+        return message
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message.get("headers", []), self._header]}
+            closing = [_CLOSE] if self._unread else []
+            message = {**message, "headers": [*message.get("headers", []), self._header, *closing]}
         await self._send(message)
+
+
+def _announced(headers: dict[bytes, bytes]) -> bool:
+    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.errors import refusal
+from server.operation.matching import takes_body
 
 UPLOADS = ("/v1/files", "/v1/documents")
 _PACKED = "Send the body as it is, without Content-Encoding; an upload may be a file that ends in .gz or .zst"
@@ -29,7 +30,7 @@ class BodyLimit:
         upload = scope["path"] in UPLOADS and scope["method"] == "POST"
         try:
             body = _Body(scope, receive, self._uploads if upload else self._limit)
-            inner = body.receive if upload else await body.whole()
+            inner = body.receive if upload else await body.whole() if takes_body(scope) else body.none()
         except HTTPException as refused:
             await refusal(refused)(scope, receive, send)
             return
@@ -45,7 +46,7 @@ class _Body:
         self._receive, self._limit, self._size = receive, limit, 0
         self._over = b"content-length" not in headers and b"transfer-encoding" not in headers
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise _refused(415, _PACKED)
+            raise HTTPException(415, _PACKED)
         announced = headers.get(b"content-length", b"0")
         self._check(int(announced) if announced.isdigit() else 0)
 
@@ -59,6 +60,10 @@ class _Body:
         self._check(self._size)
         return message
 
+    def none(self) -> Receive:
+        """Returns what gives an empty body: whoever sends one to a route that takes none is answered without it."""
+        return self._replay({"type": "http.request", "body": b"", "more_body": False})
+
     async def whole(self) -> Receive:
         """Reads all of it; returns what gives it as one message, for a client may send it byte by byte."""
         content, gone = bytearray(), False
@@ -67,7 +72,10 @@ class _Body:
             content += message.get("body", b"")
             gone = message["type"] == "http.disconnect"
         whole = {"type": "http.request", "body": bytes(content), "more_body": False}
-        waiting: list[Message] = [{"type": "http.disconnect"} if gone else whole]
+        return self._replay({"type": "http.disconnect"} if gone else whole)
+
+    def _replay(self, message: Message) -> Receive:
+        waiting = [message]
 
         async def replay() -> Message:
             return waiting.pop() if waiting else await self._receive()
@@ -76,10 +84,6 @@ class _Body:
 
     def _check(self, size: int) -> None:
         if size > self._limit:
-            raise _refused(
+            raise HTTPException(
                 413, f"The body is larger than {self._limit:,} bytes; send fewer or shorter texts per request"
             )
-
-
-def _refused(status: int, why: str) -> HTTPException:
-    return HTTPException(status, why, {"Connection": "close"})

@@ -395,6 +395,20 @@ def test_keys_begin_and_end_while_the_service_runs(demo: Probe, tmp_path: Path) 
         assert client.get("/v1/models").status_code == 401
 
 
+def test_who_has_no_key_is_answered_and_left_before_a_body_is_read(guarded: Guarded) -> None:
+    for path in ("/v1/probe", "/v1/files", "/v1/documents", "/nope"):
+        read = []
+
+        def pieces(read: list[int] = read) -> Iterator[bytes]:
+            for number in range(50):
+                read.append(number)
+                yield b"x" * 100_000
+
+        answer = guarded.client.post(path, content=pieces())
+        assert answer.status_code == (404 if path == "/nope" else 401), path
+        assert not read and answer.headers["connection"] == "close", path
+
+
 def test_far_ones_need_a_key(demo: Probe, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"memprobe keys add NAME"):
         create_app(Settings(home=tmp_path, host="0.0.0.0"))

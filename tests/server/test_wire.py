@@ -64,6 +64,17 @@ def test_one_who_asks_before_sending_is_answered_before(port: int) -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [(b"POST /nope", 404), (b"POST /readyz", 405), (b"POST /v1/session", 200), (b"POST /v1/batches/none/cancel", 404)],
+)
+def test_a_body_that_nobody_takes_is_not_waited_for(port: int, line: bytes, status: int) -> None:
+    """The answer comes while nearly all of the body is still to be sent, and the connection ends with it."""
+    head = line + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 29000\r\n\r\n"
+    heard = say(port, head + b"a" * 100, silence=10)
+    assert heard.statuses == [status] and heard.closed and b"\r\nconnection: close\r\n" in heard.raw.lower()
+
+
 @pytest.mark.parametrize("encoding", [b"gzip", b"br", b"identity, gzip"])
 def test_packed_bodies_are_refused(port: int, encoding: bytes) -> None:
     bomb = gzip.compress(b" " * 1_000_000)
