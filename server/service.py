@@ -30,6 +30,7 @@ from server.operation.lately import Lately
 from server.operation.metrics import Metrics
 from server.work.batcher import Batcher
 from server.work.jobs import Job, Jobs, Work
+from server.work.reading import Reading
 from server.work.turns import Turns
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Service:
     models: dict[str, Probe] = field(default_factory=dict)
     calibrated: Calibrated = field(default_factory=Calibrated)
     jobs: Jobs = field(default_factory=Jobs)
+    reading: Reading = field(default_factory=Reading)
     metrics: Metrics = field(default_factory=Metrics)
     ending: Ending = field(default_factory=Ending)
     hangs: bool = False  # some thread did not end with the service
@@ -92,10 +94,11 @@ class Service:
         self.end()
         jobs = asyncio.to_thread(self.jobs.stop, self.ending.left, _LAST)
         scans = asyncio.to_thread(self.scanning.stop, _LAST) if self.scanning else _nothing()
-        ended = [*await asyncio.gather(jobs, scans), await self.batcher.stop(_LAST)]  # both need the models' thread
+        reading = asyncio.to_thread(self.reading.stop, _LAST)
+        ended = [*await asyncio.gather(jobs, scans, reading), await self.batcher.stop(_LAST)]  # jobs and scans need it
         self.hangs = not all(ended)
         if self.hangs:
-            names = [name for name, one in zip(("jobs", "scans", "models"), ended, strict=True) if not one]
+            names = [name for name, one in zip(("jobs", "scans", "documents", "models"), ended, strict=True) if not one]
             _LOG.error("Threads that do not end are left behind: %s.", ", ".join(names))
 
     def model(self, name: str) -> Probe:

@@ -8,14 +8,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import Any
+from threading import Thread
+from typing import IO, Any
 
 from probe.documents.document import Document
 from probe.documents.limits import BYTES, MEMORY, SECONDS, check
 from probe.documents.read import kind_of, read_bytes
 from probe.errors import InputError
+from probe.wanted import still_wanted
+
+_LOOK = 0.1  # seconds between two looks whether the document is still wanted
 
 
 def read_file(path: Path) -> Document:
@@ -30,18 +36,21 @@ def read_file(path: Path) -> Document:
 
 
 def read_apart(content: bytes, name: str, seconds: float = SECONDS) -> Document:
-    """Raises InputError for what is broken, locked, without text, too large, or takes too long."""
+    """Raises InputError for what is broken, locked, without text, too large, or takes too long. The process ends with
+    what is raised here: it outlives nobody who waits for it.
+    """
     ending = kind_of(name)
     check("bytes", len(content), BYTES)
     command = [sys.executable, "-P", "-m", "probe.documents.apart", ending]
+    with subprocess.Popen(  # noqa: S603 - words of our own
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            said = _said(process, content, seconds)
+        finally:
+            process.kill()
     try:
-        done = subprocess.run(  # noqa: S603 - words of our own
-            command, input=content, capture_output=True, timeout=seconds, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise InputError(f"Reading the document takes more than {seconds:g} s: split it.", "file") from error
-    try:
-        found = json.loads(done.stdout)
+        found = json.loads(said)
     except ValueError as error:  # it was ended: by its memory, or by what the file did to its reader
         raise InputError(
             "The document cannot be read within its limits: it is damaged or built to harm.", "file"
@@ -49,6 +58,23 @@ def read_apart(content: bytes, name: str, seconds: float = SECONDS) -> Document:
     if "error" in found:
         raise InputError(found["error"], "file")
     return replace(Document.from_json(found["document"]), name=PurePath(name).name)
+
+
+def _said(process: subprocess.Popen[bytes], content: bytes, seconds: float) -> bytes:
+    """Returns what the process writes, given this to read. Raises InputError, and what tells that nobody waits."""
+    until, given = time.monotonic() + seconds, process.stdin
+    process.stdin = None  # or `communicate`, asked again, would leave out what was not written the first time
+    Thread(target=_give, args=(given, content), daemon=True).start()
+    while time.monotonic() < until:
+        still_wanted()
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=min(_LOOK, seconds))[0]
+    raise InputError(f"Reading the document takes more than {seconds:g} s: split it.", "file")
+
+
+def _give(pipe: IO[bytes], content: bytes) -> None:
+    with suppress(OSError), pipe:  # it was ended meanwhile
+        pipe.write(content)
 
 
 def main() -> None:

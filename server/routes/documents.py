@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,13 +51,14 @@ class Finished:
 async def create(
     body: Annotated[DocumentRequest, Form(media_type="multipart/form-data")], service: Shared
 ) -> DocumentJob:
-    """Takes a txt, md, html, epub or pdf. Its text is read at once; poll the job for the rest."""
+    """Takes a txt, md, html, epub or pdf. Its text is read before the answer; poll the job for the rest."""
     probe = await service.probe(body.model, body.calibration)
     options = Options(Shape(body.prefix, body.suffix, body.stride), body.temperature, body.top_k, body.most)
     check_samples(body.generate, body.samples)
     Level(alpha=body.alpha)  # a wrong one is refused now
+    file, name = body.file.file, body.file.filename or "file"
     check("bytes", body.file.size or 0, BYTES)  # before it is held in memory
-    found = await asyncio.to_thread(read_apart, await body.file.read(), body.file.filename or "file")
+    found = await service.reading.run(service.caller.owner, lambda: read_apart(file.read(), name))
     service.caller.asks([found.text])
 
     def work(progress: Progress) -> Finished:

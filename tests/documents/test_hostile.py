@@ -13,7 +13,9 @@ import pytest
 from probe.documents.apart import read_apart, read_file
 from probe.documents.read import read_bytes
 from probe.errors import InputError
+from probe.wanted import while_wanted
 from tests.documents.made import as_epub, as_html, as_pdf, blank_pdf, paragraphs, zipped
+from tests.documents.readers import LONG, readers
 
 TEXTS = paragraphs(6)
 BILLION = (
@@ -131,6 +133,26 @@ def test_an_archive_that_points_before_its_begin_is_damaged() -> None:
 def test_what_takes_too_long_is_ended() -> None:
     with pytest.raises(InputError, match=r"takes more than 0\.01 s"):
         read_apart(as_html(TEXTS), "a.html", seconds=0.01)
+
+
+def test_who_waits_no_more_leaves_no_process_behind() -> None:
+    class Gone(Exception):
+        """Nobody waits."""
+
+    seen: list[int] = []
+
+    def ask() -> None:
+        seen.extend(readers())
+        if seen:
+            raise Gone
+
+    began = time.monotonic()
+    with pytest.raises(Gone), while_wanted(ask):
+        read_apart(LONG, "a.html")
+    assert time.monotonic() - began < 3 and not readers()
+    with pytest.raises(InputError, match="takes more than"):
+        read_apart(LONG, "a.html", seconds=0.3)
+    assert not readers()
 
 
 @pytest.mark.parametrize("read", [read_apart, read_bytes])

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import signal
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import httpx2
 import pytest
 
+from tests.documents.readers import LONG, readers
 from tests.models.test_remote import Server
 from tests.serving import servers
 from tests.system.conftest import Running, started
@@ -95,6 +98,19 @@ def test_what_does_not_end_within_the_grace_is_told_so(tmp_path: Path) -> None:
         assert not [line for line in lines(running) if "left behind" in line["message"]]
 
 
+def test_documents_that_are_being_read_hold_up_no_end(tmp_path: Path) -> None:
+    with started(tmp_path, **ROOM, MEMPROBE_GRACE_SECONDS="1") as running, ThreadPoolExecutor(3) as pool:
+        sent = [pool.submit(_document, running) for _ in range(3)]
+        assert until(lambda: readers(running.process.pid))
+        reading = readers(running.process.pid)
+        running.process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert ended(running) and running.process.returncode in ENDED
+        assert time.monotonic() - began < 8 and not any(Path(f"/proc/{one}").exists() for one in reading)
+        assert {one.result().json()["error"]["code"] for one in sent} == {"service_ending"}
+        assert not [line for line in lines(running) if "left behind" in line["message"]]
+
+
 def test_a_job_that_is_nearly_done_is_finished(tmp_path: Path) -> None:
     with started(tmp_path, **ROOM, MEMPROBE_GRACE_SECONDS="200") as running:
         texts = [row["text"] for row in numbered(2500)]
@@ -127,6 +143,13 @@ def test_a_thread_that_hangs_keeps_no_process_alive(
                 assert [line for line in lines(running) if "left behind" in line["message"]]
             finally:
                 server.lock.release()
+
+
+def _document(running: Running) -> Any:
+    """Sends one that takes the better part of a minute to read."""
+    return httpx2.post(
+        f"{running.base}/v1/documents", files={"file": ("a.html", 5 * LONG)}, data={"model": "demo"}, timeout=120
+    )
 
 
 def _unready(running: Running) -> Any:
