@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from errno import EDQUOT, ENOSPC
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -24,6 +25,7 @@ from probe.errors import (
     UnknownName,
 )  # fmt: skip
 from probe.logs import described
+from probe.scans.room import FULL
 from server.operation.asked import request_id
 
 _INPUT = 'must be a text, a list of texts, or a list of {"id", "text"}'
@@ -42,7 +44,9 @@ _STATUS: tuple[tuple[type[MemprobeError], int, str], ...] = (
     (Busy, 429, "queue_full"),
     (MemprobeError, 500, "server_error"),
 )
-_HTTP = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_encoding"}
+_HTTP = {
+    404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_encoding", 507: "disk_full",
+}  # fmt: skip
 
 
 def install(app: FastAPI) -> None:
@@ -141,11 +145,21 @@ def _param(place: tuple[str | int, ...]) -> str | None:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400 and isinstance(error.__cause__, OSError):  # of an upload that is put down
+        return _unwritten(error.__cause__)
     if error.status_code == 400 and error.__cause__ is not None:  # FastAPI's, of bodies that its parser chokes on
         return envelope(400, _NO_JSON, "invalid_json")
     if error.status_code == 405:
         error.headers = {**(error.headers or {}), "Allow": _allowed(request)}
     return refusal(error)
+
+
+def _unwritten(error: OSError) -> JSONResponse:
+    """The answer to an upload that the disk of temporary files does not take."""
+    _LOG.error(
+        "An upload cannot be written to the folder of temporary files.", extra={"facts": {"error": described(error)}}
+    )
+    return envelope(507, FULL, "disk_full") if error.errno in (ENOSPC, EDQUOT) else unexpected()
 
 
 def refusal(error: HTTPException) -> JSONResponse:

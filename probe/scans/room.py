@@ -12,6 +12,10 @@ from probe.scans.store import Store
 from probe.scans.tables import FILES
 
 FREE = 10**9  # bytes that uploads leave: results, the database and everything else on the machine need some
+FULL = (
+    "The service's disk is all but full, and takes no upload of this size. Delete what you no longer need, send less "
+    "at once, or ask the operator for more room."
+)
 
 
 class Room:
@@ -26,12 +30,8 @@ class Room:
         for piece in pieces:
             size += len(piece)
             self._check(used + size)
-            free = self._store.free()
-            if free is not None and free - len(piece) < FREE:
-                raise NoRoom(
-                    "The service's disk is all but full, and takes no upload of this size. Delete what you no longer "
-                    "need, send less at once, or ask the operator for more room."
-                )
+            if self._store.free() - len(piece) < FREE:
+                raise NoRoom(FULL)
             yield piece
 
     def check(self, connection: Connection, size: int) -> None:

@@ -74,10 +74,10 @@ class Store:
             except FileNotFoundError:
                 return None
 
-    def free(self) -> int | None:
-        """Returns the bytes that are free on the disk of a folder, None for what is no folder. Raises StoreError."""
+    def free(self) -> int:
+        """Returns the bytes that are free on the disk that files are written to first. Raises StoreError."""
         with self._explained("read"):
-            return shutil.disk_usage(self._folder).free if self._folder else None
+            return shutil.disk_usage(self._folder or tempfile.gettempdir()).free
 
     def delete(self, prefix: str) -> None:
         """Removes a file, or all that lies under a prefix."""

@@ -47,7 +47,7 @@ class Finished:
     page: str
 
 
-@router.post("", status_code=202, responses=_LEADS, dependencies=[Depends(one_file)])
+@router.post("", status_code=202, responses=_LEADS | failures(507), dependencies=[Depends(one_file)])
 async def create(
     body: Annotated[DocumentRequest, Form(media_type="multipart/form-data")], service: Shared
 ) -> DocumentJob:

@@ -1,23 +1,33 @@
-"""Refuses a body before it is held: too large, announced or not, or packed, so that nobody knows its size.
+"""Refuses a body before it is held: too large, announced or not, too large for the disk that uploads lie on until they
+are read, or packed, so that nobody knows its size.
 
 How slowly it may come is for the protocol to say (protocol.py).
 """
 
 from __future__ import annotations
 
+import logging
+import shutil
+import tempfile
+
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from probe.documents.limits import BYTES
+from probe.scans.room import FREE, FULL
 from server.errors import refusal
 from server.operation.matching import takes_body
 
-UPLOADS = ("/v1/files", "/v1/documents")
+FORM = 1 << 20  # bytes that the other fields of a form may take beside its file
+UPLOADS = {"/v1/files": None, "/v1/documents": BYTES + FORM}  # the most that the route reads, None for no such limit
+_HELD = 1 << 20  # bytes of an upload that starlette holds in memory before it goes to disk
 _PACKED = "Send the body as it is, without Content-Encoding; an upload may be a file that ends in .gz or .zst"
+_LOG = logging.getLogger(__name__)
 
 
 class BodyLimit:
-    """ASGI middleware: 413 for more than `limit` bytes, 415 for what is packed. Uploads have a limit of their own, and
-    go to disk piece by piece.
+    """ASGI middleware: 413 for more than `limit` bytes, 415 for what is packed. Uploads have limits of their own, and
+    go to disk piece by piece: 507 where it is all but full.
     """
 
     def __init__(self, app: ASGIApp, limit: int, uploads: int) -> None:
@@ -27,18 +37,25 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        upload = scope["path"] in UPLOADS and scope["method"] == "POST"
         try:
-            body = _Body(scope, receive, self._uploads if upload else self._limit)
-            inner = body.receive if upload else await body.whole() if takes_body(scope) else body.none()
+            inner = await self._inner(scope, receive)
         except HTTPException as refused:
             await refusal(refused)(scope, receive, send)
             return
         await self._app(scope, inner, send)  # what an upload's reader is told there is answered there
 
+    async def _inner(self, scope: Scope, receive: Receive) -> Receive:
+        """Returns what gives the body to the route. Raises HTTPException."""
+        if scope["path"] in UPLOADS and scope["method"] == "POST":
+            return _Upload(scope, receive, min(self._uploads, UPLOADS[scope["path"]] or self._uploads)).receive
+        body = _Body(scope, receive, self._limit)
+        return await body.whole() if takes_body(scope) else body.none()
+
 
 class _Body:
     """What a client sends, counted."""
+
+    remedy = "send fewer or shorter texts per request"
 
     def __init__(self, scope: Scope, receive: Receive, limit: int) -> None:
         """Raises HTTPException for what the headers tell."""
@@ -84,6 +101,21 @@ class _Body:
 
     def _check(self, size: int) -> None:
         if size > self._limit:
-            raise HTTPException(
-                413, f"The body is larger than {self._limit:,} bytes; send fewer or shorter texts per request"
-            )
+            raise HTTPException(413, f"The body is larger than {self._limit:,} bytes; {self.remedy}")
+
+
+class _Upload(_Body):
+    """One that goes to disk."""
+
+    remedy = "split the file"
+    _looked = 0  # pieces of _HELD that were there at the last look at the disk
+
+    def _check(self, size: int) -> None:
+        """size: what came, or all that is announced."""
+        super()._check(size)
+        if size // _HELD <= self._looked:
+            return
+        self._looked = self._size // _HELD
+        if shutil.disk_usage(tempfile.gettempdir()).free - (size - self._size) < FREE:
+            _LOG.error("The disk of temporary files is all but full: an upload is refused.")
+            raise HTTPException(507, FULL)

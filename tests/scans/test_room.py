@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -60,3 +61,13 @@ def test_without_a_limit_only_the_disk_has_one(desk: Desk, tmp_path: Path, monke
     with pytest.raises(NoRoom, match="disk is all but full") as refused:
         add(free, 100)
     assert not refused.value.owners and len(list((tmp_path / "store" / "files").iterdir())) == 2
+
+
+def test_what_is_on_its_way_elsewhere_leaves_room_here(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files for an object store lie in the folder of temporary files until they are whole."""
+    elsewhere = Desk(desk.database, Store("memory://room"))
+    free = {tempfile.gettempdir(): FREE + 99}
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free[str(path)]))
+    add(elsewhere, 99)
+    with pytest.raises(NoRoom, match="disk is all but full"):
+        add(elsewhere, 100)
