@@ -30,6 +30,7 @@ from server.operation.lately import Lately
 from server.operation.metrics import Metrics
 from server.work.batcher import Batcher
 from server.work.jobs import Job, Jobs, Work
+from server.work.places import Places
 from server.work.reading import Reading
 from server.work.turns import Turns
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from server.work.scanning import Scanning
 
 _LOG = logging.getLogger(__name__)
+MOST_STREAMS = 16  # of events, of an owner: each is a connection, and looks into the database again and again
+_STREAMING = f"{MOST_STREAMS} event streams of yours are open already: close one, or poll GET /v1/batches/ID."
 _LAST = 10.0  # seconds that a thread has to notice that it is to end
 _PATIENCE = 2.0  # seconds that a look at the database may keep somebody waiting
 
@@ -52,6 +55,7 @@ class Service:
     calibrated: Calibrated = field(default_factory=Calibrated)
     jobs: Jobs = field(default_factory=Jobs)
     reading: Reading = field(default_factory=Reading)
+    streams: Places = field(default_factory=lambda: Places(MOST_STREAMS, _STREAMING, 5))
     metrics: Metrics = field(default_factory=Metrics)
     ending: Ending = field(default_factory=Ending)
     hangs: bool = False  # some thread did not end with the service

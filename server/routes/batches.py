@@ -123,7 +123,13 @@ def part(name: str, number: int, desk: Counter) -> StreamingResponse:
     return StreamingResponse(iter(lambda: file.read(1 << 20), b""), media_type=_PARQUET)
 
 
-@router.get("/{name}/events", response_class=Response, responses=stream(_EVENTS))
+async def _place(service: Shared) -> AsyncIterator[None]:
+    """FastAPI dependency: one of the caller's streams, until the answer has ended. Raises Busy."""
+    with service.streams.one(service.caller.owner):
+        yield
+
+
+@router.get("/{name}/events", response_class=Response, responses=stream(_EVENTS), dependencies=[Depends(_place)])
 async def events(name: str, service: Shared, desk: Counter) -> StreamingResponse:
     """Server-sent events: `progress` whenever something changed, `done` at the end, `deleted` where it is deleted,
     `ending` where the service ends before: ask the one that follows it.

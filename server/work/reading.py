@@ -7,16 +7,16 @@ since its client is gone or the service ends, is given up at once.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
-from probe.errors import Busy
+from server.work.places import Places
 from server.work.stages import Stages
 
 READERS = 2  # at once; each may take as much memory as probe/documents/limits.py says
 MOST_OWN = 4  # documents of an owner, the one that is read among them
-_LATER = 10  # seconds after which to ask again
+_FULL = f"{MOST_OWN} documents of yours are being read already; send the next when one is."
 T = TypeVar("T")
 
 
@@ -28,20 +28,15 @@ class Reading:
         self._stages, self._free = Stages(names), asyncio.Queue[str]()
         for name in names:
             self._free.put_nowait(name)
-        self._own, self._turns = Counter[str](), defaultdict[str, asyncio.Lock](asyncio.Lock)
+        self._places = Places(MOST_OWN, _FULL, 10)
+        self._turns = WeakValueDictionary[str, asyncio.Lock]()  # of owners of whom some are read or wait
 
     async def run(self, owner: str, work: Callable[[], T]) -> T:
         """Runs `work` when its turn comes. Raises Busy. Where the caller is cancelled, it ends at its next look."""
-        if self._own[owner] >= MOST_OWN:
-            raise Busy(f"{MOST_OWN} documents of yours are being read already; send the next when one is.", _LATER)
-        self._own[owner] += 1
-        try:
-            async with self._turns[owner]:  # an owner who sends many stands once in the line of all
+        with self._places.one(owner):
+            turn = self._turns.setdefault(owner, asyncio.Lock())
+            async with turn:  # an owner who sends many stands once in the line of all
                 return await self._read(work)
-        finally:
-            self._own[owner] -= 1
-            if not self._own[owner]:
-                del self._own[owner], self._turns[owner]
 
     async def _read(self, work: Callable[[], T]) -> T:
         name = await self._free.get()
