@@ -13,6 +13,7 @@ from probe.errors import InputError
 from probe.scans.database import Database
 from probe.scans.desk import Desk
 from probe.scans.options import ScanOptions
+from probe.scans.split import Source
 from probe.scans.store import Store
 from probe.scans.worker import Worker
 from probe.untold import called, listed, place
@@ -57,7 +58,7 @@ def test_a_header_that_is_a_text_is_not_told() -> None:
 
 def test_a_worker_says_what_failed_and_not_of_what(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     desk = Desk(Database(tmp_path / "l.sqlite"), Store(tmp_path / "s"))
-    scan = desk.begin(str(tmp_path / "none.jsonl"), "x", "demo", ScanOptions(), {})
+    scan = desk.begin(Source(str(tmp_path / "none.jsonl"), "x"), "demo", ScanOptions(), {})
 
     def opened(*_: object) -> object:
         raise failing(OverflowError)

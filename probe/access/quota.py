@@ -49,6 +49,15 @@ class Quota:
             said = text.replace("/", " times a ")
             raise OverQuota(f"This key may ask {said}; wait, or send more texts a request.", _wait(reset))
 
+    def whole(self, key: Key) -> int | None:
+        """Returns the tokens of a key's whole budget, None where it has none. Raises OverQuota where it is spent."""
+        if not (text := key.budget or self._budget):
+            return None
+        item = parse(text)
+        if not self._tokens.test(item, key.id, _TOKENS):
+            raise self._refused(text, item, key, 1)
+        return int(item.amount)
+
     def hold(self, key: Key, tokens: int) -> float:
         """Takes tokens that are yet to be read; returns when the budget is renewed, in seconds since 1970, 0 where
         there is none. Raises OverQuota where fewer are left.

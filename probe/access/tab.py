@@ -22,6 +22,13 @@ class Tab:
         self._quota, self._key, self._lock = quota, key, Lock()
         self._held, self._until = 0, 0.0
 
+    def most(self) -> int | None:
+        """Returns the bytes of text that the whole budget pays for, None where there is none. Raises OverQuota where it
+        is spent.
+        """
+        whole = self._quota.whole(self._key)
+        return None if whole is None else whole * BYTES
+
     def hold(self, tokens: int) -> None:
         """Takes tokens for what is about to be read. Raises OverQuota where fewer are left."""
         until = self._quota.hold(self._key, tokens)

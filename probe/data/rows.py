@@ -18,6 +18,7 @@ from typing import Any
 
 from probe.data.streams import DAMAGE, Stream, fault
 from probe.errors import InputError
+from probe.wanted import still_wanted
 
 MOST = 16 << 20  # bytes of a row: what is longer is told and left out, and never held whole
 _ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".txt", ".md", "")
@@ -89,6 +90,7 @@ def _jsonl(stream: Stream) -> Iterator[Raw | Unreadable]:
     with stream.open() as file:
         try:
             while line := file.readline(MOST + 1):
+                still_wanted()  # lines that are no rows, millions of them, come to nobody who could ask
                 number += 1
                 if len(line) > MOST:
                     _skip(file, line)

@@ -12,6 +12,7 @@ from typing import Any
 from probe.data.rows import LONG, MOST, Raw, Unreadable, damaged, is_unicode
 from probe.data.streams import DAMAGE, Stream, fault
 from probe.errors import InputError
+from probe.wanted import still_wanted
 
 _MOST_COLUMNS = 10_000  # each of which every row has
 _AGAIN = 1 << 25  # characters that are read again, beside four times what the file has
@@ -103,6 +104,7 @@ class _Lines:
         return self._repeated <= 4 * self._read + _AGAIN
 
     def _fresh(self) -> str:
+        still_wanted()  # as for JSON lines
         line = self._file.readline(MOST + 1)
         self._read += len(line)
         if len(line) > MOST and line[-1] not in "\r\n":

@@ -20,6 +20,7 @@ from probe.scans.leases import LEASE
 from probe.scans.nouns import Done, Scan
 from probe.scans.options import ScanOptions
 from probe.scans.parts import folder_key
+from probe.scans.split import Source
 from probe.scans.store import Store
 from probe.scans.worker import Worker
 
@@ -43,7 +44,7 @@ def scan(
     desk = Desk(database, Store(out), lease=lease)
     begun = {"stamp": _stamp(place), "models": json.dumps(asdict(sources), sort_keys=True)}
     found = _resumed(desk, place, out, model, options, begun) or desk.begin(
-        place, Path(place).name, model, options, begun
+        Source(place, Path(place).name), model, options, begun
     )
     if found.paused:
         desk.ledger.pause(found.id, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 from uuid import uuid4
@@ -26,6 +26,7 @@ from probe.scans.nouns import OPEN, Done, Scan
 from probe.scans.options import ScanOptions
 from probe.scans.parts import folder_key, part_key, raw_key
 from probe.scans.room import Room
+from probe.scans.split import Source
 from probe.scans.store import Store
 from probe.scans.tables import FILES
 from probe.untold import called, shown
@@ -134,16 +135,16 @@ class Desk:
 
     def start(self, file: File, model: str, options: ScanOptions, metadata: Mapping[str, str]) -> Scan:
         """Queues a scan of an uploaded file."""
-        place = self.store.place(file.key)
-        return self.begin(place, file.name, model, options, metadata, file.id, self.store.address)
+        return self.begin(self.source(file), model, options, metadata, file.id)
+
+    def source(self, file: File) -> Source:
+        return Source(self.store.place(file.key), file.name, self.store.address)
 
     def begin(
-        self, place: str, name: str, model: str, options: ScanOptions, metadata: Mapping[str, str],
-        file: str | None = None, within: str | None = None,
-    ) -> Scan:  # fmt: skip
-        """Queues a scan of a path, a URL or hf:NAME:SPLIT. within: what it must still lie under when it is read."""
-        source = {"place": place, "name": name, "file": file, "within": within}
-        return self.ledger.create(source, model, options.stored(), dict(metadata))
+        self, source: Source, model: str, options: ScanOptions, metadata: Mapping[str, str], file: str | None = None
+    ) -> Scan:
+        """Queues a scan. file: the id of the upload that it is of."""
+        return self.ledger.create(asdict(source) | {"file": file}, model, options.stored(), dict(metadata))
 
     def progress(self, name: str) -> tuple[Scan, Done]:
         """Raises UnknownName."""

@@ -51,6 +51,12 @@ class Caller:
             self.tab.hold(tokens)
         return tokens
 
+    def most(self) -> int | None:
+        """Returns the bytes of text that its whole budget pays for, None where it has none. Raises OverQuota where that
+        is spent.
+        """
+        return self.tab.most() if self.tab else None
+
     def spends(self, tokens: int) -> None:
         """Counts tokens that were read."""
         if self.tab:

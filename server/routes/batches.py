@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -17,11 +19,13 @@ from probe.scans.nouns import OPEN, Done, Scan
 from probe.scans.options import of_metadata
 from probe.scans.requests import ENDPOINT
 from probe.scans.show import rate, remaining
+from probe.scans.split import Source, text_bytes
 from server.operation.ending import Ending
 from server.schemas.batches import Batch, BatchList, BatchRequest, RequestCounts, ScanProgress, page
 from server.schemas.common import Deleted, failures
 from server.schemas.documented import binary, leads_to, stream
 from server.service import Service, desk_of, service_of
+from server.work.counting import counted
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"], responses=failures(400, 404, 409, 422, 429))
 Counter = Annotated[Desk, Depends(desk_of)]
@@ -48,14 +52,15 @@ async def create(body: BatchRequest, service: Shared, desk: Counter) -> Batch:
     await service.probe(model, options.calibration)  # an unknown name, or a foreign calibration, is refused now
     metadata = body.metadata or {}
     if body.input_file_id is not None:
-        file = await asyncio.to_thread(desk.file, body.input_file_id)
-        tokens = service.caller.holds(file.bytes)
-        scan = await asyncio.to_thread(desk.start, file, model, options, metadata)
-        service.caller.spends(tokens)  # about what its texts will take: workers know no keys
+        source = desk.source(await asyncio.to_thread(desk.file, body.input_file_id))
     else:
-        place, prefix = await asyncio.to_thread(_allowed, metadata, service.settings.scan_prefixes)
-        service.caller.holds(0)  # nobody knows its size yet: something must be left
-        scan = await asyncio.to_thread(desk.begin, place, place, model, options, metadata, None, prefix)
+        source = await asyncio.to_thread(_allowed, metadata, service.settings.scan_prefixes)
+    tokens = 0
+    if (most := service.caller.most()) is not None:  # a file's size says little of its text, and a URL's nothing
+        size = await counted(service.caller.owner, partial(text_bytes, source, options, model, most))
+        tokens, source = service.caller.holds(size), replace(source, most=size)
+    scan = await asyncio.to_thread(desk.begin, source, model, options, metadata, body.input_file_id)
+    service.caller.spends(tokens)  # about what its texts will take: workers know no keys
     service.caller.about = scan.id
     return await asyncio.to_thread(_batch, desk, scan.id)
 
@@ -158,8 +163,8 @@ async def _events(desk: Desk, batch: Batch, ending: Ending) -> AsyncIterator[str
             return
 
 
-def _allowed(metadata: dict[str, str], prefixes: list[str]) -> tuple[str, str]:
-    """Returns the URL or dataset that the metadata names, and the prefix that allows it. Raises InputError."""
+def _allowed(metadata: dict[str, str], prefixes: list[str]) -> Source:
+    """Returns the URL or dataset that the metadata names, within the prefix that allows it. Raises InputError."""
     place = metadata.get("url") or metadata.get("dataset")
     if not place:
         raise InputError("Name an input_file_id, or a url or dataset (hf:NAME:SPLIT) in the metadata.", "input_file_id")
@@ -168,7 +173,7 @@ def _allowed(metadata: dict[str, str], prefixes: list[str]) -> tuple[str, str]:
         raise InputError(
             f"This service may read {', '.join(prefixes) or 'uploads only'} (MEMPROBE_SCAN_PREFIXES).", "metadata.url"
         )
-    return place, found
+    return Source(place, place, found)
 
 
 def _batch(desk: Desk, name: str) -> Batch:

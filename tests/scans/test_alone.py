@@ -24,6 +24,7 @@ from probe.scans.database import Database
 from probe.scans.desk import Desk
 from probe.scans.nouns import Done, Scan
 from probe.scans.options import ScanOptions, of_metadata
+from probe.scans.split import Source
 from probe.scans.store import Store
 from probe.scans.worker import Worker
 from tests.tiny import ASSETS
@@ -206,7 +207,7 @@ def test_other_models_are_another_scan(demo: Probe, tmp_path: Path) -> None:
 
 def test_a_worker_with_other_weights_pauses_the_scan_and_scores_nothing(demo: Probe, tmp_path: Path) -> None:
     desk = Desk(Database(tmp_path / "l.sqlite"), Store(tmp_path / "store"))
-    begun = desk.begin(written(tmp_path / "in.jsonl", texts(70)), "in.jsonl", "demo", CHOSEN, {})
+    begun = desk.begin(Source(written(tmp_path / "in.jsonl", texts(70)), "in.jsonl"), "demo", CHOSEN, {})
     first, other = (Worker(desk.ledger, desk.store, ["demo"], lambda *_, p=p: p) for p in (demo, sibling()))
     assert first.step() and first.step()  # the split, and the first shard
     assert other.step()
@@ -225,7 +226,7 @@ def sibling() -> Probe:
 
 def test_a_worker_of_a_service_outlives_whatever_happens(demo: Probe, tmp_path: Path) -> None:
     desk = Desk(Database(tmp_path / "l.sqlite"), Store(tmp_path / "store"))
-    desk.begin(written(tmp_path / "in.jsonl", texts(3)), "in.jsonl", "demo", CHOSEN, {})
+    desk.begin(Source(written(tmp_path / "in.jsonl", texts(3)), "in.jsonl"), "demo", CHOSEN, {})
     worker = Worker(desk.ledger, desk.store, ["demo"], lambda *_: demo)
     step, failed = worker.step, []
 

@@ -14,6 +14,7 @@ from probe.scans.desk import Desk
 from probe.scans.ledger import Ledger
 from probe.scans.options import ScanOptions
 from probe.scans.processes import new_worker
+from probe.scans.split import Source
 from probe.scans.store import Store
 from probe.scans.worker import Worker
 from tests.engines import Gated
@@ -25,7 +26,7 @@ ROWS = [{"id": f"r{i}", "text": f"Sentence {i} says that option {i} is read from
 def desk(tmp_path: Path) -> Desk:
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     found = Desk(Database(tmp_path / "l.sqlite"), Store(tmp_path / "store"), lease=0.4)
-    found.begin(str(tmp_path / "rows.jsonl"), "rows.jsonl", "m", ScanOptions(scores=("loss",)), {})
+    found.begin(Source(str(tmp_path / "rows.jsonl"), "rows.jsonl"), "m", ScanOptions(scores=("loss",)), {})
     return found
 
 

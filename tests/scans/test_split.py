@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from probe.errors import InputError
 from probe.scans.options import ScanOptions
 from probe.scans.requests import Request
-from probe.scans.split import LARGEST, MOST_BYTES, SMALLEST, Sampled, Source, _Ids, requests, shards
+from probe.scans.split import LARGEST, MOST_BYTES, SMALLEST, Sampled, Source, _Ids, requests, shards, text_bytes
 from probe.types import Text
+from probe.wanted import while_wanted
 
 
 def rows(sizes: list[int]) -> list[Request]:
@@ -44,6 +45,33 @@ def test_an_id_that_was_met_is_an_error_of_the_later_row(tmp_path: Path) -> None
     found = list(requests(Source(str(path), "x"), ScanOptions(), "demo"))
     assert [bool(one.error) for one in found] == [False, False, True, False]
     assert found[2].id == "a" and found[2].row == 3
+
+
+def test_what_is_paid_for_is_the_bytes_of_the_texts(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in ("été", "words", "more")) + "no JSON\n")
+    source, options = Source(str(path), "x"), ScanOptions()
+    assert text_bytes(source, options, "demo", 100) == 5 + 5 + 4
+    assert text_bytes(source, options, "demo", 7) == 10  # beyond it nothing more is read
+    assert len(list(requests(Source(str(path), "x", most=14), options, "demo"))) == 4
+    with pytest.raises(InputError, match="more text than it did"):
+        list(requests(Source(str(path), "x", most=13), options, "demo"))
+
+
+@pytest.mark.parametrize("line", ['{"text": "words"}\n', "\n"])
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+def test_counting_ends_where_nobody_waits(tmp_path: Path, line: str, ending: str) -> None:
+    path, asked = tmp_path / f"x.{ending}", 0
+    path.write_text("text\n" * (ending == "csv") + line * 1000)
+
+    def ask() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 10:
+            raise TimeoutError
+
+    with while_wanted(ask), pytest.raises(TimeoutError):
+        text_bytes(Source(str(path), "x"), ScanOptions(), "demo", 10**9)
 
 
 def test_ids_are_remembered_past_the_first_thousands() -> None:

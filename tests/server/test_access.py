@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import shutil
 import threading
@@ -13,7 +15,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow
+import pyarrow.parquet
 import pytest
+import zstandard
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
@@ -26,6 +31,7 @@ from probe.config import Settings
 from probe.errors import InputError, OverQuota
 from probe.pipeline import Probe
 from probe.scans.opening import Probes
+from probe.scans.serving import make_worker
 from server.access.opening import Access, is_loopback
 from server.access.scopes import ADMIN, OPEN, scopes_of
 from server.access.sessions import MOST
@@ -337,9 +343,10 @@ def test_a_spent_budget_keeps_nobody_from_what_they_have(demo: Probe, tmp_path: 
         return found.ask("poor", "POST", "/v1/batches", json=body)
 
     with found.client:
-        refused = begun(uploaded(rows * (4001 // len(rows) + 1)))  # more than the whole budget
+        refused = begun(uploaded(rows * (5000 // len(rows) + 1)))  # more than the whole budget
         assert refused.status_code == 429 and "send it in parts" in refused.json()["error"]["message"]
-        small = uploaded((rows * 2)[:3600])
+        text = TEXTS[0][:40] * 90
+        small = uploaded((json.dumps({"text": text[:3600]}) + "\n").encode())
         batch = begun(small).json()["id"]
         again = begun(small)
         assert again.status_code == 429 and again.json()["error"]["code"] == "quota"
@@ -358,6 +365,82 @@ def test_a_spent_budget_keeps_nobody_from_what_they_have(demo: Probe, tmp_path: 
         }
         for path, body in refusals.items():
             assert found.ask("poor", "POST", path, json=body).status_code == 429, path
+
+
+NOBODY = "http://127.0.0.1:1/"  # where nobody answers
+PASSAGE = "The value is returned as it stands. " * 20
+
+
+def packed_rows(kind: str, count: int) -> bytes:
+    """Returns many rows of one text in a file that is far smaller than they are."""
+    if kind == "parquet":
+        made = io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.table({"text": [PASSAGE] * count}), made)
+        return made.getvalue()
+    rows = (json.dumps({"text": PASSAGE}) + "\n").encode() * count
+    return {"jsonl": bytes, "jsonl.gz": gzip.compress, "jsonl.zst": zstandard.compress}[kind](rows)
+
+
+def begun_batch(found: Guarded, kind: str, count: int, by: str) -> Any:
+    """Asks for a batch of an upload, or of a file of this machine."""
+    body: dict[str, Any] = {"endpoint": "/v1/probe", "completion_window": "24h"}
+    if by == "place":
+        path = found.home / "read" / f"{count}.{kind}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(packed_rows(kind, count))
+        return found.ask("poor", "POST", "/v1/batches", json=body | {"metadata": {"url": str(path)}})
+    form = {"files": {"file": (f"a.{kind}", packed_rows(kind, count))}, "data": {"purpose": "batch"}}
+    file = found.ask("poor", "POST", "/v1/files", **form).json()["id"]
+    return found.ask("poor", "POST", "/v1/batches", json=body | {"input_file_id": file})
+
+
+@pytest.fixture(scope="module")
+def reading(demo: Probe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """A service that reads a folder beside uploads."""
+    found = Guarded(tmp_path_factory.mktemp("reading"), demo)
+    settings = Settings(home=found.home, scan_workers=0, scan_prefixes=[str(found.home / "read"), NOBODY])
+    found.app = create_app(settings, lambda _: {"demo": demo})
+    found.client = local(found.app)
+    with found.client:
+        yield found
+
+
+@pytest.mark.parametrize("by", ["upload", "place"])
+@pytest.mark.parametrize("kind", ["jsonl", "jsonl.gz", "jsonl.zst", "parquet"])
+def test_a_batch_pays_for_its_text_however_it_is_packed(reading: Guarded, kind: str, by: str) -> None:
+    name, most = f"{by}-{kind}", 10 * len(PASSAGE) // 4
+    reading.tokens["poor"] = reading.ring.add(name, ["scan"], budget=f"{most}/day")[1]
+    more = begun_batch(reading, kind, 11, by)
+    assert more.status_code == 429 and "send it in parts" in more.json()["error"]["message"], more.text
+    assert begun_batch(reading, kind, 6, by).status_code == 200
+    assert left(reading, name) == most - 6 * len(PASSAGE) // 4
+    again = begun_batch(reading, kind, 6, by)
+    assert again.status_code == 429 and "left: send less" in again.json()["error"]["message"]
+    assert begun_batch(reading, kind, 4, by).status_code == 200
+    spent = begun_batch(reading, kind, 1, by)
+    assert spent.status_code == 429 and "is spent" in spent.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "json", "csv", "parquet"])
+def test_what_cannot_be_counted_is_refused_or_costs_nothing(reading: Guarded, ending: str) -> None:
+    reading.tokens["poor"] = reading.ring.add(f"garbage-{ending}", ["scan"], budget="100/day")[1]
+    (reading.home / "read").mkdir(exist_ok=True)
+    (path := reading.home / "read" / f"garbage.{ending}").write_bytes(b"\x1f\x00PAR1 no rows" * 100)
+    for place in (path, path.with_name(f"none.{ending}"), f"{NOBODY}x.{ending}"):
+        body = {"endpoint": "/v1/probe", "completion_window": "24h", "metadata": {"url": str(place)}}
+        assert reading.ask("poor", "POST", "/v1/batches", json=body).status_code in (200, 400, 422), place
+    assert left(reading, f"garbage-{ending}") >= 99
+
+
+def test_a_batch_reads_no_more_than_it_paid_for(reading: Guarded, demo: Probe) -> None:
+    reading.tokens["poor"] = reading.ring.add("changes", ["scan"], budget="100000/day")[1]
+    batch = begun_batch(reading, "jsonl", 3, "place").json()
+    (reading.home / "read" / "3.jsonl").write_bytes(packed_rows("jsonl", 300))
+    service = reading.app.state.service
+    make_worker(service.desk, service.settings, "demo", demo).step()
+    while (seen := reading.ask("poor", "GET", f"/v1/batches/{batch['id']}").json())["status"] == "validating":
+        make_worker(service.desk, service.settings, "demo", demo).step()
+    assert seen["status"] == "failed" and "ask for it again" in seen["errors"]["data"][0]["message"]
 
 
 def test_uploads_have_room_as_long_as_there_is_some(

@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 from probe.scans.database import Database
 from probe.scans.desk import Desk
 from probe.scans.options import ScanOptions
+from probe.scans.split import Source
 from probe.scans.store import Store
 
 Line = dict[str, Any]
@@ -133,7 +134,7 @@ def queued(url: str, store: Path, source: Path) -> str:
         desk = Desk(database, Store(store))
         for old in desk.ledger.scans():
             desk.delete(old.id)
-        return desk.begin(str(source), source.name, "demo", ScanOptions(whole=False), {}).id
+        return desk.begin(Source(str(source), source.name), "demo", ScanOptions(whole=False), {}).id
 
 
 def results(folder: Path) -> tuple[list[Line], list[Line]]:
