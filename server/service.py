@@ -72,7 +72,7 @@ class Service:
 
     @property
     def shelf(self) -> Shelf:
-        return Shelf(self.settings.calibrations, self.caller.owner)
+        return Shelf(self.settings.calibrations, None if self.caller.operates else self.caller.owner)
 
     def start(self, kind: str, name: str, work: Work, subject: object = None) -> Job:
         """Queues the caller's work. Raises Busy."""

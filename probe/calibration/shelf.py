@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from probe.access.keys import LOCAL
 from probe.calibration import store
 from probe.calibration.calibration import Calibration
 from probe.errors import CalibrationError, InputError, UnknownName
 
 
 class Shelf:
-    """folder: of all; an owner's own lie in a folder of theirs below it. What is made has none of the names of all; one
-    that was made for all later may have the name of one's own, which then goes before it.
+    """folder: of all, which is the operator's; an owner's own lie in a folder of theirs below it, whatever their name.
+    What is made has none of the names of all; one that was made for all later may have the name of one's own, which
+    then goes before it. owner: None for the operator, who needs no key.
     """
 
-    def __init__(self, folder: Path, owner: str = LOCAL) -> None:
+    def __init__(self, folder: Path, owner: str | None = None) -> None:
         self._all = folder
-        self.own = folder if owner == LOCAL else folder / "of" / owner
+        self.own = folder if owner is None else folder / "of" / owner
 
     def names(self) -> list[str]:
         """Returns the names at hand, the embedded ones first."""

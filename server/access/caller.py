@@ -26,6 +26,11 @@ class Caller:
     tab: Tab | None = None
     works: bool = False
 
+    @property
+    def operates(self) -> bool:
+        """True at a service without keys. A key is never the operator's, not even one of the owner `default`."""
+        return self.key is None and self.owner == LOCAL
+
     def asks(self, texts: Iterable[str], reads: bool = True) -> None:
         """Notes what is asked about and, where a model reads it, holds about the tokens. Raises OverQuota."""
         asked = list(texts)

@@ -166,6 +166,34 @@ def test_the_list_says_whose_a_calibration_is_and_which_it_hides(demo: Probe, tm
         assert found.ask("alice", "GET", "/v1/calibrations/same").json()["owner"] == "operator"
 
 
+def test_a_key_of_the_owner_default_is_not_the_operator(demo: Probe, tmp_path: Path) -> None:
+    assert demo.calibration
+    shelf = Shelf(Settings(home=tmp_path).calibrations)
+    shelf.save(replace(demo.calibration, name="operators"))
+    found = Guarded(tmp_path, demo)
+    found.tokens["default"] = found.ring.add("default", ["probe", "scan"])[1]
+    with found.client:
+        content = found.ask("default", "GET", "/v1/calibrations/operators/export").content
+        assert found.ask("default", "PUT", "/v1/calibrations/own", content=content).json()["owner"] == "yours"
+        assert found.ask("bob", "GET", "/v1/calibrations/own").status_code == 404
+        assert "own" not in shelf.names()
+        workers = Probes(demo, "demo", found.app.state.service.settings)
+        assert (used := workers("demo", "own", "default").calibration) and used.name == "own"
+        refused = found.ask("default", "DELETE", "/v1/calibrations/operators")
+        assert refused.status_code == 422 and "made by the operator" in refused.json()["error"]["message"]
+        assert found.ask("default", "DELETE", "/v1/calibrations/own").status_code == 200
+    assert "operators" in shelf.names()
+
+
+def test_without_keys_whoever_asks_is_the_operator(demo: Probe, tmp_path: Path) -> None:
+    app = create_app(Settings(home=tmp_path, scan_workers=0), lambda _: {"demo": demo})
+    with local(app) as client:
+        content = client.get("/v1/calibrations/demo-records/export").content
+        assert client.put("/v1/calibrations/mine", content=content).status_code == 201
+        assert "mine" in Shelf(Settings(home=tmp_path).calibrations).names()
+        assert client.delete("/v1/calibrations/mine").status_code == 200
+
+
 def test_no_route_answers_without_a_key_of_its_scope(guarded: Guarded) -> None:
     wrong = guarded.tokens["alice"][:-4] + "AAAA"
     for method, path in routes(guarded.app):
