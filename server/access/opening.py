@@ -40,12 +40,19 @@ class Access:
 
 
 def open_access(settings: Settings) -> Access:
-    """Raises InputError for an address that others reach where no key is there, and for what cannot be read."""
+    """Raises InputError for an address that others reach where no key is there, for a file of keys that is named and
+    not there, and for what cannot be read.
+    """
     access = Access(
         KeyRing(settings.keys or settings.home / "keys.json"),
         Quota(settings.quota_storage, settings.key_rate, settings.key_budget), settings,
         frozenset(map(str.lower, settings.allowed_hosts)), frozenset(map(str.lower, settings.allowed_origins)),
     )  # fmt: skip
+    if not access.required and settings.keys and not settings.keys.exists():
+        raise InputError(
+            f"MEMPROBE_KEYS names {settings.keys}, which is not there: mend the path, or make a key in that file "
+            "(memprobe keys add NAME).", "keys",
+        )  # fmt: skip
     if not access.required and not is_loopback(settings.host):
         raise InputError(
             f"On {settings.host} others reach this service, and there is no key: make one (memprobe keys add NAME), or "

@@ -531,6 +531,15 @@ def test_far_ones_need_a_key(demo: Probe, tmp_path: Path) -> None:
     create_app(Settings(home=tmp_path, host="0.0.0.0"))
 
 
+def test_a_file_of_keys_that_is_named_has_to_be_there(demo: Probe, tmp_path: Path) -> None:
+    named = Settings(home=tmp_path, keys=tmp_path / "kyes.json")
+    with pytest.raises(InputError, match=r"MEMPROBE_KEYS names .*kyes\.json, which is not there: mend the path"):
+        create_app(named)
+    KeyRing(tmp_path / "kyes.json").add("alice", ["probe"])
+    with local(create_app(named, lambda _: {"demo": demo})) as client:
+        assert client.get("/v1/models").status_code == 401
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
