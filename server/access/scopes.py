@@ -9,10 +9,13 @@ ADMIN = frozenset(("admin",))
 _PROBE, _SCAN, _EITHER = frozenset(("probe",)), frozenset(("scan",)), frozenset(("probe", "scan"))
 _SCOPES = {
     "": OPEN, "healthz": OPEN, "readyz": OPEN, "web": OPEN, "openapi.json": OPEN, "docs": OPEN,
-    "v1/models": _EITHER, "v1/calibrations": _EITHER, "v1/session": OPEN,
-    **dict.fromkeys(("v1/probe", "v1/aggregates", "v1/documents", "v1/pii", "v1/evaluations"), _PROBE),
+    "v1/models": _EITHER, "v1/session": OPEN,
+    **dict.fromkeys(
+        ("v1/probe", "v1/aggregates", "v1/documents", "v1/pii", "v1/evaluations", "v1/calibrations"), _PROBE
+    ),
     **dict.fromkeys(("v1/files", "v1/batches"), _SCAN),
 }  # fmt: skip
+_LOOKED_AT = {"v1/calibrations": _EITHER}  # for GET: batches name calibrations, too
 
 
 def with_keys(schema: dict[str, Any], required: bool) -> dict[str, Any]:
@@ -30,5 +33,7 @@ def scopes_of(route: tuple[str, str] | None) -> frozenset[str]:
     """Returns the scopes of which one is needed, none for what anybody may ask; route: method and path."""
     if route is None:  # no route answers, and what 404 and 405 say is no secret
         return OPEN
-    first, *rest = route[1].strip("/").split("/")
-    return _SCOPES.get("/".join([first, *rest[:1]]) if first == "v1" else first, ADMIN)
+    method, (first, *rest) = route[0], route[1].strip("/").split("/")
+    place = "/".join([first, *rest[:1]]) if first == "v1" else first
+    known = _SCOPES | _LOOKED_AT if method == "GET" else _SCOPES
+    return known.get(place, ADMIN)

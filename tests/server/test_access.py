@@ -211,6 +211,22 @@ def test_no_route_answers_without_a_key_of_its_scope(guarded: Guarded) -> None:
         assert answer.status_code not in (401, 403) or path == "/v1/aggregates"  # which this service has not
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "scopes"),
+    [
+        ("GET", "", {"probe", "scan"}), ("GET", "/x", {"probe", "scan"}), ("GET", "/x/export", {"probe", "scan"}),
+        ("POST", "", {"probe"}), ("POST", "/x/cancel", {"probe"}), ("PUT", "/x", {"probe"}),
+        ("DELETE", "/x", {"probe"}),
+    ],
+)  # fmt: skip
+def test_scan_looks_at_calibrations_and_probe_makes_them(
+    guarded: Guarded, method: str, path: str, scopes: set[str]
+) -> None:
+    assert scopes_of((method, f"/v1/calibrations{path}")) == scopes
+    answer = guarded.ask("carol", method, f"/v1/calibrations{path}", content=b"x")
+    assert (answer.status_code == 403) is ("scan" not in scopes)
+
+
 def test_a_route_that_is_not_listed_is_for_administrators(guarded: Guarded) -> None:
     assert scopes_of(("GET", "/metrics")) == scopes_of(("GET", "/v1/later/{name}")) == ADMIN
     assert scopes_of(("POST", "/v1/probe")) == {"probe"} and scopes_of(None) is OPEN
