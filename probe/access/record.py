@@ -18,8 +18,6 @@ from typing import Any
 
 from probe.errors import InputError
 
-MOST = 256  # hashes in a line
-
 
 class Record:
     """A file that only grows, readable by its owner only; whoever rotates it may move it away at any time."""
@@ -39,17 +37,13 @@ class Record:
         return found.hexdigest()
 
     def note(self, facts: Mapping[str, Any], hashes: Sequence[str] = ()) -> None:
-        """Adds a line; of more than MOST texts it keeps the first and their number."""
+        """Adds a line, with the hash of every text: what a request may hold bounds it."""
         line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **facts}
         if hashes:
-            line |= {"texts": len(hashes), "hashes": list(hashes[:MOST])}
+            line |= {"texts": len(hashes), "hashes": list(hashes)}
         written = (json.dumps(line) + "\n").encode()
-        with self._lock:
-            place = self._open()
-            try:
-                os.write(place, written)
-            finally:
-                os.close(place)
+        with self._lock, os.fdopen(self._open(), "ab") as file:  # os.write may stop half way through a long line
+            file.write(written)
 
     def lines(self, key: str = "", text: str | None = None) -> Iterator[dict[str, Any]]:
         """Yields the lines of a key, or that tell of a text. Raises InputError for a line that is none."""

@@ -158,7 +158,7 @@ def test_the_record_keeps_hashes_that_only_its_secret_gives(tmp_path: Path) -> N
     record.path.rename(tmp_path / "rotated")
     record.note({"key": "carol"}, [record.hashed(str(n)) for n in range(1000)])
     (line,) = record.lines()
-    assert line["texts"] == 1000 and len(line["hashes"]) == 256
+    assert line["texts"] == len(line["hashes"]) == 1000 and list(record.lines(text="999")) == [line]
     record.path.write_text(json.dumps({"key": "x"}) + "\ngarbage\n")
     with pytest.raises(InputError, match="Line 2"):
         list(record.lines())

@@ -40,13 +40,16 @@ def test_from_a_new_key_to_its_end(home: Path) -> None:
 def test_the_log_is_asked_by_key_and_by_text(home: Path) -> None:
     record = Record(home)
     record.note({"key": "alice"}, [record.hashed("the text\n")])
-    record.note({"key": "bob"}, [record.hashed("another")])
+    record.note({"key": "bob"}, [record.hashed("another" if n == 299 else str(n)) for n in range(600)])
+    (home / "other.txt").write_text("another")
     (home / "text.txt").write_text("the text\n")
     run = CliRunner().invoke
     assert len(run(app, ["keys", "log"]).stdout.splitlines()) == 2
     for options in (["--key", "alice"], ["--text", str(home / "text.txt")]):
         (line,) = run(app, ["keys", "log", *options]).stdout.splitlines()
         assert json.loads(line)["key"] == "alice"
+    (line,) = run(app, ["keys", "log", "--text", str(home / "other.txt")]).stdout.splitlines()
+    assert json.loads(line)["key"] == "bob"
 
 
 @pytest.mark.parametrize(

@@ -251,6 +251,18 @@ def test_the_record_tells_who_asked_about_a_text_and_not_the_text(guarded: Guard
     assert begun["subject"].startswith("batch_")
 
 
+def test_the_record_knows_every_text_of_a_long_request(guarded: Guarded) -> None:
+    texts = [f"text number {number} of very many" for number in range(600)]
+    made = guarded.ask("alice", "POST", "/v1/evaluations", json={
+        "model": "demo", "members": texts[:300], "nonmembers": texts[300:],
+    })  # fmt: skip
+    assert made.status_code == 202, made.text
+    guarded.ask("alice", "DELETE", f"/v1/evaluations/{made.json()['id']}")
+    for number in (0, 299, 599):
+        (line,) = Record(guarded.home).lines(text=texts[number])
+        assert line["route"] == "POST /v1/evaluations" and line["texts"] == 600
+
+
 def test_a_session_gives_the_page_a_cookie_that_no_script_reads(guarded: Guarded) -> None:
     client = local(guarded.app)  # a browser of its own, at the same service
     assert client.get("/v1/models").status_code == client.post("/v1/session").status_code == 401
