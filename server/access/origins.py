@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from server.access.opening import LOCAL_NAMES, Access
 from server.errors import envelope
 
+_HEALTH = ("/healthz", "/readyz")  # supervisors on this machine ask them, under whatever name; nothing secret is told
 _FOREIGN = "Pages of another site may not ask this service (MEMPROBE_ALLOWED_ORIGINS)."
 
 
@@ -32,7 +33,7 @@ class Origins:
     def _refusal(self, scope: Scope) -> str:
         headers = {name: value.decode("latin-1").lower() for name, value in scope["headers"]}
         host = headers.get(b"host", "")
-        names = self._names()
+        names = self._names(scope["path"])
         if names and _name(host) not in names:
             return "This service is not known by this name of a host (MEMPROBE_ALLOWED_HOSTS)."
         origin = headers.get(b"origin")
@@ -42,10 +43,13 @@ class Origins:
             return _FOREIGN  # a request of a page that says no origin: an image, a script, a form of another site
         return ""
 
-    def _names(self) -> frozenset[str]:
+    def _names(self, path: str) -> frozenset[str]:
         """Returns the hosts that are answered, none for any."""
         try:
-            return self._access.hosts if self._access.required else LOCAL_NAMES | self._access.hosts
+            if not self._access.required:
+                return LOCAL_NAMES | self._access.hosts
+            local = LOCAL_NAMES if self._access.hosts and path in _HEALTH else frozenset[str]()
+            return self._access.hosts | local
         except Exception:  # a file of keys that cannot be read is told by the guard, to this machine's own names only
             return LOCAL_NAMES
 

@@ -589,6 +589,23 @@ def test_pages_of_other_sites_are_kept_out(demo: Probe, tmp_path: Path, headers:
         assert client.post("/v1/probe", headers=headers, json=3).status_code == (422 if status == 200 else 403)
 
 
+def test_health_is_told_on_the_machine_itself_whatever_names_are_listed(demo: Probe, tmp_path: Path) -> None:
+    KeyRing(tmp_path / "keys.json").add("alice", ["probe"])
+    settings = Settings(home=tmp_path, allowed_hosts=["named.example"])
+    with local(create_app(settings, lambda _: {"demo": demo})) as client:
+        for path in ("/healthz", "/readyz"):
+            statuses = {}
+            for host in ("127.0.0.1:8000", "localhost", "[::1]:8000", "named.example", "evil.example"):
+                answer = client.get(path, headers={"Host": host})
+                statuses[host] = answer.status_code
+                assert str(tmp_path) not in answer.text
+            assert list(statuses.values()) == [200, 200, 200, 200, 403]
+        assert client.get("/", headers={"Host": "127.0.0.1:8000"}).status_code == 403
+        (tmp_path / "keys.json").write_text("{")
+        broken = client.get("/readyz")
+        assert broken.status_code == 503 and str(tmp_path) not in broken.text
+
+
 @pytest.mark.parametrize(
     ("host", "near"),
     [("127.0.0.1", True), ("127.8.9.1", True), ("::1", True), ("::ffff:127.0.0.1", True), ("localhost", True),
