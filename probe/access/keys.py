@@ -17,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from probe.access.belonging import give
 from probe.errors import InputError, UnknownName
 
 SCOPES = ("probe", "scan", "admin")
@@ -108,6 +109,9 @@ class KeyRing:
         beside = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             json.dump({"keys": [asdict(one) for one in keys]}, file, indent=1)
+            give(file.fileno(), self._path if (there := self._path.exists()) else self._path.parent)
+            if there:
+                os.fchmod(file.fileno(), 0o600 | (self._path.stat().st_mode & 0o040))  # a group that reads it goes on
         beside.replace(self._path)
 
 

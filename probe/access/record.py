@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from probe.access.belonging import give
 from probe.errors import InputError
 
 
@@ -58,12 +59,19 @@ class Record:
                     yield line
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        mode = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        try:
+            file = os.open(self.path, mode | os.O_EXCL, 0o600)  # what a link leads to is given to nobody
+        except FileExistsError:
+            return os.open(self.path, mode, 0o600)
+        give(file, self.path.parent)
+        return file
 
 
 def _secret(path: Path) -> bytes:
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            give(file.fileno(), path.parent)
             file.write(secrets.token_bytes(32))
     except FileExistsError:
         pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,31 @@ def test_a_key_is_found_by_itself_alone_and_never_written(tmp_path: Path) -> Non
     assert token.split("-", 2)[2] not in written and key.hash in written
     assert stat.S_IMODE((tmp_path / "new" / "keys.json").stat().st_mode) == 0o600
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["keys.json"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_writes_belongs_to_who_runs_the_service(tmp_path: Path) -> None:
+    def whose(path: Path) -> tuple[int, int, int]:
+        found = path.stat()
+        return found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)
+
+    service, group, home = 4321, 4322, tmp_path / "home"
+    home.mkdir()
+    os.chown(home, service, group)
+    ring = KeyRing(home / "keys.json")
+    ring.add("alice", ["probe"])
+    assert whose(home / "keys.json") == (service, group, 0o600)
+    os.chown(home / "keys.json", 0, group)
+    (home / "keys.json").chmod(0o640)
+    ring.add("bob", ["probe"])
+    ring.revoke("alice")
+    assert whose(home / "keys.json") == (0, group, 0o640)
+    Record(home).note({"key": "bob"})
+    assert whose(home / "audit.jsonl") == whose(home / "audit.key") == (service, group, 0o600)
+    (home / "audit.jsonl").unlink()
+    (home / "audit.jsonl").symlink_to(tmp_path / "elsewhere")
+    Record(home)
+    assert whose(tmp_path / "elsewhere")[0] == 0  # the service's user gets at no file of root's by a link
 
 
 def test_one_that_is_revoked_is_gone_at_once_for_every_reader(tmp_path: Path) -> None:
