@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 
-from limits import RateLimitItem, parse
+from limits import RateLimitItem, parse, parse_many
 from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
@@ -18,11 +18,14 @@ _SAME = 2.0  # seconds by which a storage that counts whole ones may name the sa
 
 
 def check_rate(text: str, what: str) -> None:
-    """Raises InputError for what is no rate, and for one that lets nothing through."""
+    """Raises InputError for what is no rate, for several, and for one that lets nothing through."""
     try:
-        item: RateLimitItem = parse(text)
+        item: RateLimitItem
+        item, *more = parse_many(text)
     except ValueError as error:
         raise InputError(f"{what} {text!r} is no rate: write 600/minute or 5000000/day.", what) from error
+    if more:
+        raise InputError(f"{what} {text!r} holds {len(more) + 1} limits, and one is kept: write 600/minute.", what)
     if not item.amount:
         raise InputError(f"{what} {text!r} lets nothing through: write 1/minute or more, or revoke the key.", what)
 

@@ -115,6 +115,9 @@ def test_rates_and_budgets(tmp_path: Path) -> None:
     for nothing in ("0/minute", "00 per day"):
         with pytest.raises(InputError, match="lets nothing through: write 1/minute"):
             check_rate(nothing, "rate")
+    for several in ("100/minute;2/day", "100/minute, 2/day", "1/day|2/hour|3/minute"):
+        with pytest.raises(InputError, match=r"holds [23] limits, and one is kept: write"):
+            check_rate(several, "rate")
     with pytest.raises(InputError, match="key_budget '0/day' lets nothing through"):
         Quota("memory://", "", "0/day")
     with pytest.raises(InputError, match="quota_storage"):

@@ -56,6 +56,7 @@ def test_the_log_is_asked_by_key_and_by_text(home: Path) -> None:
     ("arguments", "said"),
     [
         (["keys", "add", "alice", "--rate", "often"], "is no rate"),
+        (["keys", "add", "alice", "--rate", "100/minute;2/day"], "holds 2 limits, and one is kept"),
         (["keys", "add", "alice", "--rate", "0/minute"], "rate '0/minute' lets nothing through"),
         (["keys", "add", "alice", "--budget", "0/day"], "budget '0/day' lets nothing through"),
         (["keys", "add", "alice", "--scope", "all"], "No scope is named 'all'"),
