@@ -15,7 +15,7 @@ from probe.sources import PREFIX, Sources, below
 class Settings(BaseSettings):
     """Every setting with its default. Limits hold for one request of the service."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore")
 
     home: Path = Field(
         default=Path.home() / ".memprobe", description="where calibrations and cached statistics are kept"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsError,
@@ -39,19 +42,55 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def unknown(kind: type[BaseSettings]) -> list[str]:
-    """Returns what the environment names with our prefix that is no setting, each with the nearest one."""
-    known = {PREFIX + name.upper() for name in kind.model_fields} | BESIDE.keys()
-    strange = [name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known]
-    return [f"{name} is no setting{nearest(name.upper(), known)}" for name in sorted(strange)]
+    """Returns what the environment, .env and the folder of secrets name with our prefix that is no setting, each with
+    the nearest one. A file of settings is refused for it. Raises SettingsError.
+    """
+    settings = {PREFIX + name.upper() for name in kind.model_fields}
+    dotenv = DotEnvSettingsSource(kind, env_ignore_empty=False).env_vars
+    folder = _folder()
+    return [
+        *_strange("", os.environ, settings | BESIDE.keys()), *_strange(".env: ", map(str.upper, dotenv), settings),
+        *(_strange(f"{folder}: ", [path.name for path in folder.iterdir()], settings) if folder else ()),
+    ]  # fmt: skip
+
+
+def _strange(place: str, names: Iterable[str], known: Collection[str]) -> list[str]:
+    strange = [name for name in names if name.upper().startswith(PREFIX) and name.upper() not in known]
+    return [f"{place}{name} {_wrong(name.upper(), known)}" for name in sorted(strange)]
+
+
+def _wrong(name: str, known: Collection[str]) -> str:
+    if name in BESIDE:
+        return "is read from the environment only"
+    return f"is no setting{nearest(name, known)}"
+
+
+def _folder() -> Path | None:
+    """Returns the folder of secrets, None where none is named. Raises SettingsError."""
+    folder = os.environ.get(SECRETS)
+    if folder and not Path(folder).is_dir():
+        raise SettingsError(f"{SECRETS}: there is no folder {folder}.")
+    return Path(folder) if folder else None
+
+
+class _Secrets(SecretsSettingsSource):
+    """An empty file is one that is not there."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        value, key, is_complex = super().get_field_value(field, field_name)
+        return value or None, key, is_complex
+
+
+class _Toml(TomlConfigSettingsSource):
+    """An empty value is one that is not there."""
+
+    def __call__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__call__().items() if value != ""}
 
 
 def _secrets(kind: type[BaseSettings]) -> Sources:
-    folder = os.environ.get(SECRETS)
-    if not folder:
-        return ()
-    if not Path(folder).is_dir():
-        raise SettingsError(f"{SECRETS}: there is no folder {folder}.")
-    return (SecretsSettingsSource(kind, secrets_dir=folder),)
+    folder = _folder()
+    return (_Secrets(kind, secrets_dir=folder),) if folder else ()
 
 
 def _file(kind: type[BaseSettings]) -> Sources:
@@ -59,7 +98,7 @@ def _file(kind: type[BaseSettings]) -> Sources:
     if not path:
         return ()
     try:
-        found = TomlConfigSettingsSource(kind, toml_file=Path(path))
+        found = _Toml(kind, toml_file=Path(path))
         if not Path(path).is_file():
             raise SettingsError(f"{CONFIG}: there is no file {path}.")
     except tomllib.TOMLDecodeError as error:

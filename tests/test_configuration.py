@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 from pydantic_settings import SettingsError
+from typer.testing import CliRunner
 
+from probe.cli import app
 from probe.config import Settings
 from probe.configuration import MASK, configured, masked
 from probe.sources import BESIDE, unknown
@@ -98,6 +100,57 @@ def test_names_that_are_no_settings_are_told_with_the_nearest(monkeypatch: pytes
     monkeypatch.setenv("MEMPROBE_KERNEL", "off")
     monkeypatch.setenv("MEMPROBE_PORT", "1")
     assert unknown(Settings) == ["MEMPROBE_TRAGET is no setting; did you mean MEMPROBE_TARGET?"]
+
+
+def test_they_are_told_of_dotenv_and_secrets_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text(
+        "MEMPROBE_KEY_BUGDET=5/day\nMEMPROBE_CONFIG=x\nMEMPROBE_PORT=1\nOTHER=1\nMEMPROBE_TRAGET=\n"
+    )
+    (secrets := tmp_path / "secrets").mkdir()
+    for name in ("memprobe_remote_kye", "memprobe_database_url", "postgres_password"):
+        (secrets / name).write_text("zyzzyva-marker")
+    monkeypatch.setenv("MEMPROBE_SECRETS", str(secrets))
+    assert unknown(Settings) == [
+        ".env: MEMPROBE_CONFIG is read from the environment only",
+        ".env: MEMPROBE_KEY_BUGDET is no setting; did you mean MEMPROBE_KEY_BUDGET?",
+        ".env: MEMPROBE_TRAGET is no setting; did you mean MEMPROBE_TARGET?",
+        f"{secrets}: memprobe_remote_kye is no setting; did you mean MEMPROBE_REMOTE_KEY?",
+    ]
+
+
+@pytest.mark.parametrize("place", ["environment", ".env", "secrets", "file"])
+def test_an_empty_setting_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """It neither takes a limit away nor names this folder, and what comes after it holds."""
+    names = ("key_rate", "home", "target", "port", "scan_prefixes")
+    if place == "environment":
+        for name in names:
+            monkeypatch.setenv(f"MEMPROBE_{name.upper()}", "")
+    elif place == ".env":
+        (tmp_path / ".env").write_text("".join(f"MEMPROBE_{name.upper()}=\n" for name in names))
+    elif place == "secrets":
+        (secrets := tmp_path / "secrets").mkdir()
+        for name in names:
+            (secrets / f"memprobe_{name}").write_text("\n")
+        monkeypatch.setenv("MEMPROBE_SECRETS", str(secrets))
+    rows = [f'{name} = ""' for name in names] if place == "file" else ["port = 81"]
+    file(tmp_path, monkeypatch, "\n".join(rows))
+    found, default = Settings(), Settings.model_fields
+    assert [getattr(found, name) for name in names if name != "port"] == [
+        default[name].default for name in names if name != "port"
+    ]
+    assert found.port == (8000 if place == "file" else 81) and told()["key_rate"] == ("600/minute", "default")
+
+
+@pytest.mark.parametrize(
+    "command", [["serve", "--host", "0.0.0.0", "--port", "0"], ["worker", "--target", "/nowhere", "--once"]]
+)  # the first has no key, the second no model: they end before any is loaded
+def test_what_serves_tells_of_names_that_are_no_settings(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMPROBE_HOME", str(tmp_path))
+    (tmp_path / ".env").write_text("MEMPROBE_KEY_BUGDET=5/day\n")
+    found = CliRunner().invoke(app, command)
+    assert found.exception and "MEMPROBE_KEY_BUGDET is no setting; did you mean MEMPROBE_KEY_BUDGET?" in found.stderr
 
 
 def test_what_stands_beside_the_settings_is_what_the_code_reads() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from probe.cli.app import app
-from probe.cli.options import CalibrationName, DeviceMap, Dtype, Reference, Shadows, Target
+from probe.cli.options import CalibrationName, DeviceMap, Dtype, Reference, Shadows, Target, tell_unknown
 
 
 @app.command()
@@ -22,18 +22,14 @@ def config(
     """Prints every setting, its value and where it comes from, as `memprobe serve` with these options has it; secrets
     are masked.
     """
-    from probe.config import Settings
     from probe.configuration import configured, shown
-    from probe.sources import unknown
 
     options = {
         "target": target, "reference": reference, "calibration": calibration, "dtype": dtype, "device_map": device_map,
         "shadows": shadows, "name": name, "reporting": reporting, "host": host, "port": port,
     }  # fmt: skip
     found = configured({key: value for key, value in options.items() if value is not None})
-    strange = unknown(Settings)
-    for line in strange:
-        typer.echo(f"memprobe: {line}", err=True)
+    strange = tell_unknown()
     if as_json:
         typer.echo(json.dumps({"settings": [asdict(one) for one in found], "unknown": strange}, indent=1))
         return

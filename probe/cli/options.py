@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from probe.config import Settings
+from probe.sources import unknown
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -35,6 +36,14 @@ IdColumn = Annotated[str, typer.Option(help="the field that holds the id")]
 def settings_of(**chosen: Any) -> Settings:
     """Returns the environment's settings with the options that were given over them."""
     return Settings(**{name: value for name, value in chosen.items() if value is not None})
+
+
+def tell_unknown() -> list[str]:
+    """Returns, and says on stderr, which names of settings are none: a budget under a wrong name is no budget."""
+    strange = unknown(Settings)
+    for line in strange:
+        typer.echo(f"memprobe: {line}", err=True)
+    return strange
 
 
 def open_with(settings: Settings, revision: str | None) -> Probe:

@@ -19,6 +19,7 @@ from probe.cli.options import (
     Target,
     open_with,
     settings_of,
+    tell_unknown,
 )
 from probe.config import Settings
 
@@ -114,6 +115,7 @@ def worker(
         target=target, reference=reference, calibration=calibration, dtype=dtype, device_map=device_map, name=name,
         shadows=shadows,
     )  # fmt: skip
+    tell_unknown()
     if ray:
         from probe.scans.ray import run_on_ray
 
