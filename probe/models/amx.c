@@ -13,33 +13,47 @@ enum { NO_MEMORY, APART, DONE };
 #define FAR 256 /* spreads of its column: digits of a row with a value beyond leave its others too little */
 #define NONE -1e30f /* a logit that counts for nothing */
 
-/* Multiplies 32 rows of the weight, w [parts][32][words], with 32 tokens, h [parts][2][words][16], into next
- * [orders][32 logits][32 tokens], parts i and j into i + j; meanwhile reduces z, the logits from `first` on of the block before.
- * A word is two bfloat16 or four digits. */
-INLINE void multiply(
-    const uint32_t *w, const uint32_t *h, int64_t away, int64_t words, int parts, float *next, const float *z, Block *before, int64_t first
-) {
-    int64_t most = words / HALF * (parts == 1 ? 1 : PRODUCTS), done = 0, c = 0;
+/* Multiplies 32 rows of the weight, w [32][words], with 32 tokens, h [2][words][16], words of two bfloat16, into next
+ * [32 logits][32 tokens]; meanwhile reduces z, the logits from `first` on of the block before.
+ */
+INLINE void multiply(const uint32_t *w, const uint32_t *h, int64_t words, float *next, const float *z, Block *before, int64_t first) {
+    int64_t c = 0;
     Sums one = begin(before, z, 0, first), two = begin(before, z, HALF, first);
-    for (int order = 0; order < (parts == 1 ? 1 : ORDERS); order++, next += SIDE * SIDE) {
-        _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
-        for (int64_t k = 0; k < words; k += HALF) {
-            for (int i = order < parts ? 0 : order - parts + 1; i <= order && i < parts; i++, done += SIDE) {
-                const uint32_t *a = w + i * SIDE * words + k, *b = h + (order - i) * away + HALF * k;
-                _tile_loadd(4, a, words * 4);
-                _tile_loadd(5, a + HALF * words, words * 4);
-                _tile_loadd(6, b, 64);
-                _tile_loadd(7, b + HALF * words, 64);
-                if (parts == 1) {
-                    _tile_dpbf16ps(0, 4, 6); _tile_dpbf16ps(1, 4, 7); _tile_dpbf16ps(2, 5, 6); _tile_dpbf16ps(3, 5, 7);
-                } else {
-                    _tile_dpbssd(0, 4, 6); _tile_dpbssd(1, 4, 7); _tile_dpbssd(2, 5, 6); _tile_dpbssd(3, 5, 7);
-                }
-            }
-            for (; c * most < done; c++) add(&one, z + SIDE * c), add(&two, z + SIDE * c + HALF);
+    _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
+    for (int64_t k = 0; k < words; k += HALF) {
+        _tile_loadd(4, w + k, words * 4); _tile_loadd(5, w + HALF * words + k, words * 4);
+        _tile_loadd(6, h + HALF * k, 64); _tile_loadd(7, h + HALF * words + HALF * k, 64);
+        _tile_dpbf16ps(0, 4, 6); _tile_dpbf16ps(1, 4, 7); _tile_dpbf16ps(2, 5, 6); _tile_dpbf16ps(3, 5, 7);
+        for (; c * words < SIDE * (k + HALF); c++) add(&one, z + SIDE * c), add(&two, z + SIDE * c + HALF);
+    }
+    end(before, 0, &one), end(before, HALF, &two);
+    _tile_stored(0, next, SIDE * 4); _tile_stored(1, next + HALF, SIDE * 4);
+    _tile_stored(2, next + HALF * SIDE, SIDE * 4); _tile_stored(3, next + HALF * SIDE + HALF, SIDE * 4);
+}
+
+/* The same with words of four digits, w [digits][32][words], h [digits][2][words][16], the digits of h `away`, into next [SUMS].
+ * A quarter at a time: all that it needs of one step stays in tiles, and its digits in the first cache.
+ */
+INLINE void multiply_digits(
+    const uint32_t *w, const uint32_t *h, int64_t away, int64_t words, float *next, const float *z, Block *before, int64_t first
+) {
+    int64_t c = 0, done = 0, apart = SIDE * words, row = words * 4;
+    Sums one = begin(before, z, 0, first), two = begin(before, z, HALF, first);
+    for (int quarter = 0; quarter < 4; quarter++) {
+        const uint32_t *a = w + quarter / 2 * HALF * words, *b = h + quarter % 2 * HALF * words;
+        _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3); _tile_zero(4);
+        for (int64_t k = 0; k < words; k += HALF, a += HALF, b += HALF * HALF) {
+            _tile_loadd(5, a, row); _tile_loadd(6, b, 64); _tile_dpbssd(0, 5, 6);
+            _tile_loadd(7, a + apart, row); _tile_dpbssd(1, 7, 6);
+            _tile_loadd(5, a + 2 * apart, row); _tile_dpbssd(2, 5, 6);
+            _tile_loadd(6, b + away, 64); _tile_dpbssd(4, 5, 6); _tile_dpbssd(3, 7, 6);
+            _tile_loadd(5, a, row); _tile_dpbssd(1, 5, 6);
+            _tile_loadd(6, b + 2 * away, 64); _tile_dpbssd(2, 5, 6); _tile_dpbssd(4, 7, 6);
+            for (done += SIDE; c * words < done * HALF / 4; c++) add(&one, z + SIDE * c), add(&two, z + SIDE * c + HALF);
         }
-        _tile_stored(0, next, SIDE * 4); _tile_stored(1, next + HALF, SIDE * 4);
-        _tile_stored(2, next + HALF * SIDE, SIDE * 4); _tile_stored(3, next + HALF * SIDE + HALF, SIDE * 4);
+        float *at = next + quarter / 2 * HALF * SIDE + quarter % 2 * HALF;
+        _tile_stored(0, at, SIDE * 4); _tile_stored(1, at + SIDE * SIDE, SIDE * 4); _tile_stored(2, at + 2 * SIDE * SIDE, SIDE * 4);
+        _tile_stored(3, at + 3 * SIDE * SIDE, SIDE * 4); _tile_stored(4, at + 4 * SIDE * SIDE, SIDE * 4);
     }
     end(before, 0, &one), end(before, HALF, &two);
 }
@@ -122,7 +136,7 @@ static int piece(const Task *task, int64_t row, int64_t rows) {
     int64_t blocks = (rows + SIDE - 1) / SIDE, words = task->words, away = blocks * SIDE * words;
     Block idle = {.highest = {0}}, *before = &idle, *state = aligned_alloc(64, blocks * sizeof(Block));
     uint32_t *h = aligned_alloc(64, task->parts * away * 4), *spare = aligned_alloc(64, task->parts * SIDE * words * 4);
-    float logits[2][ORDERS * SIDE * SIDE] __attribute__((aligned(64))) = {{0}}, *z = logits[0], *next = logits[1], worth[SIDE] = {0};
+    float logits[2][SUMS * SIDE * SIDE] __attribute__((aligned(64))) = {{0}}, *z = logits[0], *next = logits[1], worth[SIDE] = {0};
     int64_t first = 0;
     int done = state && h && spare ? DONE : NO_MEMORY;
     if (done) {
@@ -136,9 +150,9 @@ static int piece(const Task *task, int64_t row, int64_t rows) {
             const uint32_t *w = rows_of(task, v, columns, spare, worth);
             if (!w) { done = APART; break; }
             for (int64_t b = 0; b < blocks; b++) {
-                if (task->parts == 1) multiply(w, h + b * SIDE * words, away, words, 1, next, z, before, first);
+                if (task->parts == 1) multiply(w, h + b * SIDE * words, words, next, z, before, first);
                 else {
-                    multiply(w, h + b * SIDE * words, away, words, DIGITS, next, z, before, first);
+                    multiply_digits(w, h + b * SIDE * words, away, words, next, z, before, first);
                     join(next, worth, state[b].worth);
                 }
                 for (int64_t i = 0; task->bias && i < columns * SIDE; i++) next[i] += task->bias[v + i / SIDE];

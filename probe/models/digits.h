@@ -4,7 +4,7 @@
  * others, amx.py centres and spreads the weight's columns. Of the nine products of digits that of the two last is left out:
  * it is a 2^32nd of the first. After Ootomo, Ozaki and Yokota, "DGEMM on integer matrix multiplication unit" (2024).
  */
-enum { DIGITS = 3, ORDERS = 4, PRODUCTS = 8, WIDE = 64 }; /* products of digits i and j with i + j < ORDERS; WIDE: digits of a tile's row */
+enum { DIGITS = 3, SUMS = 5, WIDE = 64 }; /* SUMS: of products of digits, by what they are worth; WIDE: digits of a tile's row */
 #define LARGEST 8355000.0f /* less than 127 (1 + 2^8 + 2^16) by more than its rounding: digits are from -128 to 127 */
 
 /* Writes the digits of (values - less) * times, [width], the large ones first, `apart`, and 16 times what one of the smallest is
@@ -32,13 +32,19 @@ static float digits(
     return largest;
 }
 
-/* Joins the sums of digits' products, whole numbers [orders][32 logits][32 tokens], to logits, in the place of the first. */
+/* Joins the sums of digits' products, whole numbers [SUMS][32 logits][32 tokens], to logits, in the place of the first. The third
+ * and the fourth are worth the same: two, so that none waits for itself.
+ */
 INLINE void join(float *sums, const float *of_logits, const float *of_tokens) {
+    enum { NEXT = SIDE * SIDE };
     __m512 base = _mm512_set1_ps(256);
-    for (int at = 0; at < SIDE * SIDE; at += HALF) {
-        __m512 value = _mm512_cvtepi32_ps(_mm512_load_si512(sums + at));
-        for (int order = 1; order < ORDERS; order++)
-            value = _mm512_fmadd_ps(value, base, _mm512_cvtepi32_ps(_mm512_load_si512(sums + order * SIDE * SIDE + at)));
+    for (int at = 0; at < NEXT; at += HALF) {
+        const float *here = sums + at;
+        __m512i third = _mm512_add_epi32(_mm512_load_si512(here + 2 * NEXT), _mm512_load_si512(here + 3 * NEXT));
+        __m512 value = _mm512_cvtepi32_ps(_mm512_load_si512(here));
+        value = _mm512_fmadd_ps(value, base, _mm512_cvtepi32_ps(_mm512_load_si512(here + NEXT)));
+        value = _mm512_fmadd_ps(value, base, _mm512_cvtepi32_ps(third));
+        value = _mm512_fmadd_ps(value, base, _mm512_cvtepi32_ps(_mm512_load_si512(here + 4 * NEXT)));
         value = _mm512_mul_ps(_mm512_mul_ps(value, _mm512_load_ps(of_tokens + at % SIDE)), _mm512_set1_ps(of_logits[at / SIDE]));
         _mm512_store_ps(sums + at, value);
     }
