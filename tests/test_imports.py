@@ -28,6 +28,7 @@ OWNERS = {  # the files that may name a heavy library
         "models/amx.py",
         "models/attention.py",
         "models/biased.py",
+        "models/linear.py",
         "models/rotary.py",
         "models/checks.py",
         "models/compiled.py",
@@ -60,6 +61,7 @@ OWNERS = {  # the files that may name a heavy library
     "triton": {"models/blocks.py"},
     "transformers": {
         "models/activation.py",
+        "models/linear.py",
         "models/load.py",
         "models/neighbours.py",
         "models/sampling.py",

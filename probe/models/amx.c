@@ -10,7 +10,6 @@
 
 enum { PIECE = 1 << 18 }; /* words that the second cache keeps */
 enum { NO_MEMORY, APART, DONE };
-#define FAR 256 /* spreads of its column: digits of a row with a value beyond leave its others too little */
 #define NONE -1e30f /* a logit that counts for nothing */
 
 /* Multiplies 32 rows of the weight, w [32][words], with 32 tokens, h [2][words][16], words of two bfloat16, into next
@@ -31,31 +30,32 @@ INLINE void multiply(const uint32_t *w, const uint32_t *h, int64_t words, float 
     _tile_stored(2, next + HALF * SIDE, SIDE * 4); _tile_stored(3, next + HALF * SIDE + HALF, SIDE * 4);
 }
 
-/* The same with words of four digits, w [digits][32][words], h [digits][2][words][16], the digits of h `away`, into next [SUMS].
- * A quarter at a time: all that it needs of one step stays in tiles, and its digits in the first cache.
+/* The same with words of four digits, w [digits][32][words], h [digits][2][words][16], the digits of h `away`, into next
+ * [SUMS][32 logits][32 tokens].
  */
 INLINE void multiply_digits(
     const uint32_t *w, const uint32_t *h, int64_t away, int64_t words, float *next, const float *z, Block *before, int64_t first
 ) {
-    int64_t c = 0, done = 0, apart = SIDE * words, row = words * 4;
+    int64_t c = 0, done = 0;
     Sums one = begin(before, z, 0, first), two = begin(before, z, HALF, first);
     for (int quarter = 0; quarter < 4; quarter++) {
         const uint32_t *a = w + quarter / 2 * HALF * words, *b = h + quarter % 2 * HALF * words;
-        _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3); _tile_zero(4);
-        for (int64_t k = 0; k < words; k += HALF, a += HALF, b += HALF * HALF) {
-            _tile_loadd(5, a, row); _tile_loadd(6, b, 64); _tile_dpbssd(0, 5, 6);
-            _tile_loadd(7, a + apart, row); _tile_dpbssd(1, 7, 6);
-            _tile_loadd(5, a + 2 * apart, row); _tile_dpbssd(2, 5, 6);
-            _tile_loadd(6, b + away, 64); _tile_dpbssd(4, 5, 6); _tile_dpbssd(3, 7, 6);
-            _tile_loadd(5, a, row); _tile_dpbssd(1, 5, 6);
-            _tile_loadd(6, b + 2 * away, 64); _tile_dpbssd(2, 5, 6); _tile_dpbssd(4, 7, 6);
+        begin_digits();
+        for (int64_t k = 0; k < words; k += HALF) {
+            step_digits(a + k, SIDE * words, b + HALF * k, away, words);
             for (done += SIDE; c * words < done * HALF / 4; c++) add(&one, z + SIDE * c), add(&two, z + SIDE * c + HALF);
         }
-        float *at = next + quarter / 2 * HALF * SIDE + quarter % 2 * HALF;
-        _tile_stored(0, at, SIDE * 4); _tile_stored(1, at + SIDE * SIDE, SIDE * 4); _tile_stored(2, at + 2 * SIDE * SIDE, SIDE * 4);
-        _tile_stored(3, at + 3 * SIDE * SIDE, SIDE * 4); _tile_stored(4, at + 4 * SIDE * SIDE, SIDE * 4);
+        end_digits(next + quarter / 2 * HALF * SIDE + quarter % 2 * HALF);
     }
     end(before, 0, &one), end(before, HALF, &two);
+}
+
+/* Joins the sums of digits' products to logits, in the place of the first. */
+INLINE void join(float *sums, const float *of_logits, const float *of_tokens) {
+    for (int at = 0; at < SIDE * SIDE; at += HALF) {
+        __m512 worth = _mm512_mul_ps(_mm512_load_ps(of_tokens + at % SIDE), _mm512_set1_ps(of_logits[at / SIDE]));
+        _mm512_store_ps(sums + at, _mm512_mul_ps(joined(sums + at), worth));
+    }
 }
 
 /* Transposes 16 rows of words, [16][words] -> [words][16]; those from `rows` on are zeros. */

@@ -25,6 +25,7 @@ from probe.models.gradient import gradient
 from probe.models.hub import explained
 from probe.models.kernel import keep_memory
 from probe.models.lanes import Lanes, lanes
+from probe.models.linear import fuse_linear
 from probe.models.load import ALIEN, Source, alien, find, load
 from probe.models.packed import batch_decides, enable, keep, run, shares
 from probe.models.prefix import Prefix
@@ -92,6 +93,7 @@ class LocalEngine(Tokenizing):
         fuse(self._model)
         fuse_rotary(self._model)
         fuse_bias(self._model)
+        fuse_linear(self._model)
         return self._head is not None and enable(self._model)
 
     @cached_property

@@ -202,7 +202,7 @@ def _pooling(**options: Any) -> Any:
     """Returns parameters that all prompts share: vLLM would copy them twice a prompt, a third of its Python time."""
     from vllm import PoolingParams
 
-    class Shared(PoolingParams):  # type: ignore[misc]
+    class Shared(PoolingParams):  # type: ignore[misc]  # vLLM is absent where types are checked
         def clone(self) -> PoolingParams:
             return self
 

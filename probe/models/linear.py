@@ -1,0 +1,139 @@
+"""linear.c, compiled where the processor has matrix units (Intel's AMX): float32 layers of a model as whole numbers.
+
+Twice as fast as torch's float32, and as exact: digits.h. biased.py has the same for bfloat16.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Linear
+
+from probe.models.compiled import on_units
+from probe.models.kernel import require
+
+_P, _I = ctypes.c_void_p, ctypes.c_int64
+_NO_MEMORY, _APART = 0, 1  # what linear.c says; APART: a row of the weight is too far from the others for digits
+_STEP, _LEAST, _WIDEST = 16, 256, 1 << 15  # of the width; narrower layers are not worth cutting
+_ROWS = 256  # of the input, from which on cutting the weight is worth it
+
+
+class Whole(Linear):
+    """A linear layer; training, other dtypes and few rows go by torch's own way. spread: see `spread_of`."""
+
+    spread: Tensor
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - its name in torch
+        found = _whole(self.weight, self.bias, self.spread, input)
+        return super().forward(input) if found is None else found
+
+
+@cache
+def _whole_conv() -> type[torch.nn.Module]:
+    """Returns the same of GPT-2's layers, whose weight is [width, outs]: laid out as a linear layer's is."""
+    from transformers.pytorch_utils import Conv1D
+
+    class WholeConv(Conv1D):
+        spread: Tensor
+
+        def forward(self, x: Tensor) -> Tensor:
+            found = _whole(self.weight.T, self.bias, self.spread, x)
+            if found is None:
+                found = super().forward(x)  # type: ignore[no-untyped-call]  # transformers' own
+            return found
+
+    return WholeConv
+
+
+def _whole(weight: Tensor, bias: Tensor | None, spread: Tensor, x: Tensor) -> Tensor | None:
+    """Returns the product by the units, None where it is not for them."""
+    many = x.numel() >= _ROWS * weight.shape[1] and not torch.is_grad_enabled()
+    units = linear_units() if many and _plain(x) and _plain(weight) and weight.is_contiguous() else None
+    return units.linear(weight, bias, spread, x) if units else None
+
+
+class LinearUnits:
+    """The compiled function."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        library.linear.argtypes = [_P, _P, _P, _I, _I, _P, _I, _P, ctypes.c_int]
+        library.linear.restype = ctypes.c_int
+        self._linear = library.linear
+
+    def linear(self, weight: Tensor, bias: Tensor | None, spread: Tensor, x: Tensor) -> Tensor | None:
+        """Returns x [..., width] weight^T + bias, [..., outs]; None where a row of the weight is far from the others.
+
+        weight: [outs, width], width a multiple of 16; spread: see `spread_of`. Raises TypeError, MemoryError.
+        """
+        x = x.contiguous()
+        require(torch.float32, weight=weight, spread=spread, x=x, **({} if bias is None else {"bias": bias}))
+        outs, width = weight.shape
+        fits = width % _STEP == 0 and width <= _WIDEST and x.shape[-1] == width and spread.shape == (2, width)
+        if not fits or (bias is not None and bias.shape != (outs,)):
+            raise TypeError(
+                "the kernel takes rows as wide as the weight, a multiple of 16, and a bias for each of its rows"
+            )
+        out = x.new_empty(*x.shape[:-1], outs)
+        done = self._linear(
+            weight.data_ptr(), None if bias is None else bias.data_ptr(), spread.data_ptr(), outs, width, x.data_ptr(),
+            x.numel() // width, out.data_ptr(), torch.get_num_threads(),
+        )  # fmt: skip
+        if done == _NO_MEMORY:
+            raise MemoryError("the scratch of a linear layer cannot be had")
+        return None if done == _APART else out
+
+
+@cache
+def linear_units() -> LinearUnits | None:
+    """Returns it where there are matrix units, a compiler knows them and the system allows them, or None."""
+    library = on_units("linear")
+    units = LinearUnits(library) if library else None
+    return units if units and _agrees(units) else None
+
+
+def spread_of(weight: Tensor) -> Tensor:
+    """Returns float32 [2, width]: what columns of the input are multiplied with before they are cut into digits, so
+    that none of the weight's stands out, and those of the weight, its inverse. Powers of two: nothing is rounded.
+    """
+    spread = weight.square().mean(0).sqrt().clamp_min(1e-30).log2().round().exp2()
+    return torch.stack([spread, 1 / spread])
+
+
+@torch.inference_mode(mode=False)  # or what is laid out anew could not be trained
+@torch.no_grad()
+def fuse_linear(model: Any) -> None:
+    """Makes the plain linear layers of a float32 model such ones; its head goes another way (streaming.py)."""
+    from transformers.pytorch_utils import Conv1D
+
+    if linear_units() is None:
+        return
+    head = model.get_output_embeddings()
+    for layer in model.modules():
+        if type(layer) is Linear and layer is not head and _fits(layer.weight):
+            layer.__class__ = Whole
+            layer.spread = spread_of(layer.weight)
+        elif type(layer) is Conv1D and _fits(layer.weight.T):
+            layer.__class__ = _whole_conv()  # type: ignore[assignment]  # a class of the same fields
+            layer.weight.data = layer.weight.data.T.contiguous().T
+            layer.spread = spread_of(layer.weight.T)
+
+
+def _fits(weight: Tensor) -> bool:
+    width = weight.shape[1]
+    return _plain(weight) and width % _STEP == 0 and _LEAST <= width <= _WIDEST
+
+
+def _plain(tensor: Tensor) -> bool:
+    return tensor.dtype == torch.float32 and tensor.device.type == "cpu"
+
+
+def _agrees(units: LinearUnits) -> bool:
+    """True where they say what torch says of a small layer."""
+    weight, x = (torch.linspace(-9, 9, rows * 80).sin().view(rows, 80) for rows in (70, 33))
+    bias = torch.arange(70.0)
+    found = units.linear(weight, bias, spread_of(weight), x)
+    return found is not None and torch.allclose(found, x @ weight.T + bias, rtol=1e-5, atol=1e-4)

@@ -1,0 +1,132 @@
+"""Linear layers as whole numbers against float64, and torch's own where they do not apply."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import Linear
+from transformers.pytorch_utils import Conv1D
+
+from probe.models.linear import LinearUnits, Whole, fuse_linear, linear_units, spread_of
+from tests.models.test_biased import Model
+from tests.models.units import needed
+
+
+@pytest.fixture(scope="module")
+def units() -> LinearUnits:
+    return needed(linear_units())
+
+
+def _error(found: Tensor | None, weight: Tensor, bias: Tensor | None, x: Tensor) -> float:
+    """Returns the largest error in standard deviations of the exact output."""
+    assert found is not None
+    exact = x.double() @ weight.double().T + (0 if bias is None else bias.double())
+    return float((found - exact).abs().max() / exact.std())
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.integers(1, 150), outs=st.integers(1, 150), steps=st.integers(1, 20), bias=st.booleans(),
+    threads=st.integers(1, 3), scale=st.floats(1e-3, 1e3), seed=st.integers(0, 10**6),
+)  # fmt: skip
+def test_against_float64(
+    units: LinearUnits, rows: int, outs: int, steps: int, bias: bool, threads: int, scale: float, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    weight, x = torch.randn(outs, 16 * steps) * scale, torch.randn(rows, 16 * steps)
+    shift, before = torch.randn(outs) if bias else None, torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = units.linear(weight, shift, spread_of(weight), x)
+    finally:
+        torch.set_num_threads(before)
+    exact = x.double() @ weight.double().T + (0 if shift is None else shift.double())
+    most = x.double().norm(dim=1)[:, None] * weight.double().norm(dim=1) + 1
+    assert found is not None and float(((found - exact).abs() / most).max()) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("of_x", "of_weight"), [(1, 1), (40, 0.03), (0.03, 40), (1000, 1)],
+    ids=["even", "wide inputs", "wide weights", "massive activations"],
+)  # fmt: skip
+def test_they_are_as_exact_as_torch_s(units: LinearUnits, of_x: float, of_weight: float) -> None:
+    """No figure is further from float64 than thrice torch's, though columns stand out as they do in real models."""
+    torch.manual_seed(0)
+    weight, x, bias = torch.randn(600, 512) / 20, torch.randn(300, 512), torch.randn(600)
+    x[:, [3, 77]] *= of_x
+    weight[:, [3, 77]] *= of_weight
+    mine, torchs = units.linear(weight, bias, spread_of(weight), x), torch.nn.functional.linear(x, weight, bias)
+    assert _error(mine, weight, bias, x) <= 3 * _error(torchs, weight, bias, x)
+
+
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
+def test_a_row_that_is_no_number_spoils_itself_alone(units: LinearUnits, wrong: float) -> None:
+    torch.manual_seed(0)
+    weight, x = torch.randn(70, 64), torch.randn(40, 64)
+    x[7, 3] = wrong
+    found = units.linear(weight, None, spread_of(weight), x)
+    assert found is not None and not torch.isfinite(found[7]).any()
+    assert torch.isfinite(found[[row for row in range(40) if row != 7]]).all()
+
+
+def test_a_row_far_from_the_others_is_left_to_torch(units: LinearUnits) -> None:
+    weight = torch.randn(600, 64)
+    spread = spread_of(weight)
+    weight[5, 3] = 1e9  # written after the spread was taken
+    assert units.linear(weight, None, spread, torch.randn(40, 64)) is None
+
+
+def test_layers_of_a_model_become_such_and_its_head_does_not(units: LinearUnits) -> None:
+    torch.manual_seed(0)
+    model = Model(Linear(256, 512), Linear(512, 40), Linear(40, 256), Linear(256, 9))
+    x = torch.randn(2, 300, 256)
+    with torch.inference_mode():
+        expected = model(x)
+        fuse_linear(model)
+        assert [type(layer) for layer in model] == [Whole, Whole, Linear, Linear]
+        assert torch.allclose(model(x), expected, rtol=1e-4, atol=1e-5)
+        few = torch.randn(5, 256)
+        assert torch.equal(model[0](few), torch.nn.functional.linear(few, model[0].weight, model[0].bias))
+    assert set(model.state_dict()) == {f"{layer}.{name}" for layer in range(4) for name in ("weight", "bias")}
+
+
+def test_layers_of_gpt2_become_such_too(units: LinearUnits) -> None:
+    torch.manual_seed(0)
+    model = Model(Conv1D(512, 256), Conv1D(40, 512), Linear(40, 9))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    x = torch.randn(1, 300, 256)
+    with torch.inference_mode():
+        expected = model(x)
+    fuse_linear(model)
+    assert [type(layer).__name__ for layer in model] == ["WholeConv", "WholeConv", "Linear"]
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    with torch.inference_mode():
+        assert torch.allclose(model(x), expected, rtol=1e-4, atol=1e-5)
+    model(torch.randn(400, 256)).sum().backward()
+    assert all(part.grad is not None for part in model.parameters())
+
+
+def test_training_and_other_dtypes_go_on(units: LinearUnits) -> None:
+    model = Model(Linear(256, 300), Linear(300, 9))
+    fuse_linear(model)
+    model(torch.randn(400, 256)).sum().backward()
+    assert all(part.grad is not None for part in model.parameters())
+    with torch.inference_mode():
+        assert model.bfloat16()(torch.randn(400, 256).bfloat16()).dtype == torch.bfloat16
+
+
+def test_what_c_would_misread_is_refused(units: LinearUnits) -> None:
+    weight, x, bias = torch.zeros(50, 64), torch.zeros(4, 64), torch.zeros(50)
+    spread = spread_of(torch.ones(50, 64))
+    assert units.linear(weight, bias, spread, x) is not None
+    wrong = [
+        (weight, bias, spread, x.double()), (weight, bias[:49], spread, x), (weight, bias, spread[:, :32], x),
+        (weight, bias, spread, torch.zeros(4, 48)), (weight.T, None, spread, x),
+        (torch.zeros(50, 40), None, torch.ones(2, 40), torch.zeros(4, 40)),
+    ]  # fmt: skip
+    for arguments in wrong:
+        with pytest.raises(TypeError, match="the kernel takes"):
+            units.linear(*arguments)
