@@ -9,7 +9,7 @@ from typing import Any
 ASSETS = Path(str(files("probe.demo") / "assets"))
 
 
-def save(shape: str, folder: Path) -> Path:
+def save(shape: str, folder: Path, width: int = 32) -> Path:
     """Writes a model of this shape: llama, gpt2, neox, gemma2 (caps its logits), granite (scales them) or bert."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -17,12 +17,12 @@ def save(shape: str, folder: Path) -> Path:
     tokenizer = AutoTokenizer.from_pretrained(ASSETS / "reference")
     common: dict[str, Any] = {"vocab_size": len(tokenizer), "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
     modern = {
-        **common, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
-        "num_key_value_heads": 2, "max_position_embeddings": 64,
+        **common, "hidden_size": width, "intermediate_size": 3 * width // 2, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "num_key_value_heads": 2, "max_position_embeddings": 64,
     }  # fmt: skip
     configs: dict[str, tuple[str, dict[str, Any]]] = {
         "llama": ("llama", modern),
-        "gpt2": ("gpt2", {**common, "n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 64}),
+        "gpt2": ("gpt2", {**common, "n_embd": width, "n_layer": 2, "n_head": 2, "n_positions": 64}),
         "neox": ("gpt_neox", {k: v for k, v in modern.items() if k != "num_key_value_heads"}),
         "gemma2": ("gemma2", {**modern, "head_dim": 16, "final_logit_softcapping": 2.0, "sliding_window": 64}),
         "granite": ("granite", {**modern, "logits_scaling": 4.0}),
@@ -33,7 +33,7 @@ def save(shape: str, folder: Path) -> Path:
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **options))
     for parameter in model.parameters():  # far from uniform, so that a wrong row or column is noticed
         if parameter.dim() > 1:
-            torch.nn.init.normal_(parameter, std=0.3)
+            torch.nn.init.normal_(parameter, std=0.3 * (32 / width) ** 0.5)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -10,9 +13,14 @@ from torch import Tensor
 from torch.nn import Linear
 from transformers.pytorch_utils import Conv1D
 
+from probe.data.windows import Window
 from probe.models.linear import LinearUnits, Whole, fuse_linear, linear_units, spread_of
+from probe.models.local import LocalEngine
+from probe.types import Tokens, TokenStats
+from tests.contract import plain
 from tests.models.test_biased import Model
 from tests.models.units import needed
+from tests.tiny import save
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +115,23 @@ def test_layers_of_gpt2_become_such_too(units: LinearUnits) -> None:
         assert torch.allclose(model(x), expected, rtol=1e-4, atol=1e-5)
     model(torch.randn(400, 256)).sum().backward()
     assert all(part.grad is not None for part in model.parameters())
+
+
+@pytest.mark.parametrize("shape", ["gpt2", "neox", "llama"])
+def test_a_model_of_such_layers_says_what_it_says_of_each_text_alone(
+    units: LinearUnits, shape: str, tmp_path: Path
+) -> None:
+    """Many texts go by the units together, one alone has too few rows for them."""
+    engine = LocalEngine.open(str(save(shape, tmp_path, width=256)), dtype="float32")
+    texts = [f"Line {n} of the table names the {n * n}th key, and what it is for. " * 2 for n in range(12)]
+    tokens = [entry for entry in engine.tokenize(texts) if isinstance(entry, Tokens)]
+    found = [entry for entry in engine.score(tokens) if isinstance(entry, TokenStats)]
+    assert len(found) == 12 and any(type(part).__name__ in ("Whole", "WholeConv") for part in engine._model.modules())
+    assert sum(len(one.logprob) for one in found) > 256
+    for one in found:
+        expected = plain(engine._model, Window(one.tokens.ids, len(one.tokens.ids) - 1))
+        for name in ("logprob", "mu", "sigma"):
+            np.testing.assert_allclose(getattr(one, name), expected[name], atol=1e-4, err_msg=f"{shape} {name}")
 
 
 def test_training_and_other_dtypes_go_on(units: LinearUnits) -> None:
