@@ -53,8 +53,8 @@ INLINE void multiply_digits(
 /* Joins the sums of digits' products to logits, in the place of the first. */
 INLINE void join(float *sums, const float *of_logits, const float *of_tokens) {
     for (int at = 0; at < SIDE * SIDE; at += HALF) {
-        __m512 worth = _mm512_mul_ps(_mm512_load_ps(of_tokens + at % SIDE), _mm512_set1_ps(of_logits[at / SIDE]));
-        _mm512_store_ps(sums + at, _mm512_mul_ps(joined(sums + at), worth));
+        __m512 value = _mm512_mul_ps(joined(sums + at), _mm512_load_ps(of_tokens + at % SIDE));
+        _mm512_store_ps(sums + at, _mm512_mul_ps(value, _mm512_set1_ps(of_logits[at / SIDE])));
     }
 }
 
@@ -85,10 +85,11 @@ static float cut(const float *values, int64_t rows, const Task *task, const floa
     return most;
 }
 
-/* The target's logit by one dot product, for ranks. */
+/* The target's logit by one dot product, for ranks; of float32 no less than its digits may give, or all words of equal rows, such
+ * as a padded vocabulary's, would stand above each other. */
 static float own(const Task *task, int64_t row) {
     int64_t width = task->width, target = task->targets[row];
-    float sum = 0;
+    float sum = 0, size = 0;
     for (int64_t k = 0; k < width; k++) {
         union { float value; uint32_t bits; } a, b;
         if (task->parts == 1) {
@@ -98,8 +99,9 @@ static float own(const Task *task, int64_t row) {
             a.value = ((const float *)task->hidden)[row * width + k];
             b.value = ((const float *)task->weight)[target * width + k] - task->frame[2 * width + k];
         }
-        sum += a.value * b.value;
+        sum += a.value * b.value, size += fabsf(a.value * b.value);
     }
+    if (task->parts > 1) sum += 3e-7f * size;
     return task->bias ? sum + task->bias[target] : sum;
 }
 
@@ -185,6 +187,7 @@ int head(
     Task task = {weight, hidden, bias, frame, targets, out, vocabulary, width, words, parts};
     int64_t each = ((rows + threads - 1) / threads + SIDE - 1) / SIDE * SIDE, most = PIECE / words / parts / SIDE * SIDE;
     int done = DONE;
+    if (!rows) return done;
     if (most < SIDE) most = SIDE;
     if (each > most) each = most;
 #pragma omp parallel for num_threads(threads) schedule(static, 1) reduction(min : done)

@@ -104,6 +104,7 @@ int linear(
 ) {
     int64_t words = (width + WIDE - 1) / WIDE * HALF, most = PIECE / words / DIGITS / SIDE * SIDE, padded = (outs + SIDE - 1) / SIDE * SIDE;
     Task task = {weight, bias, spread, x, out, outs, width, words, rows, NULL, NULL};
+    if (!rows || !outs) return DONE;
     int64_t each = ((rows + threads - 1) / threads + SIDE - 1) / SIDE * SIDE;
     if (most < SIDE) most = SIDE;
     if (each > most) each = most;

@@ -15,15 +15,15 @@ from torch.nn import Linear
 
 from probe.models.compiled import on_units
 from probe.models.kernel import require
+from probe.models.packed import packing
 
 _P, _I = ctypes.c_void_p, ctypes.c_int64
-_NO_MEMORY, _APART = 0, 1  # what linear.c says; APART: a row of the weight is too far from the others for digits
-_STEP, _LEAST, _WIDEST = 16, 256, 1 << 15  # of the width; narrower layers are not worth cutting
-_ROWS = 256  # of the input, from which on cutting the weight is worth it
+_DONE = 2  # what linear.c says
+_STEP, _LEAST, _WIDEST = 16, 256, 1 << 15  # of the width; smaller layers are not worth cutting
 
 
 class Whole(Linear):
-    """A linear layer; training, other dtypes and few rows go by torch's own way. spread: see `spread_of`."""
+    """A linear layer; training, other dtypes and generation go by torch's own way. spread: see `spread_of`."""
 
     spread: Tensor
 
@@ -50,9 +50,11 @@ def _whole_conv() -> type[torch.nn.Module]:
 
 
 def _whole(weight: Tensor, bias: Tensor | None, spread: Tensor, x: Tensor) -> Tensor | None:
-    """Returns the product by the units, None where it is not for them."""
-    many = x.numel() >= _ROWS * weight.shape[1] and not torch.is_grad_enabled()
-    units = linear_units() if many and _plain(x) and _plain(weight) and weight.is_contiguous() else None
+    """Returns the product by the units, None where it is not for them: a single new token is not worth cutting the
+    weight for, but a text that is scored goes there however short: its figures must not depend on what stands beside.
+    """
+    scored = packing() and not torch.is_grad_enabled()
+    units = linear_units() if scored and _plain(x) and _plain(weight) and weight.is_contiguous() else None
     return units.linear(weight, bias, spread, x) if units else None
 
 
@@ -65,9 +67,10 @@ class LinearUnits:
         self._linear = library.linear
 
     def linear(self, weight: Tensor, bias: Tensor | None, spread: Tensor, x: Tensor) -> Tensor | None:
-        """Returns x [..., width] weight^T + bias, [..., outs]; None where a row of the weight is far from the others.
+        """Returns x [..., width] weight^T + bias, [..., outs]; None where a row of the weight is far from the others,
+        or there is no memory for its digits.
 
-        weight: [outs, width], width a multiple of 16; spread: see `spread_of`. Raises TypeError, MemoryError.
+        weight: [outs, width], width a multiple of 16; spread: see `spread_of`. Raises TypeError.
         """
         x = x.contiguous()
         require(torch.float32, weight=weight, spread=spread, x=x, **({} if bias is None else {"bias": bias}))
@@ -82,9 +85,7 @@ class LinearUnits:
             weight.data_ptr(), None if bias is None else bias.data_ptr(), spread.data_ptr(), outs, width, x.data_ptr(),
             x.numel() // width, out.data_ptr(), torch.get_num_threads(),
         )  # fmt: skip
-        if done == _NO_MEMORY:
-            raise MemoryError("the scratch of a linear layer cannot be had")
-        return None if done == _APART else out
+        return out if done == _DONE else None
 
 
 @cache
@@ -99,7 +100,7 @@ def spread_of(weight: Tensor) -> Tensor:
     """Returns float32 [2, width]: what columns of the input are multiplied with before they are cut into digits, so
     that none of the weight's stands out, and those of the weight, its inverse. Powers of two: nothing is rounded.
     """
-    spread = weight.square().mean(0).sqrt().clamp_min(1e-30).log2().round().exp2()
+    spread = torch.linalg.vector_norm(weight, dim=0).div(len(weight) ** 0.5).clamp_min(1e-30).log2().round().exp2()
     return torch.stack([spread, 1 / spread])
 
 
@@ -123,8 +124,9 @@ def fuse_linear(model: Any) -> None:
 
 
 def _fits(weight: Tensor) -> bool:
-    width = weight.shape[1]
-    return _plain(weight) and width % _STEP == 0 and _LEAST <= width <= _WIDEST
+    outs, width = weight.shape
+    fits = _plain(weight) and width % _STEP == 0 and outs >= _LEAST and _LEAST <= width <= _WIDEST
+    return fits and bool(torch.isfinite(spread_of(weight)).all())
 
 
 def _plain(tensor: Tensor) -> bool:

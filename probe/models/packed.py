@@ -49,6 +49,11 @@ class Pack:
 _pack: ContextVar[Pack | None] = ContextVar("pack", default=None)
 
 
+def packing() -> bool:
+    """True while a pack is scored."""
+    return _pack.get() is not None
+
+
 def groups_of(lengths: Sequence[int]) -> Groups:
     """Returns (texts, tokens) for each run of equal lengths."""
     return [(len(list(run)), length) for length, run in groupby(lengths)]

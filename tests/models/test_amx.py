@@ -76,6 +76,20 @@ def test_a_weight_that_is_no_number_spoils_every_row(units: MatrixUnits, place: 
     assert not torch.isfinite(stream(weight, None, hidden, torch.tensor([7, 8, 9]))[0]).any()
 
 
+def test_words_of_equal_rows_do_not_stand_above_each_other(units: MatrixUnits) -> None:
+    """A padded vocabulary's, which are zeros: the centre of the others makes them a product like any."""
+    torch.manual_seed(0)
+    weight, hidden, targets = torch.randn(9000, 64) + 0.3, torch.randn(100, 64), torch.full((100,), 8500)
+    weight[8000:] = 0
+    expected = brute(hidden.double() @ weight.double().T, targets)["rank"]
+    assert np.abs(stream(weight, None, hidden, targets)[3].numpy() - expected).max() <= 1
+
+
+def test_nothing_is_asked_of_no_rows(units: MatrixUnits) -> None:
+    found = units.head(torch.zeros(50, 64), None, torch.empty(0, 64), torch.empty(0, dtype=torch.int64))
+    assert found and len(found[0]) == 0
+
+
 def test_a_row_far_from_the_others_is_left_to_torch(units: MatrixUnits) -> None:
     """A column that is idle but for one row, outside the sample: its digits would leave the row's other values none."""
     torch.manual_seed(0)

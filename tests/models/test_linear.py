@@ -16,6 +16,7 @@ from transformers.pytorch_utils import Conv1D
 from probe.data.windows import Window
 from probe.models.linear import LinearUnits, Whole, fuse_linear, linear_units, spread_of
 from probe.models.local import LocalEngine
+from probe.models.packed import Pack, packed
 from probe.types import Tokens, TokenStats
 from tests.contract import plain
 from tests.models.test_biased import Model
@@ -89,21 +90,24 @@ def test_a_row_far_from_the_others_is_left_to_torch(units: LinearUnits) -> None:
 
 def test_layers_of_a_model_become_such_and_its_head_does_not(units: LinearUnits) -> None:
     torch.manual_seed(0)
-    model = Model(Linear(256, 512), Linear(512, 40), Linear(40, 256), Linear(256, 9))
+    model = Model(Linear(256, 512), Linear(512, 256), Linear(256, 40), Linear(40, 256), Linear(256, 9))
     x = torch.randn(2, 300, 256)
     with torch.inference_mode():
         expected = model(x)
         fuse_linear(model)
-        assert [type(layer) for layer in model] == [Whole, Whole, Linear, Linear]
-        assert torch.allclose(model(x), expected, rtol=1e-4, atol=1e-5)
-        few = torch.randn(5, 256)
-        assert torch.equal(model[0](few), torch.nn.functional.linear(few, model[0].weight, model[0].bias))
-    assert set(model.state_dict()) == {f"{layer}.{name}" for layer in range(4) for name in ("weight", "bias")}
+        assert [type(layer) for layer in model] == [Whole, Whole, Linear, Linear, Linear]
+        assert torch.equal(model(x), expected)  # nothing is scored
+        with packed(Pack([(2, 300)])):
+            found = model(x)
+            assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5) and not torch.equal(found, expected)
+            many, few = (model[1](model[0](some)) for some in (x, x[:1, :7]))
+            assert torch.equal(few, many[:1, :7])  # whatever stands beside
+    assert set(model.state_dict()) == {f"{layer}.{name}" for layer in range(5) for name in ("weight", "bias")}
 
 
 def test_layers_of_gpt2_become_such_too(units: LinearUnits) -> None:
     torch.manual_seed(0)
-    model = Model(Conv1D(512, 256), Conv1D(40, 512), Linear(40, 9))
+    model = Model(Conv1D(512, 256), Conv1D(256, 512), Linear(256, 9))
     before = {name: value.clone() for name, value in model.state_dict().items()}
     x = torch.randn(1, 300, 256)
     with torch.inference_mode():
@@ -111,7 +115,7 @@ def test_layers_of_gpt2_become_such_too(units: LinearUnits) -> None:
     fuse_linear(model)
     assert [type(layer).__name__ for layer in model] == ["WholeConv", "WholeConv", "Linear"]
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    with torch.inference_mode():
+    with torch.inference_mode(), packed(Pack([(1, 300)])):
         assert torch.allclose(model(x), expected, rtol=1e-4, atol=1e-5)
     model(torch.randn(400, 256)).sum().backward()
     assert all(part.grad is not None for part in model.parameters())
@@ -121,13 +125,12 @@ def test_layers_of_gpt2_become_such_too(units: LinearUnits) -> None:
 def test_a_model_of_such_layers_says_what_it_says_of_each_text_alone(
     units: LinearUnits, shape: str, tmp_path: Path
 ) -> None:
-    """Many texts go by the units together, one alone has too few rows for them."""
+    """What is scored goes by the units, the model by itself by torch's."""
     engine = LocalEngine.open(str(save(shape, tmp_path, width=256)), dtype="float32")
     texts = [f"Line {n} of the table names the {n * n}th key, and what it is for. " * 2 for n in range(12)]
     tokens = [entry for entry in engine.tokenize(texts) if isinstance(entry, Tokens)]
     found = [entry for entry in engine.score(tokens) if isinstance(entry, TokenStats)]
     assert len(found) == 12 and any(type(part).__name__ in ("Whole", "WholeConv") for part in engine._model.modules())
-    assert sum(len(one.logprob) for one in found) > 256
     for one in found:
         expected = plain(engine._model, Window(one.tokens.ids, len(one.tokens.ids) - 1))
         for name in ("logprob", "mu", "sigma"):
@@ -139,7 +142,7 @@ def test_training_and_other_dtypes_go_on(units: LinearUnits) -> None:
     fuse_linear(model)
     model(torch.randn(400, 256)).sum().backward()
     assert all(part.grad is not None for part in model.parameters())
-    with torch.inference_mode():
+    with torch.inference_mode(), packed(Pack([(1, 400)])):
         assert model.bfloat16()(torch.randn(400, 256).bfloat16()).dtype == torch.bfloat16
 
 
@@ -147,6 +150,7 @@ def test_what_c_would_misread_is_refused(units: LinearUnits) -> None:
     weight, x, bias = torch.zeros(50, 64), torch.zeros(4, 64), torch.zeros(50)
     spread = spread_of(torch.ones(50, 64))
     assert units.linear(weight, bias, spread, x) is not None
+    assert units.linear(weight, bias, spread, x[:0]).shape == (0, 50)
     wrong = [
         (weight, bias, spread, x.double()), (weight, bias[:49], spread, x), (weight, bias, spread[:, :32], x),
         (weight, bias, spread, torch.zeros(4, 48)), (weight.T, None, spread, x),
