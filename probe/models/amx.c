@@ -8,8 +8,6 @@
 #include "digits.h"
 #include "sums.h"
 
-enum { PIECE = 1 << 18 }; /* words that the second cache keeps */
-enum { NO_MEMORY, APART, DONE };
 #define NONE -1e30f /* a logit that counts for nothing */
 
 /* Multiplies 32 rows of the weight, w [32][words], with 32 tokens, h [2][words][16], words of two bfloat16, into next
@@ -58,12 +56,6 @@ INLINE void join(float *sums, const float *of_logits, const float *of_tokens) {
     }
 }
 
-/* Transposes 16 rows of words, [16][words] -> [words][16]; those from `rows` on are zeros. */
-static void pack(const uint32_t *from, int64_t rows, int64_t words, uint32_t *out) {
-    for (int64_t k = 0; k < words; k++)
-        for (int64_t r = 0; r < HALF; r++) *out++ = r < rows ? from[r * words + k] : 0;
-}
-
 typedef struct {
     const void *weight, *hidden; /* [vocabulary, width], [rows, width] */
     const float *bias;           /* [vocabulary], or NULL */
@@ -73,17 +65,6 @@ typedef struct {
     int64_t vocabulary, width, words; /* words: of a row, of each part */
     int parts;                        /* 1 for bfloat16, DIGITS for float32 */
 } Task;
-
-/* Cuts rows of float32 into digits, [parts][32][words], and fills what each digit is worth. Returns the largest value, in frame. */
-static float cut(const float *values, int64_t rows, const Task *task, const float *frame, uint32_t *out, float *worth) {
-    float most = 0;
-    for (int64_t r = 0; r < rows; r++) {
-        int8_t *at = (int8_t *)(out + r * task->words);
-        float largest = digits(values + r * task->width, frame, frame + task->width, task->width, at, SIDE * task->words * 4, worth + r);
-        if (largest > most) most = largest;
-    }
-    return most;
-}
 
 /* The target's logit by one dot product, for ranks; of float32 no less than its digits may give, or all words of equal rows, such
  * as a padded vocabulary's, would stand above each other. */
@@ -119,7 +100,8 @@ static void prepare(const Task *task, int64_t row, int64_t rows, int64_t blocks,
         int64_t count = rows - r < 0 ? 0 : rows - r < HALF ? rows - r : HALF;
         if (task->parts == 1) pack((const uint32_t *)task->hidden + (row + r) * words, count, words, h);
         else {
-            cut((const float *)task->hidden + (row + r) * width, count, task, task->frame, spare, state[r / SIDE].worth + r % SIDE);
+            const float *values = (const float *)task->hidden + (row + r) * width;
+            cut(values, count, width, task->frame, task->frame + width, spare, words, SIDE * words, state[r / SIDE].worth + r % SIDE);
             for (int part = 0; part < DIGITS; part++) pack(spare + part * SIDE * words, count, words, h + part * away);
         }
     }
@@ -127,9 +109,11 @@ static void prepare(const Task *task, int64_t row, int64_t rows, int64_t blocks,
 
 /* Returns 32 rows of the weight from `row` on: where they lie, or cut, or with zeros behind the last, in spare. NULL: FAR. */
 static const uint32_t *rows_of(const Task *task, int64_t row, int64_t rows, uint32_t *spare, float *worth) {
-    const uint32_t *w = (const uint32_t *)task->weight + row * task->words;
-    if (task->parts == 1) return rows == SIDE ? w : memcpy(spare, w, rows * task->words * 4);
-    float most = cut((const float *)task->weight + row * task->width, rows, task, task->frame + 2 * task->width, spare, worth);
+    int64_t width = task->width, words = task->words;
+    const uint32_t *w = (const uint32_t *)task->weight + row * words;
+    if (task->parts == 1) return rows == SIDE ? w : memcpy(spare, w, rows * words * 4);
+    const float *values = (const float *)task->weight + row * width, *frame = task->frame + 2 * width;
+    float most = cut(values, rows, width, frame, frame + width, spare, words, SIDE * words, worth);
     return most > FAR ? NULL : spare;
 }
 

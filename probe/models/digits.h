@@ -6,6 +6,8 @@
  */
 enum { DIGITS = 3, SUMS = 5, WIDE = 64 }; /* SUMS: of products of digits, by what they are worth; WIDE: digits of a tile's row */
 #define LARGEST 8355000.0f /* less than 127 (1 + 2^8 + 2^16) by more than its rounding: digits are from -128 to 127 */
+enum { NO_MEMORY, APART, DONE }; /* what is said of a product: APART, a row of the weight is FAR from the others */
+enum { PIECE = 1 << 18 };        /* words that the second cache keeps */
 #define FAR 256 /* spreads of its column: digits of a row with a value beyond leave its others too little */
 
 INLINE __m512 framed(const float *values, const float *less, const float *times, int64_t k) {
@@ -36,6 +38,29 @@ static float digits(
         }
     }
     return largest;
+}
+
+/* Does so with rows, [rows][width], into digits [DIGITS][..][words], those of a row beside those of the one before. Returns the
+ * largest value of all.
+ */
+static float cut(
+    const float *values, int64_t rows, int64_t width, const float *less, const float *times, uint32_t *out, int64_t words, int64_t apart,
+    float *worth
+) {
+    float most = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        float largest = digits(values + r * width, less, times, width, (int8_t *)(out + r * words), apart * 4, worth + r);
+        if (largest > most) most = largest;
+    }
+    return most;
+}
+
+/* Transposes 16 rows of words, [16][words] -> [words][16]; those from `rows` on are zeros. */
+static void pack(const uint32_t *from, int64_t rows, int64_t words, uint32_t *out) {
+    __m512i lanes = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32((int)words));
+    __mmask16 there = rows < HALF ? (__mmask16)((1 << rows) - 1) : 0xffff;
+    for (int64_t k = 0; k < words; k++, out += HALF)
+        _mm512_store_si512(out, _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), there, lanes, from + k, 4));
 }
 
 /* A quarter of a block, 16 rows times 16: all that it needs of one step stays in tiles, and its digits in the first cache. The

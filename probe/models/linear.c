@@ -6,9 +6,6 @@
 #include "tiles.h"
 #include "digits.h"
 
-enum { PIECE = 1 << 18 }; /* words of digits that the second cache keeps */
-enum { NO_MEMORY, APART, DONE };
-
 typedef struct {
     const float *weight, *bias, *spread, *x; /* [outs, width], [outs] or NULL, [2, width], [rows, width] */
     float *out;                              /* [rows, outs] */
@@ -47,24 +44,15 @@ INLINE void multiply(const uint32_t *a, int64_t apart, const uint32_t *b, int64_
     }
 }
 
-/* Transposes 16 rows of words, [16][words] -> [words][16]. */
-static void pack(const uint32_t *from, int64_t words, uint32_t *out) {
-    __m512i lanes = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32((int)words));
-    for (int64_t k = 0; k < words; k++, out += HALF) _mm512_store_si512(out, _mm512_i32gather_epi32(lanes, from + k, 4));
-}
-
 /* Cuts and packs 32 rows of the weight. */
 static int prepare(const Task *task, int64_t first, uint32_t *spare) {
     int64_t words = task->words, count = task->outs - first < SIDE ? task->outs - first : SIDE;
     uint32_t *out = task->packed + first * DIGITS * words;
     memset(spare, 0, DIGITS * SIDE * words * 4);
-    for (int64_t r = 0; r < count; r++) {
-        const float *values = task->weight + (first + r) * task->width;
-        float *worth = task->worth + first + r, most = digits(
-            values, NULL, task->spread + task->width, task->width, (int8_t *)(spare + r * words), SIDE * words * 4, worth);
-        if (most > FAR) return APART;
-    }
-    for (int half = 0; half < DIGITS * 2; half++) pack(spare + half * HALF * words, words, out + half * HALF * words);
+    const float *values = task->weight + first * task->width, *times = task->spread + task->width;
+    float most = cut(values, count, task->width, NULL, times, spare, words, SIDE * words, task->worth + first);
+    if (most > FAR) return APART;
+    for (int half = 0; half < DIGITS * 2; half++) pack(spare + half * HALF * words, HALF, words, out + half * HALF * words);
     return DONE;
 }
 
@@ -79,8 +67,7 @@ static int piece(const Task *task, int64_t row, int64_t rows) {
         Block before = {.rows = 0}, next;
         int turn = 0;
         memset(a, 0, DIGITS * apart * 4);
-        for (int64_t r = 0; r < rows; r++)
-            digits(task->x + (row + r) * task->width, NULL, task->spread, task->width, (int8_t *)(a + r * words), apart * 4, worth + r);
+        cut(task->x + row * task->width, rows, task->width, NULL, task->spread, a, words, apart, worth);
         configure();
         for (int64_t v = 0; v < task->outs; v += SIDE)
             for (int64_t b = 0; b < blocks; b++, turn ^= 1) {

@@ -114,19 +114,22 @@ def fuse_linear(model: Any) -> None:
         return
     head = model.get_output_embeddings()
     for layer in model.modules():
-        if type(layer) is Linear and layer is not head and _fits(layer.weight):
+        if type(layer) is Linear and layer is not head and (spread := _spread_for(layer.weight)) is not None:
             layer.__class__ = Whole
-            layer.spread = spread_of(layer.weight)
-        elif type(layer) is Conv1D and _fits(layer.weight.T):
+            layer.spread = spread
+        elif type(layer) is Conv1D and (spread := _spread_for(layer.weight.T)) is not None:
             layer.__class__ = _whole_conv()  # type: ignore[assignment]  # a class of the same fields
             layer.weight.data = layer.weight.data.T.contiguous().T
-            layer.spread = spread_of(layer.weight.T)
+            layer.spread = spread
 
 
-def _fits(weight: Tensor) -> bool:
+def _spread_for(weight: Tensor) -> Tensor | None:
+    """Returns the spread of a weight that the units take, None for another."""
     outs, width = weight.shape
-    fits = _plain(weight) and width % _STEP == 0 and outs >= _LEAST and _LEAST <= width <= _WIDEST
-    return fits and bool(torch.isfinite(spread_of(weight)).all())
+    if not (_plain(weight) and width % _STEP == 0 and outs >= _LEAST and _LEAST <= width <= _WIDEST):
+        return None
+    spread = spread_of(weight)
+    return spread if torch.isfinite(spread).all() else None
 
 
 def _plain(tensor: Tensor) -> bool:
