@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from server.work.scanning import Scanning
 
 _LOG = logging.getLogger(__name__)
+_COUNTERS = 4  # threads that read what batches would take
 MOST_STREAMS = 16  # of events, of an owner: each is a connection, and looks into the database again and again
 _STREAMING = f"{MOST_STREAMS} event streams of yours are open already: close one, or poll GET /v1/batches/ID."
 _LAST = 10.0  # seconds that a thread has to notice that it is to end
@@ -55,6 +56,7 @@ class Service:
     calibrated: Calibrated = field(default_factory=Calibrated)
     jobs: Jobs = field(default_factory=Jobs)
     reading: Reading = field(default_factory=Reading)
+    counting: Reading = field(default_factory=lambda: Reading("counter", _COUNTERS, None))
     streams: Places = field(default_factory=lambda: Places(MOST_STREAMS, _STREAMING, 5))
     metrics: Metrics = field(default_factory=Metrics)
     ending: Ending = field(default_factory=Ending)
@@ -98,11 +100,12 @@ class Service:
         self.end()
         jobs = asyncio.to_thread(self.jobs.stop, self.ending.left, _LAST)
         scans = asyncio.to_thread(self.scanning.stop, _LAST) if self.scanning else _nothing()
-        reading = asyncio.to_thread(self.reading.stop, _LAST)
-        ended = [*await asyncio.gather(jobs, scans, reading), await self.batcher.stop(_LAST)]  # jobs and scans need it
+        readers = (asyncio.to_thread(one.stop, _LAST) for one in (self.reading, self.counting))
+        ended = [*await asyncio.gather(jobs, scans, *readers), await self.batcher.stop(_LAST)]  # jobs and scans need it
         self.hangs = not all(ended)
         if self.hangs:
-            names = [name for name, one in zip(("jobs", "scans", "documents", "models"), ended, strict=True) if not one]
+            threads = ("jobs", "scans", "documents", "batches", "models")
+            names = [name for name, one in zip(threads, ended, strict=True) if not one]
             _LOG.error("Threads that do not end are left behind: %s.", ", ".join(names))
 
     def model(self, name: str) -> Probe:

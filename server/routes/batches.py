@@ -25,7 +25,6 @@ from server.schemas.batches import Batch, BatchList, BatchRequest, RequestCounts
 from server.schemas.common import Deleted, failures
 from server.schemas.documented import binary, leads_to, stream
 from server.service import Service, desk_of, service_of
-from server.work.counting import counted
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"], responses=failures(400, 404, 409, 422, 429))
 Counter = Annotated[Desk, Depends(desk_of)]
@@ -57,7 +56,7 @@ async def create(body: BatchRequest, service: Shared, desk: Counter) -> Batch:
         source = await asyncio.to_thread(_allowed, metadata, service.settings.scan_prefixes)
     tokens = 0
     if (most := service.caller.most()) is not None:  # a file's size says little of its text, and a URL's nothing
-        size = await counted(service.caller.owner, partial(text_bytes, source, options, model, most))
+        size = await service.counting.run(service.caller.owner, partial(text_bytes, source, options, model, most))
         tokens, source = service.caller.holds(size), replace(source, most=size)
     scan = await asyncio.to_thread(desk.begin, source, model, options, metadata, body.input_file_id)
     service.caller.spends(tokens)  # about what its texts will take: workers know no keys
