@@ -41,6 +41,7 @@ OWNERS = {  # the files that may name a heavy library
         "models/local.py",
         "models/neighbours.py",
         "models/packed.py",
+        "models/passes.py",
         "models/sampling.py",
         "models/statistics.py",
         "models/streaming.py",

@@ -28,6 +28,7 @@ from probe.models.lanes import Lanes, lanes
 from probe.models.linear import fuse_linear
 from probe.models.load import ALIEN, Source, alien, find, load
 from probe.models.packed import batch_decides, enable, keep, run, shares
+from probe.models.passes import planned, spared
 from probe.models.prefix import Prefix
 from probe.models.rotary import fuse_rotary
 from probe.models.sampling import go_on
@@ -38,7 +39,6 @@ from probe.types import Tokens, TokenStats, Unscored
 from probe.wanted import still_wanted
 
 CPU_TOKENS, CUDA_TOKENS = 2048, 16384  # padded tokens per batch
-_WORTH, _FINER = 256, 32  # tokens for which a lane is worth opening; parts by which an even budget is raised
 Arrays = dict[str, Any]
 
 
@@ -160,17 +160,7 @@ class LocalEngine(Tokenizing):
         return keep(self._model, torch.tensor([ids[:-1]], device=self._device))
 
     def _run(self, windows: Sequence[Window], extras: Extras, prefix: Prefix | None) -> list[Arrays | Unscored]:
-        """Runs one batch; halves it where memory does not suffice or the model fails, so that no text costs another."""
-        try:
-            return list(self._forward(windows, extras, prefix))
-        except (RuntimeError, ValueError, IndexError, TypeError) as error:
-            reason = _reason(error, len(windows[0].ids))
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-        if len(windows) == 1:
-            return [reason]
-        half = len(windows) // 2
-        return self._run(windows[:half], extras, prefix) + self._run(windows[half:], extras, prefix)
+        return spared(windows, lambda some: self._forward(some, extras, prefix), lambda window: len(window.ids))
 
     @torch.inference_mode()
     def _forward(self, windows: Sequence[Window], extras: Extras, prefix: Prefix | None) -> Iterator[Arrays]:
@@ -212,32 +202,6 @@ def _as_it_is(logits: Tensor) -> Tensor:
     return logits
 
 
-def batches(lengths: Sequence[int], budget: int, packs: bool = False) -> Iterator[range]:
-    """Yields ranges over ascending `lengths` of at most `budget` tokens, padding counted, but one text at least."""
-    begin = total = 0
-    for end, length in enumerate(lengths):
-        total = total + length if packs else (end + 1 - begin) * length
-        if total > budget and end > begin:
-            yield range(begin, end)
-            begin, total = end, length
-    if len(lengths):
-        yield range(begin, len(lengths))
-
-
-def planned(lengths: Sequence[int], budget: int, many: int, packs: bool = False) -> list[range]:
-    """Returns batches of which so many lanes have about as much to do; few tokens stay together."""
-    tokens, most = sum(lengths), max(budget, 1)
-    if many == 1 or tokens < many * _WORTH:
-        return list(batches(lengths, budget, packs))
-    least = max(-(-tokens // most), len(list(batches(lengths, most, packs))))
-    wanted, even = -(-least // many) * many, 0
-    while True:
-        even = even + 1 + even // _FINER if even else -(-tokens // wanted)  # texts do not fill batches to the brim
-        plan = list(batches(lengths, min(even, most), packs))
-        if len(plan) <= wanted or even >= most:
-            return plan
-
-
 def _join(tokens: Tokens, windows: Sequence[Arrays | Unscored]) -> TokenStats | Unscored:
     if not windows:
         return ALIEN
@@ -255,10 +219,3 @@ def _present(columns: Columns) -> Iterator[tuple[str, Tensor]]:
         column = getattr(columns, name)
         if column is not None:
             yield name, column
-
-
-def _reason(error: Exception, tokens: int) -> Unscored:
-    if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-        return Unscored(f"out of memory at {tokens} tokens; use a smaller dtype or a larger device")
-    said = next(iter(str(error).splitlines()), "")
-    return Unscored(f"the model fails at {tokens} tokens with {type(error).__name__}: {said}")

@@ -20,7 +20,7 @@ from torch import Tensor
 from probe.data.windows import cut
 from probe.models.checks import check_causal
 from probe.models.load import Source, find, load
-from probe.models.local import batches
+from probe.models.passes import batches
 from probe.models.tokens import Tokenizer
 from probe.neighbours import Span
 from probe.types import Ints, Tokens

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from probe.models.load import ALIEN, Source, alien
+from probe.models.passes import spared
 from probe.models.writing import Prompt
 from probe.types import Unscored
 from probe.wanted import still_wanted
@@ -38,7 +39,8 @@ def go_on(model: Any, source: Source, prompts: Sequence[Prompt], samples: int) -
         for begin in range(0, len(numbers), step):
             still_wanted()
             part = numbers[begin : begin + step]
-            for number, ids in zip(part, _spared(model, [prompts[number] for number in part], samples), strict=True):
+            drawn = spared([prompts[number] for number in part], lambda some: _draw(model, some, samples), _needed)
+            for number, ids in zip(part, drawn, strict=True):
                 found[number] = ids if isinstance(ids, Unscored) else source.tokenizer.decode(ids)
     return found
 
@@ -46,22 +48,15 @@ def go_on(model: Any, source: Source, prompts: Sequence[Prompt], samples: int) -
 def _refusal(prompt: Prompt, source: Source) -> Unscored | None:
     if alien(prompt.ids, source.vocabulary):
         return ALIEN
-    if (needed := len(prompt.ids) + prompt.size) > source.context:
+    if (needed := _needed(prompt)) > source.context:
         return Unscored(
             f"to go on from its first half takes {needed:,} tokens of {source.context:,}: send passages of it"
         )
     return None
 
 
-def _spared(model: Any, prompts: Sequence[Prompt], samples: int) -> list[list[list[int]] | Unscored]:
-    """Draws from fewer prompts at once where memory does not suffice."""
-    try:
-        return list(_draw(model, prompts, samples))
-    except torch.OutOfMemoryError:
-        if len(prompts) == 1:
-            return [Unscored("out of memory while going on from its first half; use a smaller dtype or larger device")]
-    half = len(prompts) // 2
-    return _spared(model, prompts[:half], samples) + _spared(model, prompts[half:], samples)
+def _needed(prompt: Prompt) -> int:
+    return len(prompt.ids) + prompt.size
 
 
 @torch.inference_mode()

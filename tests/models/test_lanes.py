@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.models.lanes import Lanes, lanes
-from probe.models.local import LocalEngine, planned
+from probe.models.local import LocalEngine
+from probe.models.passes import planned
 from probe.types import TokenStats
 from probe.wanted import while_wanted
 from tests.contract import MODEL, scored

@@ -16,8 +16,9 @@ from probe.data.windows import Window
 from probe.errors import ModelError
 from probe.models.base import Extras
 from probe.models.load import find, load
-from probe.models.local import LocalEngine, batches
+from probe.models.local import LocalEngine
 from probe.models.packed import enable
+from probe.models.passes import batches
 from probe.types import Tokens, TokenStats, Unscored
 from tests.contract import plain
 
@@ -109,7 +110,10 @@ def test_foreign_ids_are_refused_and_neighbours_stand(make_model: Callable[[str]
     assert isinstance(second, Unscored) and "ids that the model does not have" in second.reason
 
 
-def test_out_of_memory_halves_the_batch(make_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("raised", [torch.OutOfMemoryError, MemoryError])  # the second: kernels that get no scratch
+def test_out_of_memory_halves_the_batch(
+    raised: type[Exception], make_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = LocalEngine.open(str(make_model("llama")), batch_tokens=10_000)
     expected = scored(engine, TEXTS)
     longest = max(len(stats.tokens.ids) for stats in expected)
@@ -118,7 +122,7 @@ def test_out_of_memory_halves_the_batch(make_model: Callable[[str], Path], monke
     def scarce(*args: object, **options: torch.Tensor) -> object:
         tried.append(options["input_ids"].numel())
         if tried[-1] > longest:
-            raise torch.OutOfMemoryError("no memory for more than the longest text")
+            raise raised("no memory for more than the longest text")
         return forward(*args, **options)
 
     monkeypatch.setattr(engine._model.base_model, "forward", scarce)
@@ -127,9 +131,12 @@ def test_out_of_memory_halves_the_batch(make_model: Callable[[str], Path], monke
     assert tried[0] > longest and sum(size for size in tried if size <= longest) == tried[0]
 
 
-def test_not_even_one_fits(make_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("raised", [torch.OutOfMemoryError, MemoryError])
+def test_not_even_one_fits(
+    raised: type[Exception], make_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = LocalEngine.open(str(make_model("llama")))
-    monkeypatch.setattr(engine, "_forward", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("none")))
+    monkeypatch.setattr(engine, "_forward", lambda *_: (_ for _ in ()).throw(raised("none")))
     (tokens,) = engine.tokenize(["some text"])
     assert isinstance(tokens, Tokens)
     (found,) = engine.score([tokens])
