@@ -15,7 +15,7 @@ from probe.data.read import Columns, Unreadable
 from probe.errors import Tampered
 
 if TYPE_CHECKING:
-    from probe.provenance.compare import Outcome
+    from probe.provenance.checks import Outcome
     from probe.provenance.record import Record
 
 
@@ -35,7 +35,7 @@ def verify(
     text_column: TextColumn = "text", id_column: IdColumn = "id",
 ) -> None:  # fmt: skip
     """Measures results again and says what differs. Exit code 0: reproduced, 1: differs, 2: cannot be checked."""
-    from probe.provenance.compare import Outcome, outcome, worst
+    from probe.provenance.checks import Outcome, outcome, worst
     from probe.provenance.read import load_records
     from probe.provenance.record import Record, Sources
     from probe.provenance.show import summary, table
@@ -72,7 +72,7 @@ def verify(
 def _bundle(path: Path, key: Path | None) -> tuple[list[Record | Unreadable], Outcome]:
     """Returns a bundle's records once its hashes, and with a key its signature, hold. Raises Tampered."""
     from probe.provenance.bundle import RESULTS, read_bundle
-    from probe.provenance.compare import Outcome
+    from probe.provenance.checks import Outcome
     from probe.provenance.keys import load_public
     from probe.provenance.read import read_records
 

@@ -9,86 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from enum import IntEnum
 from typing import Any
 
-from probe.calibration.fingerprint import Fingerprint
 from probe.calibration.gates import BATCH
-from probe.corpus.opening import Corpus
-from probe.provenance.record import Provenance
-from probe.scores.table import origins
+from probe.provenance.checks import LARGEST, Check, Outcome, alike, close, is_figure, same, short
 
-_WORDS = {
-    "target": "target model", "tokenizer": "tokenizer", "windows": "window policy", "formulas": "score formulas",
-    "reference": "reference model", "reference_tokenizer": "reference tokenizer", "dtype": "dtype",
-    "reference_dtype": "reference dtype", "reference_windows": "reference window policy",
-    "prefixes": "prefix texts", "frequencies": "token frequencies", "neighbours": "proposer of neighbours",
-    "shadows": "shadow models",
-}  # fmt: skip
-_CONDITIONS = ("engine", "device", "versions", "revisions")
 _ROUNDING = 1e-9  # of a figure, relative
 _TOKEN = 10  # times the tolerance of a mean, for one token
-_LARGEST = 1e300
-
-
-class Outcome(IntEnum):
-    """What a check, or all of them together, came to; also the command's exit code."""
-
-    REPRODUCED = 0
-    DIFFERS = 1
-    UNCHECKED = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One comparison. then, now: as they are shown. A condition that is another is told and does not count."""
-
-    what: str
-    outcome: Outcome
-    then: str = ""
-    now: str = ""
-    counts: bool = True
-
-
-def outcome(checks: Sequence[Check]) -> Outcome:
-    """Returns what the checks of one record come to together."""
-    return worst([check.outcome for check in checks if check.counts])
-
-
-def worst(outcomes: Sequence[Outcome]) -> Outcome:
-    """Returns the one that decides: a difference is a difference, whatever else could not be checked."""
-    return next((one for one in (Outcome.DIFFERS, Outcome.UNCHECKED) if one in outcomes), Outcome.REPRODUCED)
-
-
-def same(what: str, then: object, now: object, *, counts: bool = True) -> Check:
-    """Returns a check for equality."""
-    return Check(what, Outcome.REPRODUCED if then == now else Outcome.DIFFERS, short(then), short(now), counts)
-
-
-def compare_setup(record: Provenance, now: Fingerprint, calibration: str | None, corpus: Corpus | None) -> list[Check]:
-    """Returns checks of models, tokenizers, formulas, calibration and corpus; conditions only where they are others.
-
-    calibration: its content's hash.
-    """
-    found = list(_fingerprints(record.fingerprint, now))
-    if record.calibration or calibration:
-        found.append(same("calibration", record.calibration.sha256 if record.calibration else None, calibration))
-    if record.plugins or origins():
-        found.append(same("score plug-ins", record.plugins, origins()))
-    if record.corpus and corpus:
-        found.append(same("corpus", record.corpus.sha256, corpus.hash))
-    return found
-
-
-def _fingerprints(then: Fingerprint, now: Fingerprint) -> Iterator[Check]:
-    for name in (field.name for field in fields(Fingerprint)):
-        before, after = getattr(then, name), getattr(now, name)
-        if name in _CONDITIONS:
-            if before != after:
-                yield Check(f"{name} (told only)", Outcome.DIFFERS, *_unlike(before, after), counts=False)
-        elif before or after:
-            yield same(_WORDS[name], before, after)
 
 
 def compare_results(
@@ -105,7 +32,7 @@ def compare_results(
     for name in ("claim", "error", "windows", "warnings"):
         yield same(name, _rounded(then.get(name)), _rounded(now[name]))
     yield from _verdict(then, now, tolerance, alone=alone, size=size)
-    q_step = tolerance / 1000 if exact else step * min(size, _LARGEST)  # q is p times at most the number of texts
+    q_step = tolerance / 1000 if exact else step * min(size, LARGEST)  # q is p times at most the number of texts
     yield from _q_value(then, now, q_step, size, whole=whole, alone=alone)
     yield from _tokens(then.get("tokens"), now["tokens"], tolerance)
     if then.get("corpus") and now["corpus"]:
@@ -157,21 +84,21 @@ def _verdict(
 def _ppv(then: Any, now: Sequence[Mapping[str, float]], tolerance: float) -> Check:
     """Rests on the claim and the known members; its figures agree within the tolerance."""
     rows = then if isinstance(then, list) else [None]
-    alike = len(rows) == len(now) and all(
+    agree = len(rows) == len(now) and all(
         isinstance(row, Mapping)
         and row.keys() == other.keys()
         and row["prior"] == other["prior"]
-        and _alike(row["least"], other["least"], tolerance)
+        and alike(row["least"], other["least"], tolerance)
         for row, other in zip(rows, now, strict=True)
     )
     before, after = ("; ".join(map(short, side)) or "none" for side in (rows, now))
-    return Check("ppv", Outcome.REPRODUCED if alike else Outcome.DIFFERS, before, after)
+    return Check("ppv", Outcome.REPRODUCED if agree else Outcome.DIFFERS, before, after)
 
 
 def _reason(then: Mapping[str, Any], now: Mapping[str, Any]) -> Any:
     """Returns the reason as it would be with the p-value of then, for its sentence counts known non-members."""
     of, p_values = _of(now, "claim", "nonmembers"), (now["p_value"], then.get("p_value"))
-    if not of or not all(map(_is_figure, p_values)):
+    if not of or not all(map(is_figure, p_values)):
         return now["reason"]
     before, after = (f"{round(p_value * (of + 1)) - 1:,} of {of:,} " for p_value in p_values)
     return now["reason"].replace(before, after)
@@ -195,9 +122,9 @@ def _q_value(
 
 def _is_possible(q_value: Any, p_value: Any, size: int) -> bool:
     """Benjamini and Hochberg's q is p times at least 1 and at most the number of texts, and no more than 1."""
-    if not _is_figure(q_value) or not _is_figure(p_value):
+    if not is_figure(q_value) or not is_figure(p_value):
         return False
-    most = min(1.0, p_value * min(size, _LARGEST))
+    most = min(1.0, p_value * min(size, LARGEST))
     return bool(p_value * (1 - _ROUNDING) <= q_value <= most * (1 + _ROUNDING))
 
 
@@ -223,26 +150,9 @@ def _is_token(then: Any, now: Mapping[str, Any], tolerance: float) -> bool:
         isinstance(then, Mapping)
         and then.keys() == now.keys()
         and all(then[name] == now[name] for name in ("start", "end"))
-        and all(_alike(then[name], now[name], tolerance) for name in figures)
-        and _alike(then["rank"], now["rank"], 1 + tolerance * now["rank"])
+        and all(alike(then[name], now[name], tolerance) for name in figures)
+        and alike(then["rank"], now["rank"], 1 + tolerance * now["rank"])
     )
-
-
-def close(what: str, then: Any, now: Any, tolerance: float) -> Check:
-    """Returns a check for figures within a tolerance; both may be missing."""
-    alike = Outcome.REPRODUCED if _alike(then, now, tolerance) else Outcome.DIFFERS
-    return Check(what, alike, short(then), short(now))
-
-
-def _alike(then: Any, now: Any, tolerance: float) -> bool:
-    if _is_figure(then) and _is_figure(now):
-        return bool(abs(then - now) <= tolerance)
-    return then is None and now is None
-
-
-def _is_figure(value: Any) -> bool:
-    """A record may hold integers that no float holds."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
 
 
 def _others(what: str, size: int) -> Check:
@@ -271,21 +181,3 @@ def _names(value: Mapping[str, Any], field: str) -> list[str]:
     """Returns the names of the scores that have a value."""
     held = value.get(field)
     return [name for name in held if _of(held, name, "value") is not None] if isinstance(held, Mapping) else []
-
-
-def _unlike(then: Any, now: Any) -> tuple[str, str]:
-    """Shows of two tables the entries that are not the same."""
-    if not isinstance(then, Mapping):
-        return short(then), short(now)
-    names = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
-    first, second = (", ".join(f"{name} {side.get(name, 'absent')}" for name in names) for side in (then, now))
-    return first, second
-
-
-def short(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {short(entry)}" for name, entry in value.items())
-    text = "none" if value is None else str(value)
-    return text[:19] + "..." if text.startswith("sha256:") else text

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text as Line
 
-from probe.provenance.compare import Check, Outcome, outcome
+from probe.provenance.checks import Check, Outcome, outcome
 from probe.provenance.record import Record
 from probe.show import console, excerpt
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,8 +19,10 @@ from probe.measure import Progress
 from probe.opening import find_calibration, open_setup
 from probe.pipeline import Probe
 from probe.prepare import Options
-from probe.provenance.compare import Check, Outcome, compare_results, compare_setup, same
+from probe.provenance.checks import Check, Outcome, same
+from probe.provenance.compare import compare_results
 from probe.provenance.record import Provenance, Record, Sources, batch_of
+from probe.provenance.setup import compare_setup
 from probe.response import result_dict
 from probe.scores import TABLE
 from probe.setup import Setup
@@ -54,8 +57,11 @@ def verify_all(
 ) -> list[list[Check]]:  # fmt: skip
     """Opens what each record names, or `named` where that says more, and returns the checks of each.
 
-    texts: by their hash. Raises ModelError, InputError, UnknownName for what cannot be opened.
+    texts: by their hash. Raises ModelError, InputError, UnknownName for what cannot be opened, InputError for a
+    tolerance that is none.
     """
+    if not 0 <= tolerance < math.inf:
+        raise InputError("A tolerance must be a number of at least 0; scores are in nats per token.", "tolerance")
     found: dict[int, list[Check]] = {}
     for sources, group in _grouped(records, lambda record: record.provenance.sources).items():
         mine = [records[at] for at in group]

@@ -20,9 +20,11 @@ from probe.demo.locate import find, marks
 from probe.errors import InputError
 from probe.pipeline import Probe
 from probe.prepare import Options
-from probe.provenance.compare import Check, Outcome, _reason, close, compare_setup, outcome
+from probe.provenance.checks import Check, Outcome, close, outcome
+from probe.provenance.compare import _reason
 from probe.provenance.read import read_records
 from probe.provenance.record import Record, Sources, Used, record_all
+from probe.provenance.setup import compare_setup
 from probe.provenance.verify import repeat, texts_by_hash, verify_all
 from probe.response import result_dict
 from probe.types import Result, Text
@@ -116,6 +118,12 @@ def test_the_tolerance_is_the_callers(demo: Probe, first: Record) -> None:
     p_value = changed(first, "p_value", value=first.result["p_value"] + 0.002)
     names = [name.split(":")[0] for name in wrong(again(demo, [p_value])[0])]
     assert names == ["p-value", "reason", "q-value"]  # a reason counts what p does, and q is never below p
+
+
+@pytest.mark.parametrize("none", [-1.0, float("nan"), float("inf")])
+def test_what_is_no_tolerance_is_refused(none: float) -> None:
+    with pytest.raises(InputError, match="at least 0"):
+        verify_all([], {}, Settings(), tolerance=none)
 
 
 def test_figures_agree_up_to_the_tolerance() -> None:
