@@ -11,7 +11,7 @@ from typing import Any
 from probe.audit.evaluate import BLIND, Evaluation, reasons
 from probe.audit.figures import Figures, as_json
 from probe.audit.gate import Outcome
-from probe.audit.plots import Plot, plots, png, svg
+from probe.audit.plots import Plot, picture, plots, png, svg
 from probe.audit.report import html
 from probe.audit.summary import caution, sentences
 from probe.data.sheet import write_csv
@@ -22,7 +22,7 @@ def write(found: Evaluation, folder: Path, outcomes: Sequence[Outcome] = ()) -> 
     pictures = plots(found)
     texts = {
         "evaluation.json": json.dumps(as_dict(found, outcomes), indent=1) + "\n",
-        "report.html": html(found, pictures, outcomes),
+        "report.html": html(found, [picture(plot) for plot in pictures], outcomes),
     }
     written = write_pages(folder, texts, pictures)
     write_scores(found, folder / "scores.csv")

@@ -7,6 +7,7 @@ says in words what it shows, follows a light or dark page, and is drawn without 
 from __future__ import annotations
 
 import io
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -48,6 +49,20 @@ class Plot:
     canvas: Canvas
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A plot as SVG, which keeps no canvas. In a page it is an image, so that ids of several cannot meet."""
+
+    name: str
+    title: str
+    description: str
+    svg: str
+
+    @property
+    def data(self) -> str:
+        return b64encode(self.svg.encode()).decode()
+
+
 def plots(found: Evaluation) -> list[Plot]:
     """Returns the pictures that this evaluation has the texts for."""
     return laid_out([plot for plot in (_roc(found), _histogram(found), _correlation(found)) if plot])
@@ -72,6 +87,10 @@ def svg(plot: Plot) -> str:
     head, title, rest = drawn.partition("</title>")
     head = head.replace("<svg ", '<svg role="img" ')
     return f"{head}{title}<desc>{escape(plot.description)}</desc>{_STYLE}{rest}"
+
+
+def picture(plot: Plot) -> Picture:
+    return Picture(plot.name, plot.title, plot.description, svg(plot))
 
 
 def png(plot: Plot) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -11,21 +10,21 @@ from probe.audit.evaluate import Evaluation
 from probe.audit.figures import Figures, Measured, short
 from probe.audit.gate import Outcome
 from probe.audit.metrics import Figure
-from probe.audit.plots import Plot, svg
+from probe.audit.plots import Picture
 from probe.audit.summary import caution, sentences
 from probe.calibration.fingerprint import Fingerprint
 
 WORDS = "words alone (blind)"
 
 
-def html(found: Evaluation, pictures: Sequence[Plot], outcomes: Sequence[Outcome] = ()) -> str:
+def html(found: Evaluation, pictures: Sequence[Picture], outcomes: Sequence[Outcome] = ()) -> str:
     """Returns the report; outcomes: of the bars that it was held to."""
     return page(
         "probe.audit",
         caution=caution(found), sentences=sentences(found), outcomes=outcomes, confidence=found.confidence,
         columns=list(cells(found.blind)), rows=_rows(found), verdicts=found.verdicts, absent=found.absent,
         calls=sorted({call for counts in found.verdicts.values() for call in counts}),
-        pictures=[picture(plot) for plot in pictures], unscored=found.unscored, left_out=found.left_out,
+        pictures=pictures, unscored=found.unscored, left_out=found.left_out,
         provenance=_provenance(found),
     )  # fmt: skip
 
@@ -67,12 +66,6 @@ def _rows(found: Evaluation) -> list[dict[str, Any]]:
         for name, figures in every.items()
         if name not in found.absent
     ]  # fmt: skip
-
-
-def picture(plot: Plot) -> dict[str, str]:
-    """An image of its own, so that ids of several pictures cannot meet."""
-    data = b64encode(svg(plot).encode()).decode()
-    return {"data": data, "title": plot.title, "description": plot.description}
 
 
 def _provenance(found: Evaluation) -> dict[str, str]:

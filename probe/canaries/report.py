@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from probe.audit.files import write_pages
-from probe.audit.plots import Plot
-from probe.audit.report import page, picture, stamped
+from probe.audit.plots import Plot, picture
+from probe.audit.report import page, stamped
 from probe.canaries.judge import CanaryResult
 from probe.canaries.plots import exposures
 from probe.canaries.show import as_dict, cells, figures

@@ -16,8 +16,8 @@ import numpy as np
 
 from probe.audit.files import write_pages
 from probe.audit.objections import objections
-from probe.audit.plots import Plot
-from probe.audit.report import page, picture, stamped
+from probe.audit.plots import Plot, picture
+from probe.audit.report import page, stamped
 from probe.data.sheet import write_csv
 from probe.memorization.examine import Examined
 from probe.memorization.extraction import LEVELS

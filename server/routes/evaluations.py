@@ -12,19 +12,20 @@ from fastapi.responses import HTMLResponse
 from probe.audit.evaluate import Evaluation, evaluate
 from probe.audit.files import as_dict
 from probe.audit.labelled import Entry, both_kinds, distinct
-from probe.audit.plots import plots
+from probe.audit.plots import Picture, picture, plots
 from probe.audit.report import html
-from probe.errors import InputError
+from probe.errors import InputError, UnknownName
 from probe.measure import Progress
 from probe.pipeline import Probe
 from probe.scores import choose
 from probe.types import Text
+from probe.untold import called
 from server.routes.jobs import end, forget, state
 from server.schemas.common import Deleted, failures
 from server.schemas.documented import leads_to, text
 from server.schemas.entries import AnyText
 from server.schemas.entries import Entry as Given
-from server.schemas.evaluations import EvaluationJob, EvaluationList, EvaluationRequest
+from server.schemas.evaluations import EvaluationJob, EvaluationList, EvaluationRequest, PictureCard
 from server.service import Service, service_of
 from server.wire.headers import REPORT
 from server.work.jobs import Job
@@ -32,9 +33,10 @@ from server.work.jobs import Job
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What a job leaves: the figures, and the page that shows them."""
+    """What a job leaves: the figures, the pictures of them, and the page that shows both."""
 
     figures: Evaluation
+    pictures: Sequence[Picture]
     page: str
 
 
@@ -60,7 +62,8 @@ async def create(body: EvaluationRequest, service: Shared) -> EvaluationJob:
     def work(progress: Progress) -> Evaluated:
         probe = Probe.of(service.setup_in_turns(model), model.calibration)
         found = evaluate(probe, labelled, scores=chosen, seed=body.seed, progress=progress)
-        return Evaluated(found, html(found, plots(found)))  # drawn here: matplotlib takes one thread at a time
+        pictures = [picture(plot) for plot in plots(found)]  # here, because matplotlib takes one thread at a time
+        return Evaluated(found, pictures, html(found, pictures))
 
     return _job(service.start(KIND, body.model, work))
 
@@ -80,10 +83,16 @@ def show(name: str, service: Shared) -> EvaluationJob:
 @router.get("/{name}/report", response_class=Response, responses=text("text/html"))
 def report(name: str, service: Shared) -> HTMLResponse:
     """One HTML page with tables and pictures, complete in itself."""
-    job = service.job(KIND, name)
-    if not isinstance(job.result, Evaluated):
-        raise InputError(f"The evaluation is {job.status}; its report is there when it is completed.", "id")
-    return HTMLResponse(job.result.page, headers=REPORT)
+    return HTMLResponse(_completed(service, name).page, headers=REPORT)
+
+
+@router.get("/{name}/pictures/{picture}", response_class=Response, responses=text("image/svg+xml"))
+def show_picture(name: str, picture: str, service: Shared) -> Response:
+    """One of its pictures as SVG: `roc` (on log-log axes), `histogram`, `correlation`, where there are texts enough."""
+    pictures = {one.name: one.svg for one in _completed(service, name).pictures}
+    if picture not in pictures:
+        raise UnknownName(f"No picture {called(picture)}. There are: {', '.join(pictures) or 'none'}.", "picture")
+    return Response(pictures[picture], media_type="image/svg+xml", headers=REPORT)
 
 
 @router.post("/{name}/cancel")
@@ -106,6 +115,16 @@ def _entries(texts: Sequence[AnyText | Given], member: bool) -> list[Entry]:
     ]
 
 
+def _completed(service: Service, name: str) -> Evaluated:
+    job = service.job(KIND, name)
+    if not isinstance(job.result, Evaluated):
+        raise InputError(f"The evaluation is {job.status}; this is there when it is completed.", "id")
+    return job.result
+
+
 def _job(job: Job, whole: bool = True) -> EvaluationJob:
-    found = as_dict(job.result.figures) if whole and isinstance(job.result, Evaluated) else None
-    return EvaluationJob(**state(job), evaluation=found)
+    found = job.result if whole and isinstance(job.result, Evaluated) else None
+    if found is None:
+        return EvaluationJob(**state(job), evaluation=None, pictures=[])
+    cards = [PictureCard(name=one.name, title=one.title, description=one.description) for one in found.pictures]
+    return EvaluationJob(**state(job), evaluation=as_dict(found.figures), pictures=cards)

@@ -23,11 +23,20 @@ class EvaluationRequest(Asked):
     seed: Seed = 0
 
 
+class PictureCard(BaseModel):
+    """A picture of an evaluation; description: what it shows, for those who do not see it."""
+
+    name: str
+    title: str
+    description: str
+
+
 class EvaluationJob(JobCard):
     """An evaluation: its progress, and its figures when it is completed."""
 
     object: Literal["evaluation"] = "evaluation"
     evaluation: dict[str, Any] | None = Field(description="what memprobe evaluate --json prints")
+    pictures: list[PictureCard] = Field(description="what GET .../pictures/NAME gives of it as SVG")
 
 
 class EvaluationList(BaseModel):

@@ -24,10 +24,15 @@ function card(job) {
   const scores = Object.entries(job.evaluation.scores).filter(([, one]) => one.auc.value !== null)
     .sort(([, a], [, b]) => b.auc.value - a.auc.value)
     .map(([name, one]) => [name, `${figure(one.auc.value)} [${figure(one.auc.low)}, ${figure(one.auc.high)}]`, ...one.tpr.map((rate) => (rate.value === null ? "too few texts" : figure(rate.value)))]);
-  const report = make("a", { href: `/v1/evaluations/${job.id}/report`, target: "_blank", rel: "noopener" }, "The report, with ROC curves on log-log axes");
+  const report = make("a", { href: `/v1/evaluations/${job.id}/report`, target: "_blank", rel: "noopener" }, "The report, for printing");
   const title = `${job.model}, ${new Date(1000 * job.created).toLocaleString("en")}`;
   return make("article", {}, make("h3", {}, title),
     job.evaluation.caution ? make("p", { class: "alert" }, job.evaluation.caution) : null,
     ...job.evaluation.summary.map((one) => make("p", {}, one)),
-    scores.length ? table(["score", "AUC", "TPR at FPR 1%", "TPR at FPR .1%"], scores, `Figures of every score: ${title}`) : null, make("p", {}, report));
+    scores.length ? table(["score", "AUC", "TPR at FPR 1%", "TPR at FPR .1%"], scores, `Figures of every score: ${title}`) : null,
+    ...job.pictures.map((one) => pictured(job, one)), make("p", {}, report));
 }
+
+/** Its description is beneath for everybody, so the image itself says no more than what it is. */
+const pictured = (job, one) => make("figure", {},
+  make("img", { src: `/v1/evaluations/${job.id}/pictures/${one.name}`, alt: one.title, loading: "lazy" }), make("figcaption", {}, one.description));

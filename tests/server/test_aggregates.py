@@ -36,6 +36,7 @@ TELLS_OF_TEXTS = {
     *(f"{method} /v1/evaluations/{{name}}" for method in ("GET", "DELETE")),
     *("POST /v1/evaluations", "GET /v1/evaluations"),
     *("POST /v1/evaluations/{name}/cancel", "GET /v1/evaluations/{name}/report"),
+    "GET /v1/evaluations/{name}/pictures/{picture}",
     *("POST /v1/documents", "GET /v1/documents", "GET /v1/documents/{name}", "DELETE /v1/documents/{name}"),
     *(f"GET /v1/documents/{{name}}/{what}" for what in ("text", "report")),
     *("POST /v1/documents/{name}/cancel", "POST /v1/pii/{name}/cancel"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from starlette.testclient import TestClient
@@ -43,6 +44,16 @@ def test_the_figures_are_the_librarys(client: TestClient, demo: Probe) -> None:
     page = client.get(f"/v1/evaluations/{found['id']}/report")
     assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
     assert "<svg" in page.text or "data:image" in page.text
+    named = {one["name"]: one for one in found["pictures"]}
+    assert set(named) == {"roc", "histogram", "correlation"} and "AUC" in named["roc"]["description"]
+    for name, one in named.items():
+        drawn = client.get(f"/v1/evaluations/{found['id']}/pictures/{name}")
+        assert (
+            drawn.headers["content-type"] == "image/svg+xml" and "sandbox" in drawn.headers["content-security-policy"]
+        )
+        assert one["title"] in drawn.text and ElementTree.fromstring(drawn.text).tag.endswith("svg")
+    absent = client.get(f"/v1/evaluations/{found['id']}/pictures/det")
+    assert absent.status_code == 404 and "roc" in absent.json()["error"]["message"]
     listed = client.get("/v1/evaluations").json()["data"]
     assert [entry["id"] for entry in listed] == [found["id"]] and listed[0]["evaluation"] is None
     assert client.get("/v1/evaluations/demo").status_code == 404  # that is the model's name, and no evaluation's
@@ -54,8 +65,9 @@ def test_the_figures_are_the_librarys(client: TestClient, demo: Probe) -> None:
 def test_a_report_is_there_when_the_evaluation_is(client: TestClient) -> None:
     many = [f"{text} Once more, with number {i} in it." for i in range(20) for text in OTHERS]
     name = client.post("/v1/evaluations", json=BODY | {"nonmembers": many}).json()["id"]
-    early = client.get(f"/v1/evaluations/{name}/report")
-    assert early.status_code == 422 and "when it is completed" in early.json()["error"]["message"]
+    for part in ("report", "pictures/roc"):
+        early = client.get(f"/v1/evaluations/{name}/{part}")
+        assert early.status_code == 422 and "when it is completed" in early.json()["error"]["message"]
     assert client.post(f"/v1/evaluations/{name}/cancel").status_code == 200
 
 

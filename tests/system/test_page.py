@@ -256,7 +256,10 @@ def test_calibrations_and_evaluations(page: Any, texts: dict[str, list[str]]) ->
     page.fill("#nonmembers", "\n".join(texts["nonmember"]))
     page.click("#evaluation-form button")
     page.wait_for_selector("#evaluation-list table")
-    assert "ref" in page.inner_text("#evaluation-list") and "log-log" in page.inner_text("#evaluation-list")
+    assert "ref" in page.inner_text("#evaluation-list")
+    plot = page.wait_for_selector("#evaluation-list img[alt*='log-log']")
+    plot.scroll_into_view_if_needed()
+    page.wait_for_function("(plot) => plot.complete && plot.naturalWidth > 100", arg=plot)
     accessible(page)
     shot(page, "evaluations")
 

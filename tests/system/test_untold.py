@@ -47,7 +47,7 @@ class Service:
         """Calls a route, with `at` in the place of its names; checks that no refusal quotes the text."""
         self.called.add(f"{method} {route}")
         path = route
-        for name in ("name", "number"):
+        for name in ("name", "number", "picture"):
             path = path.replace(f"{{{name}}}", quote("0" if at is None else at, safe=""))
         answer = self.client.request(method, path, **named)
         if answer.status_code >= 400:
@@ -202,7 +202,8 @@ def test_calibrations_and_evaluations(service: Service) -> None:
         labelled = {"members": texts, "nonmembers": [f"Other {one}" for one in texts]}
         made = service.call("POST", "/v1/evaluations", json=BODY | labelled).json()
         assert service.over("/v1/evaluations/{name}", made["id"])["status"] == "failed"
-        assert service.call("GET", "/v1/evaluations/{name}/report", at=made["id"]).status_code == 422
+        for part in ("report", "pictures/{picture}"):
+            assert service.call("GET", f"/v1/evaluations/{{name}}/{part}", at=made["id"]).status_code == 422
         service.call("POST", "/v1/evaluations/{name}/cancel", at=made["id"])
         service.call("DELETE", "/v1/evaluations/{name}", at=made["id"])
     few = {"model": "demo", "name": "few", "nonmembers": [TEXT, TEXT, {"text": TEXT, "source": TEXT}]}

@@ -11,8 +11,8 @@ from probe.audit.deletion.result import Deletion
 from probe.audit.deletion.summary import limits, reason
 from probe.audit.deletion.together import Together
 from probe.audit.deletion.ulira import Attack
-from probe.audit.plots import Plot
-from probe.audit.report import page, picture, said
+from probe.audit.plots import Plot, picture
+from probe.audit.report import page, said
 from probe.versions import versions
 
 SHOWN = 50  # single texts in a table
