@@ -88,5 +88,11 @@ class Busy(MemprobeError):
         self.retry_after = retry_after
 
 
+class Uncounted(MemprobeError):
+    """The storage of quotas does not answer, so what a key asks cannot be counted. `retry_after` is in seconds."""
+
+    retry_after = 5
+
+
 class OverQuota(Busy):
     """A key has asked as much as it may until its rate or budget is renewed."""

@@ -22,6 +22,7 @@ from probe.errors import (
     Overlap,
     OverQuota,
     Spent,
+    Uncounted,
     UnknownName,
 )  # fmt: skip
 from probe.logs import described
@@ -42,6 +43,7 @@ _STATUS: tuple[tuple[type[MemprobeError], int, str], ...] = (
     (FingerprintMismatch, 409, "fingerprint_mismatch"),
     (OverQuota, 429, "quota"),
     (Busy, 429, "queue_full"),
+    (Uncounted, 503, "quota_unreachable"),
     (MemprobeError, 500, "server_error"),
 )
 _HTTP = {
@@ -98,10 +100,10 @@ def crowded() -> JSONResponse:
 def known(error: MemprobeError) -> JSONResponse:
     """The answer to an error of ours."""
     status, code = next((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Busy | Uncounted) else None
     if status >= 500:
         _LOG.error("A request failed.", extra={"facts": {"error": described(error)}})
-        return envelope(status, f"{error} The service's log names request {request_id()}.", code)
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else None
+        return envelope(status, f"{error} The service's log names request {request_id()}.", code, headers=headers)
     return envelope(status, str(error), code, getattr(error, "param", None), headers)
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from limits import RateLimitItem, parse, parse_many
-from limits.errors import ConfigurationError
+from limits.errors import ConfigurationError, StorageError
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
 from probe.access.keys import Key
-from probe.errors import InputError, OverQuota
+from probe.errors import InputError, OverQuota, Uncounted
+from probe.logs import described
 
+_LOG = logging.getLogger(__name__)
 _TOKENS = "tokens"
+_PATIENT = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}  # seconds: every request is counted first
 _SAME = 2.0  # seconds by which a storage that counts whole ones may name the same moment differently
 
 
@@ -30,30 +36,60 @@ def check_rate(text: str, what: str) -> None:
         raise InputError(f"{what} {text!r} lets nothing through: write 1/minute or more, or revoke the key.", what)
 
 
+@contextmanager
+def _needed() -> Iterator[None]:
+    """What cannot be counted is not let in."""
+    try:
+        yield
+    except StorageError as error:
+        raise Uncounted("Requests cannot be counted now, so none is let in; ask again in a moment.") from error
+
+
+@contextmanager
+def _after_the_fact() -> Iterator[None]:
+    """What was read already is not undone because it cannot be counted."""
+    try:
+        yield
+    except StorageError as error:
+        _LOG.error("Tokens that were read were not counted.", extra={"facts": {"error": described(error)}})
+
+
 class Quota:
     """rate, budget: of keys that have none of their own; "" for no limit."""
 
     def __init__(self, storage: str, rate: str, budget: str) -> None:
-        """storage: memory:// or another address of limits'. Raises InputError."""
+        """storage: memory:// or another address of limits'. Raises InputError, also where nothing answers there."""
         for text, what in ((rate, "key_rate"), (budget, "key_budget")):
             if text:
                 check_rate(text, what)
+        self.away = not storage.startswith("memory:")
+        options = _PATIENT if storage.startswith(("redis", "valkey")) else {}
         try:
-            kept = storage_from_string(storage)
+            kept = storage_from_string(storage, wrap_exceptions=True, **options)
         except (ConfigurationError, ImportError) as error:
             raise InputError(f"quota_storage cannot be opened: {error}.", "quota_storage") from error
         self._rate, self._budget = rate, budget
         self._requests, self._tokens = MovingWindowRateLimiter(kept), FixedWindowRateLimiter(kept)
+        if not self.answers():
+            raise InputError("quota_storage does not answer: start it, or mend its address.", "quota_storage")
 
+    def answers(self) -> bool:
+        """Returns whether anything can be counted now."""
+        return bool(self._requests.storage.check())
+
+    @_needed()
     def take(self, key: Key) -> None:
-        """Counts a request. Raises OverQuota for one too many."""
+        """Counts a request. Raises OverQuota for one too many, Uncounted."""
         if (text := key.rate or self._rate) and not self._requests.hit(item := parse(text), key.id, "requests"):
             reset = self._requests.get_window_stats(item, key.id, "requests").reset_time
             said = text.replace("/", " times a ")
             raise OverQuota(f"This key may ask {said}; wait, or send more texts a request.", _wait(reset))
 
+    @_needed()
     def whole(self, key: Key) -> int | None:
-        """Returns the tokens of a key's whole budget, None where it has none. Raises OverQuota where it is spent."""
+        """Returns the tokens of a key's whole budget, None where it has none. Raises OverQuota where it is spent,
+        Uncounted.
+        """
         if not (text := key.budget or self._budget):
             return None
         item = parse(text)
@@ -61,9 +97,10 @@ class Quota:
             raise self._refused(text, item, key, 1)
         return int(item.amount)
 
+    @_needed()
     def hold(self, key: Key, tokens: int) -> float:
         """Takes tokens that are yet to be read; returns when the budget is renewed, in seconds since 1970, 0 where
-        there is none. Raises OverQuota where fewer are left.
+        there is none. Raises OverQuota where fewer are left, Uncounted.
         """
         if not (text := key.budget or self._budget):
             return 0.0
@@ -75,11 +112,13 @@ class Quota:
             self.give_back(key, tokens, self._until(item, key))
         raise self._refused(text, item, key, tokens)
 
+    @_after_the_fact()
     def spend(self, key: Key, tokens: int) -> None:
         """Counts tokens that were read beyond those held; they may go beyond the budget."""
         if (text := key.budget or self._budget) and tokens > 0:
             self._tokens.hit(parse(text), key.id, _TOKENS, cost=tokens)
 
+    @_after_the_fact()
     def give_back(self, key: Key, tokens: int, until: float) -> None:
         """Takes back tokens that were held and not read; until: what `hold` returned. Those of a budget that was
         renewed since are gone: they would be tokens on top of the new one.

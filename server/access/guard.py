@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from probe.access.keys import Key
 from probe.access.tab import Tab
-from probe.errors import InputError, OverQuota
+from probe.errors import InputError, OverQuota, Uncounted
 from probe.logs import described
 from server.access.caller import Caller
 from server.access.opening import Access, is_loopback
@@ -42,7 +43,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         route, status = route_of(scope), 0
-        caller = self._admit(scope, scopes_of(route))
+        caller = await self._admitted(scope, scopes_of(route))
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -57,9 +58,21 @@ class Guard:
                 await self._app(scope, receive, watched)
         finally:
             if isinstance(caller, Caller) and not caller.works and status not in _GIVEN_UP:
-                caller.settles()
+                self._settle(caller)
             if self._access.record and scopes_of(route) is not OPEN:
                 self._note(scope, route, status, caller)
+
+    async def _admitted(self, scope: Scope, scopes: frozenset[str]) -> Caller | Response:
+        """Counts in a thread where the counts are kept elsewhere: nobody else waits until that answers."""
+        if self._access.quota.away:
+            return await asyncio.to_thread(self._admit, scope, scopes)
+        return self._admit(scope, scopes)
+
+    def _settle(self, caller: Caller) -> None:
+        if self._access.quota.away:
+            asyncio.get_running_loop().run_in_executor(None, caller.settles)
+        else:
+            caller.settles()
 
     def _admit(self, scope: Scope, scopes: frozenset[str]) -> Caller | Response:
         try:
@@ -86,7 +99,7 @@ class Guard:
             return envelope(403, said, "scope")
         try:
             self._access.quota.take(key)
-        except OverQuota as error:
+        except (OverQuota, Uncounted) as error:
             return known(error)
         return Caller(key.owner, key, self._access, tab=Tab(self._access.quota, key))
 

@@ -38,7 +38,7 @@ def _failing(service: Service) -> str | None:
 
 
 async def lacking(service: Service) -> Obstacle | None:
-    """The same, after trying the models where the last pass leaves it in doubt whether they work."""
+    """The same, after trying the models where the last pass leaves them in doubt, and asking who counts requests."""
     found = obstacle(service)
     if found and service.batcher.doubtful and service.models and not service.ending.begun:
         probe = next(iter(service.models.values()))
@@ -47,5 +47,12 @@ async def lacking(service: Service) -> Obstacle | None:
             await asyncio.wait_for(service.batcher.run(probe, [text], _LOSS), _TRIAL)
         except Exception:  # whatever it is: the models still fail
             return found
-        return obstacle(service)
-    return found
+        found = obstacle(service)
+    return found or await _uncounted(service)
+
+
+async def _uncounted(service: Service) -> Obstacle | None:
+    access = service.access
+    if access is None or not access.required or await asyncio.to_thread(access.quota.answers):
+        return None
+    return "failing", "The storage of quotas does not answer, so no request is let in: mend MEMPROBE_QUOTA_STORAGE."
