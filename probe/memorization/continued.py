@@ -69,6 +69,21 @@ def highest(scan: Scan, most: int) -> list[int]:
     return sorted(found)
 
 
+def behind(scan: Scan, start: int, end: int) -> int:
+    """Returns the window whose suffix begins nearest to `start`, of those that reach into these characters of the text.
+
+    Raises InputError where the text before them is too short for a prefix.
+    """
+    middles, ends = scan.suffixes
+    reach = np.flatnonzero((middles < end) & (ends > start))
+    if not len(reach):
+        raise InputError(
+            f"Before this passage stand fewer than the {scan.shape.prefix} tokens that the model goes on from: "
+            "choose a later one.", "number",
+        )  # fmt: skip
+    return int(reach[np.argmin(np.abs(middles[reach] - start))])
+
+
 def go_on(
     engine: Engine, scan: Scan, text: str, windows: Sequence[int], samples: int = 0,
     progress: Progress = lambda done, total: None,

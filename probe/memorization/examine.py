@@ -13,7 +13,8 @@ from probe.calibration.calibration import Calibration
 from probe.documents.document import Document
 from probe.documents.passages import FEWEST, MOST, Passage, passages
 from probe.documents.words import words
-from probe.memorization.continued import Continuation, go_on, highest
+from probe.errors import UnknownName
+from probe.memorization.continued import Continuation, behind, go_on, highest
 from probe.memorization.recut import as_recut
 from probe.memorization.scan import Options, Progress, Scan, scan
 from probe.memorization.strip import gains
@@ -46,6 +47,15 @@ class Examined:
     def gains(self) -> Vector:
         """How much likelier each passage is under the target, nats per token [passages] (strip.py)."""
         return gains(self.scan, self.passages)
+
+    def window_before(self, number: int) -> int:
+        """Returns the window from whose prefix the model comes to this passage; number: from 1. Raises UnknownName for
+        one that there is not, InputError where too little stands before it.
+        """
+        if not 1 <= number <= len(self.passages):
+            raise UnknownName(f"The document's passages have numbers from 1 to {len(self.passages):,}.", "number")
+        passage = self.passages[number - 1]
+        return behind(self.scan, passage.start, passage.end)
 
     def text(self, passage: Passage) -> str:
         return self.document.text[passage.start : passage.end]

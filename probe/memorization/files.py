@@ -19,6 +19,7 @@ from probe.audit.objections import objections
 from probe.audit.plots import Plot, picture
 from probe.audit.report import page, stamped
 from probe.data.sheet import write_csv
+from probe.memorization.continued import Continuation
 from probe.memorization.examine import Examined
 from probe.memorization.extraction import LEVELS
 from probe.memorization.findings import gain_of_all, sentences
@@ -59,10 +60,14 @@ def as_dict(found: Examined) -> dict[str, Any]:
         "alpha": found.alpha,
         "target": _reading(found, scan.target), "reference": scan.reference and _reading(found, scan.reference),
         "gain": asdict(gain) if gain else None, "passages": passages(found),
-        "continuations": [asdict(one) | {"near": one.near} for one in found.continuations],
+        "continuations": [as_row(one) for one in found.continuations],
         "calibration": found.probe.calibration.name if found.probe.calibration else None,
         "fingerprint": asdict(found.probe.fingerprint),
     }  # fmt: skip
+
+
+def as_row(found: Continuation) -> dict[str, Any]:
+    return asdict(found) | {"near": found.near}
 
 
 def passages(found: Examined) -> list[dict[str, Any]]:

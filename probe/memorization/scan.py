@@ -113,6 +113,12 @@ class Scan:
         np.add.at(edges, begins + self.shape.suffix, -1)
         return np.cumsum(edges[:-1]) > 0
 
+    @property
+    def suffixes(self) -> tuple[Ints, Ints]:
+        """Where the suffix of each window begins and ends in the text, characters [windows]."""
+        first = self.begins + self.shape.prefix - self.lost
+        return self.tokens.start[first], self.tokens.end[first + self.shape.suffix - 1]
+
     def characters(self, window: int) -> tuple[int, int, int]:
         """Returns where prefix, suffix and end of a window lie in the text."""
         first = int(self.begins[window])

@@ -72,12 +72,19 @@ def _draw(model: Any, prompts: Sequence[Prompt], samples: int) -> list[list[list
         eos_token_id=ends or None, pad_token_id=ends[0] if ends else 0
     )  # no penalties
     noise = [Noise([prompt for prompt in prompts for _ in range(samples)], samples)] if samples else []
+    steps = LogitsProcessorList([_wanted, *noise])
     made: Tensor = model.generate(
         ids, attention_mask=torch.ones_like(ids), max_new_tokens=max(prompt.size for prompt in prompts),
-        do_sample=False, logits_processor=LogitsProcessorList(noise),
+        do_sample=False, logits_processor=steps,
     )  # fmt: skip
     rows = iter(made[:, ids.shape[1] :].tolist())
     return [[_until(next(rows)[: prompt.size], ends) for _ in range(each)] for prompt in prompts]
+
+
+def _wanted(ids: Tensor, logits: Tensor) -> Tensor:
+    """A large model writes for minutes: between two tokens it ends where nobody waits for them any more."""
+    still_wanted()
+    return logits
 
 
 class Noise:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Response
+from fastapi import APIRouter, Depends, Form, Query, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from probe.documents.apart import read_apart
@@ -15,9 +15,9 @@ from probe.documents.document import Document
 from probe.documents.limits import BYTES, check
 from probe.errors import InputError
 from probe.measure import Progress
-from probe.memorization.continued import check_samples
+from probe.memorization.continued import check_samples, go_on
 from probe.memorization.examine import Examined, examine
-from probe.memorization.files import as_dict, html
+from probe.memorization.files import as_dict, as_row, html
 from probe.memorization.plots import plots
 from probe.memorization.scan import Options
 from probe.memorization.windows import Shape
@@ -27,7 +27,12 @@ from server.routes.jobs import end, forget, state
 from server.routes.uploads import one_file
 from server.schemas.common import Deleted, failures
 from server.schemas.documented import leads_to, text
-from server.schemas.documents import DocumentJob, DocumentList, DocumentRequest
+from server.schemas.documents import (
+    ContinuationAnswer,
+    DocumentJob,
+    DocumentList,
+    DocumentRequest,
+)
 from server.service import Service, service_of
 from server.wire.headers import REPORT
 from server.work.jobs import Job
@@ -35,6 +40,7 @@ from server.work.jobs import Job
 KIND = "document"
 router = APIRouter(prefix="/v1/documents", tags=["documents"], responses=failures(400, 404, 409, 413, 422, 429))
 Shared = Annotated[Service, Depends(service_of)]
+Samples = Annotated[int, Query(ge=0, le=50, description="continuations that are drawn by chance besides")]
 _ONE = "/v1/documents/{name}"
 _LEADS = leads_to(f"GET {_ONE}", f"DELETE {_ONE}", f"POST {_ONE}/cancel", f"GET {_ONE}/text", f"GET {_ONE}/report")
 
@@ -94,10 +100,21 @@ def words(name: str, service: Shared) -> PlainTextResponse:
 @router.get("/{name}/report", response_class=Response, responses=text("text/html"))
 def report(name: str, service: Shared) -> HTMLResponse:
     """One HTML page with tables, passages and pictures, complete in itself."""
+    return HTMLResponse(_finished(service.job(KIND, name)).page, headers=REPORT)
+
+
+@router.post("/{name}/passages/{number}/continuation")
+async def continue_to(name: str, number: int, service: Shared, samples: Samples = 0) -> ContinuationAnswer:
+    """Lets the model go on from the words before a passage, and compares what it writes with what stands there."""
     job = service.job(KIND, name)
-    if not isinstance(job.result, Finished):
-        raise InputError(f"The document is {job.status}; its report is there when it is completed.", "id")
-    return HTMLResponse(job.result.page, headers=REPORT)
+    found = _finished(job).examined
+    window = found.window_before(number)
+    begin, _, end = found.scan.characters(window)
+    service.caller.asks([found.document.text[begin:end]])
+    target = service.model(job.name).target  # the job's waits for its turn in the thread where this has it
+    made = await service.batcher.alone(lambda: go_on(target, found.scan, found.document.text, [window], samples))
+    service.caller.spends(found.scan.shape.prefix + found.scan.shape.suffix * (1 + samples))
+    return ContinuationAnswer(continuation=as_row(made[0]))
 
 
 @router.post("/{name}/cancel")
@@ -110,6 +127,12 @@ def cancel(name: str, service: Shared) -> DocumentJob:
 def remove(name: str, service: Shared) -> Deleted:
     """Forgets a document and its text."""
     return forget(service, KIND, name)
+
+
+def _finished(job: Job) -> Finished:
+    if not isinstance(job.result, Finished):
+        raise InputError(f"The document is {job.status}; this is there when it is completed.", "id")
+    return job.result
 
 
 def _document(job: Job) -> Document:

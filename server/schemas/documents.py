@@ -44,6 +44,13 @@ class DocumentJob(JobCard):
     document: dict[str, Any] | None = Field(description="what memprobe document --json prints")
 
 
+class ContinuationAnswer(BaseModel):
+    """What the model writes behind the words before the passage."""
+
+    object: Literal["continuation"] = "continuation"
+    continuation: dict[str, Any] = Field(description="as in the document's continuations")
+
+
 class DocumentList(BaseModel):
     object: Literal["list"] = "list"
     data: list[DocumentJob]

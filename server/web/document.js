@@ -59,7 +59,7 @@ function view(found, text, path) {
   const detail = make("div", { "aria-live": "polite" });
   const open = (n, seen) => {
     mark(n);
-    detail.replaceChildren(...passage(found, text, n));
+    detail.replaceChildren(...passage(found, text, n), letGoOn(found, path, n, () => open(n)));
     if (seen) detail.scrollIntoView({ block: "nearest" });
   };
   const { box, mark } = strip(found.passages, text.length, open);
@@ -76,6 +76,25 @@ function view(found, text, path) {
   ];
 }
 
+/** A button that lets the model write behind the words before this passage; what it wrote is shown with the others. */
+function letGoOn(found, path, n, again) {
+  const button = make("button", { type: "button" }, "Let the model go on from the words before it");
+  const answer = make("div");
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    answer.replaceChildren("The model writes ...");
+    try {
+      const made = await ask(`${path}/passages/${n + 1}/continuation?samples=${Number(byId("samples").value)}`, { method: "POST" });
+      found.continuations = found.continuations.filter((one) => one.middle !== made.continuation.middle).concat(made.continuation);
+      if (answer.isConnected) again();
+    } catch (error) {
+      answer.replaceChildren(alertOf(error));
+      button.disabled = false;
+    }
+  });
+  return make("div", {}, button, answer);
+}
+
 function passage(found, text, n) {
   const one = found.passages[n];
   const near = found.continuations.filter((each) => each.middle < one.end && each.end > one.start);
@@ -88,10 +107,5 @@ function passage(found, text, n) {
     const drawn = each.sampled && beside(`The nearest of ${each.sampled.count} by chance, ${each.sampled.near} of them near-verbatim`, each.sampled.nearest);
     shown.push(make("div", { class: "beside" }, beside("The document", slice(each.middle, each.end)), beside("The model", each.written || each.why), drawn));
   }
-  if (!near.length) shown.push(make("p", { class: "quiet" }, without(found.continuations.length)));
   return shown;
 }
-
-const without = (count) => (count
-  ? `The model was let go on from the ${count} likeliest places of the document, and none of them is here.`
-  : "The model was not let go on from any place: say from how many when the document is read.");

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -71,26 +72,39 @@ class Batcher:
 
     async def run(self, probe: Probe, texts: Sequence[Text], options: Options) -> tuple[Prepared, list[Result]]:
         """Returns the results of one request. Raises Busy where the queue is full."""
+        with self._place():
+            return await self._judged(probe, texts, options)
+
+    async def alone(self, work: Callable[[], T]) -> T:
+        """Runs work of one request in the models' thread, between passes. Raises Busy where the queue is full."""
+        with self._place():
+            return await self.on("forward", work)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
         if self.pending >= self.depth:
             raise Busy(f"{self.depth} requests are waiting already; try again in a second, or send larger requests.")
+        self.pending += 1
+        try:
+            yield
+        finally:
+            self.pending -= 1
+
+    async def _judged(self, probe: Probe, texts: Sequence[Text], options: Options) -> tuple[Prepared, list[Result]]:
         if (characters := sum(len(text.text) for text in texts)) > self._most_tokens * SPARSE:
             raise InputError(
                 f"{characters:,} characters to read; a request takes at most {self._most_tokens:,} tokens. Send "
                 "several.",
                 "input",
             )
-        self.pending += 1
-        try:
-            prepared = await self.on("pre", lambda: probe.prepare(texts, options))
-            if (tokens := prepared.read) > self._most_tokens:
-                raise InputError(
-                    f"{tokens:,} tokens to read; a request takes at most {self._most_tokens:,}. Send several.", "input"
-                )
-            note(tokens=prepared.tokens)
-            evidence = await self._measured(probe, prepared)
-            results = await self.on("post", lambda: probe.judge(prepared, evidence))
-        finally:
-            self.pending -= 1
+        prepared = await self.on("pre", lambda: probe.prepare(texts, options))
+        if (tokens := prepared.read) > self._most_tokens:
+            raise InputError(
+                f"{tokens:,} tokens to read; a request takes at most {self._most_tokens:,}. Send several.", "input"
+            )
+        note(tokens=prepared.tokens)
+        evidence = await self._measured(probe, prepared)
+        results = await self.on("post", lambda: probe.judge(prepared, evidence))
         self._metrics.judged(results)
         return prepared, results
 

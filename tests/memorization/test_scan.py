@@ -14,6 +14,7 @@ from probe.demo.locate import Mark, find, marks
 from probe.documents.passages import Passage
 from probe.documents.read import read_bytes
 from probe.errors import InputError
+from probe.memorization.continued import behind
 from probe.memorization.extraction import LEVELS
 from probe.memorization.scan import ALWAYS, Options, Scan, scan
 from probe.memorization.strip import gains, peaks
@@ -136,6 +137,24 @@ def test_shares_are_of_the_text_and_never_above_what_was_scored(texts: dict[str,
     assert peaks(found, found.target, places).max() == found.target.log_p.max()
     few = scan(TARGET, REFERENCE, text, Options(SMALL.shape, most=1))
     assert few.scored.sum() == 1 and few.capped > 0
+
+
+def test_the_window_before_a_place_is_the_nearest_that_reaches_into_it(texts: dict[str, list[str]]) -> None:
+    text = "\n\n".join(texts["member"][:8])
+    found = scan(LocalEngine.open(str(ASSETS / "target")), None, text, Options(Shape(12, 12, 5)))
+    places = [found.characters(window) for window in range(len(found.begins))]
+    assert [(middle, end) for _, middle, end in places] == list(zip(*found.suffixes, strict=True))
+    first = min(middle for _, middle, _ in places)
+    for start in range(0, len(text) - 40, 29):
+        if start + 40 <= first:
+            with pytest.raises(InputError, match="fewer than the 12 tokens"):
+                behind(found, start, start + 40)
+            continue
+        chosen = behind(found, start, start + 40)
+        reach = [n for n, (_, middle, end) in enumerate(places) if middle < start + 40 and end > start]
+        assert chosen in reach and all(
+            abs(places[chosen][1] - start) <= abs(places[other][1] - start) for other in reach
+        )
 
 
 def test_progress_ends_at_the_whole(texts: dict[str, list[str]]) -> None:

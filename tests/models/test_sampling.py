@@ -17,6 +17,7 @@ from probe.models.sampling import Noise, stream
 from probe.models.writing import Prompt, write
 from probe.pipeline import Probe
 from probe.types import Tokens, Unscored
+from probe.wanted import while_wanted
 from tests.tiny import ASSETS
 
 TEXTS = [
@@ -73,6 +74,19 @@ def test_company_does_not_matter() -> None:
     prompts = prompts_of(engine, [*TEXTS, TEXTS[1].replace("queue", "stack")])
     together = engine.write(prompts[::-1] + prompts, 4)
     assert together[:4][::-1] == together[4:] == [engine.write([prompt], 4)[0] for prompt in prompts]
+
+
+def test_between_two_tokens_it_ends_once_nobody_waits() -> None:
+    engine, asked = LocalEngine.open(str(ASSETS / "target")), []
+
+    def gone() -> None:
+        asked.append(True)
+        if len(asked) > 4:
+            raise TimeoutError
+
+    with while_wanted(gone), pytest.raises(TimeoutError):
+        engine.write(prompts_of(engine, TEXTS[:1], 30), 2)
+    assert len(asked) == 5
 
 
 def test_each_answer_has_its_own_size() -> None:

@@ -40,6 +40,7 @@ TELLS_OF_TEXTS = {
     *("POST /v1/documents", "GET /v1/documents", "GET /v1/documents/{name}", "DELETE /v1/documents/{name}"),
     *(f"GET /v1/documents/{{name}}/{what}" for what in ("text", "report")),
     *("POST /v1/documents/{name}/cancel", "POST /v1/pii/{name}/cancel"),
+    "POST /v1/documents/{name}/passages/{number}/continuation",
     "GET /",  # the page asks what is refused
     *("GET /v1/pii/{name}/report", "GET /v1/pii/{name}/csv"),
     *("POST /v1/pii", "GET /v1/pii", "GET /v1/pii/{name}", "DELETE /v1/pii/{name}"),

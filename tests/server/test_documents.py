@@ -45,6 +45,7 @@ def test_from_an_upload_to_a_report(client: TestClient) -> None:
     assert document["windows"]["prefix"] == 12 and len(document["continuations"]) == 2
     assert all(one["written"] and one["sampled"]["count"] == 3 for one in document["continuations"])
     assert found["progress"]["done"] == found["progress"]["total"] > 0
+    assert_the_model_goes_on(client, path, document)
     report = client.get(f"{path}/report")
     assert report.status_code == 200 and "What this does not prove" in report.text
     policy = report.headers["content-security-policy"]  # it holds a stranger's words
@@ -54,6 +55,21 @@ def test_from_an_upload_to_a_report(client: TestClient) -> None:
     assert listed["id"] == begun["id"] and listed["document"] is None
     assert client.delete(path).json()["deleted"]
     assert client.get(path).status_code == client.get(f"{path}/text").status_code == 404
+
+
+def assert_the_model_goes_on(client: TestClient, path: str, document: dict[str, Any]) -> None:
+    """To any passage, on request."""
+    text = client.get(f"{path}/text").text
+    for passage in document["passages"][1:4]:
+        answer = client.post(f"{path}/passages/{passage['number']}/continuation", params={"samples": 2})
+        one = answer.json()["continuation"]
+        assert answer.status_code == 200 and one["written"] and one["sampled"]["count"] == 2
+        first, last = sorted((passage["start"], one["middle"]))
+        assert len(text[first:last].split()) <= 10  # windows are 10 tokens apart
+        assert one["middle"] < passage["end"] and one["end"] > passage["start"]
+    for wrong, status in ((len(document["passages"]) + 1, 404), (0, 404), ("x", 422)):
+        assert client.post(f"{path}/passages/{wrong}/continuation").status_code == status
+    assert client.post(f"{path}/passages/2/continuation", params={"samples": 51}).status_code == 422
 
 
 @pytest.mark.parametrize(

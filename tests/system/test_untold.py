@@ -235,6 +235,8 @@ def test_documents_and_personal_data(service: Service) -> None:
         assert service.over("/v1/documents/{name}", made["id"])["status"] == "failed"
         assert MARK in service.call("GET", "/v1/documents/{name}/text", at=made["id"]).text
         assert service.call("GET", "/v1/documents/{name}/report", at=made["id"]).status_code == 422
+        written = service.call("POST", "/v1/documents/{name}/passages/{number}/continuation", at=made["id"])
+        assert written.status_code == 422
         service.call("POST", "/v1/documents/{name}/cancel", at=made["id"])
         assert service.call("DELETE", "/v1/documents/{name}", at=made["id"]).status_code == 200
         asked = BODY | {"input": [f"{text} 482613"], "presidio": False, "patterns": {MARK: r"(\d{6})"}, "fillers": 100}
