@@ -5,6 +5,7 @@ A paragraph begins behind a wider gap, at an indented line, and behind a line th
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Sequence
 from itertools import pairwise
@@ -20,7 +21,8 @@ _LEAST = 0.6  # of a line's height, for the next to be below it
 _SHORT, _FULL = 0.85, 0.99  # of the widest line: where a line ends early; where it does among justified ones
 _ENDS = tuple(".!?:\"'\u201d\u2019\u00bb)")
 _TOLD = 3  # lines that were left out
-_HYPHEN = "\x02"  # pdfium's, for one at a line's end
+_LINE = re.compile("[^\n\x02\ufffe]*[\n\x02\ufffe]|[^\n\x02\ufffe]+$")
+_HYPHENS = str.maketrans("\x02\ufffe", "--")  # pdfium's marks, older and newer, for one at a line's end, in its place
 
 
 def pdf(content: bytes) -> Opened:
@@ -51,16 +53,13 @@ def _printed(page: Any) -> list[Printed]:
     """Returns the lines of a page, in the order in which the file has them."""
     text = page.get_textpage()
     found: list[Printed] = []
-    begin = 0
-    whole = text.get_text_range()
-    for raw in whole.split("\n"):
-        line = raw.rstrip("\r")
-        places = [begin + place for place, character in enumerate(line) if not character.isspace()]
-        begin += len(raw) + 1
+    for raw in _LINE.finditer(text.get_text_range()):
+        line = raw[0].rstrip("\r\n")
+        places = [raw.start() + place for place, character in enumerate(line) if not character.isspace()]
         if places and places[-1] < text.count_chars():
             left, bottom, _, top = text.get_charbox(places[0], loose=True)
             right = text.get_charbox(places[-1], loose=True)[2]
-            found.append(Printed(len(found) + 1, line.replace(_HYPHEN, "-").strip(), left, right, bottom, top - bottom))
+            found.append(Printed(len(found) + 1, line.translate(_HYPHENS).strip(), left, right, bottom, top - bottom))
     text.close()
     page.close()
     return found

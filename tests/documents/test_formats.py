@@ -172,3 +172,17 @@ def test_an_old_western_encoding_is_read_and_told() -> None:
     text = "Où l'Été s'achève, à Orléans, où la fée évoquée a créé l'éternité même."
     found = read_bytes(text.encode("cp1252"), "a.txt")
     assert found.text == text and list(found.warnings) == ["no valid UTF-8: read as Windows-1252"]
+
+
+def test_words_that_a_pdf_breaks_are_made_whole_and_its_lines_stay_lines() -> None:
+    """pdfium has a mark of its own for a hyphen at a line's end, in the place of the end."""
+    lines = [
+        "The quick brown fox was well known near the river, and its well-",
+        "known friends have gathered to celebrate the extraordi-",
+        "nary event that took place in the old town, where people meet.",
+    ]
+    whole = "its well-known friends have gathered to celebrate the extraordinary event that"
+    for content, heads in ((as_pdf(["\n".join(lines)], justified=False), 2), ("\n".join(lines).encode(), 0)):
+        found = read_bytes(content, "a.pdf" if heads else "a.txt")
+        assert whole in found.text and found.mended["hyphenated words"] == 2
+        assert len(found.paragraphs) == 1 + heads and len(found.lines) == 3 + heads
