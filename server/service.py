@@ -41,6 +41,7 @@ _LOG = logging.getLogger(__name__)
 _COUNTERS = 4  # threads that read what batches would take
 MOST_STREAMS = 16  # of events, of an owner: each is a connection, and looks into the database again and again
 _STREAMING = f"{MOST_STREAMS} event streams of yours are open already: close one, or poll GET /v1/batches/ID."
+_WRITING = "The model writes for you already: wait for its answer, then ask for the next."
 _LAST = 10.0  # seconds that a thread has to notice that it is to end
 _PATIENCE = 2.0  # seconds that a look at the database may keep somebody waiting
 
@@ -58,6 +59,7 @@ class Service:
     reading: Reading = field(default_factory=Reading)
     counting: Reading = field(default_factory=lambda: Reading("counter", _COUNTERS, None))
     streams: Places = field(default_factory=lambda: Places(MOST_STREAMS, _STREAMING, 5))
+    writing: Places = field(default_factory=lambda: Places(1, _WRITING, 1))
     metrics: Metrics = field(default_factory=Metrics)
     ending: Ending = field(default_factory=Ending)
     hangs: bool = False  # some thread did not end with the service

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
+_FEWEST = 10  # texts that a rank correlation is shown of
 INK, RAISED = "#000000", "#fefefe"  # INK becomes the page's own colour in SVG
 COLOURS = (
     "#0072b2",
@@ -192,7 +193,7 @@ def _histogram(found: Evaluation) -> Plot | None:
 
 def _correlation(found: Evaluation) -> Plot | None:
     names, size = found.compared, len(found.compared)
-    if size < 2:
+    if size < 2 or len(found.member) < _FEWEST:
         return None
     canvas, axes = new_axes(2.4 + 0.5 * size, 1.8 + 0.42 * size)
     values = np.array([[np.nan if value is None else value for value in row] for row in found.correlation])

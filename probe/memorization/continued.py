@@ -78,10 +78,18 @@ def behind(scan: Scan, start: int, end: int) -> int:
     reach = np.flatnonzero((middles < end) & (ends > start))
     if not len(reach):
         raise InputError(
-            f"Before this passage stand fewer than the {scan.shape.prefix} tokens that the model goes on from: "
-            "choose a later one.", "number",
+            f"Before this passage stand fewer than the {scan.shape.prefix} tokens that the model goes on from: choose "
+            "a later one." if end <= middles[0] else
+            "No window leads into this passage, for they lie too far apart: hand it in again with a smaller stride.",
+            "number",
         )  # fmt: skip
     return int(reach[np.argmin(np.abs(middles[reach] - start))])
+
+
+def price(scan: Scan, samples: int) -> int:
+    """Returns how many tokens the model reads and writes, at most, where it goes on from one window."""
+    prefix, suffix = scan.shape.prefix + int(scan.tokens.has_bos), scan.shape.suffix
+    return prefix + suffix + (prefix + samples * suffix if samples else 0)
 
 
 def go_on(
@@ -112,6 +120,8 @@ def _compared(
         return Continuation(*places, why=written.reason)
     own, made = text[places[1] : places[2]], written[0]
     sampled = None if isinstance(drawn, Unscored) or not drawn else _sampled(own, drawn)
+    if not made.strip():
+        return Continuation(*places, why="the model ends its text there, or writes white space alone", sampled=sampled)
     return Continuation(*places, made, "", _distance(own, made), _run(own.split(), made.split()), sampled)
 
 

@@ -54,14 +54,27 @@ def _held(found: Examined) -> str:
         )
     said = (
         f"No window of {scan.shape.prefix} + {scan.shape.suffix} tokens is held word for word beyond what the "
-        "reference explains. "
-    )
+        f"reference explains: p_z of {VERBATIM:g} or more under the target, less than {CONTROL:g} under the reference. "
+    ) + _weaker(found)
     if min(scan.shape.prefix, scan.shape.suffix) > _SMALL and (_run(found) or "member" in _calls(found)):
         return (
             f"{said}What follows speaks of shorter passages: a prefix and a suffix of {_SMALL} tokens would show "
             "whether these are."
         )
     return f"{said}Passages shorter than that are found by a smaller prefix and suffix."
+
+
+def _weaker(found: Examined) -> str:
+    """Says which windows the target continues that the control does not rule out."""
+    target, reference = found.scan.target.log_p, found.scan.reference
+    likely = (target >= math.log(VERBATIM)) & ~_verbatim(found)
+    if reference is None or not likely.any():
+        return ""
+    ratio = math.exp(min(float((target[likely] - reference.log_p[likely]).max()), -math.log(CONTROL)))
+    return (
+        f"As likely under the target, but {CONTROL:g} or more under the reference, are {int(likely.sum()):,}, at most "
+        f"{ratio:,.0f} times likelier than there: that is weaker, for a model that read none of it may write them. "
+    )
 
 
 def worth(suffix: int) -> str:

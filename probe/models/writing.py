@@ -33,6 +33,11 @@ class Writer(Protocol):
         """
 
 
+def cost(prompts: Sequence[Prompt], samples: int) -> int:
+    """Returns how many tokens are read and, at most, written for so many continuations of each (0: one)."""
+    return sum(len(prompt.ids) + max(1, samples) * prompt.size for prompt in prompts)
+
+
 def write(engine: object, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
     """Lets an engine write, or says for each prompt that it cannot."""
     return engine.write(prompts, samples) if isinstance(engine, Writer) else [_MUTE] * len(prompts)

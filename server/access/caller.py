@@ -52,9 +52,13 @@ class Caller:
     def holds(self, size: int) -> int:
         """Holds about the tokens of so many bytes of text, and returns how many. Raises OverQuota."""
         tokens = about(size)
+        self.takes(tokens)
+        return tokens
+
+    def takes(self, tokens: int) -> None:
+        """Holds tokens whose number is known beforehand. Raises OverQuota."""
         if self.tab:
             self.tab.hold(tokens)
-        return tokens
 
     def most(self) -> int | None:
         """Returns the bytes of text that its whole budget pays for, None where it has none. Raises OverQuota where that

@@ -64,7 +64,7 @@ class Guard:
 
     async def _admitted(self, scope: Scope, scopes: frozenset[str]) -> Caller | Response:
         """Counts in a thread where the counts are kept elsewhere: nobody else waits until that answers."""
-        if self._access.quota.away:
+        if self._access.quota.away and scopes is not OPEN:
             return await asyncio.to_thread(self._admit, scope, scopes)
         return self._admit(scope, scopes)
 

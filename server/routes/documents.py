@@ -15,7 +15,7 @@ from probe.documents.document import Document
 from probe.documents.limits import BYTES, check
 from probe.errors import InputError
 from probe.measure import Progress
-from probe.memorization.continued import check_samples, go_on
+from probe.memorization.continued import check_samples, go_on, price
 from probe.memorization.examine import Examined, examine
 from probe.memorization.files import as_dict, as_row, html
 from probe.memorization.plots import plots
@@ -23,6 +23,7 @@ from probe.memorization.scan import Options
 from probe.memorization.windows import Shape
 from probe.pipeline import Probe
 from probe.prepare import Options as Level
+from server.operation.asked import note
 from server.routes.jobs import end, forget, state
 from server.routes.uploads import one_file
 from server.schemas.common import Deleted, failures
@@ -33,6 +34,7 @@ from server.schemas.documents import (
     DocumentList,
     DocumentRequest,
 )
+from server.schemas.probe import Usage
 from server.service import Service, service_of
 from server.wire.headers import REPORT
 from server.work.jobs import Job
@@ -110,11 +112,16 @@ async def continue_to(name: str, number: int, service: Shared, samples: Samples 
     found = _finished(job).examined
     window = found.window_before(number)
     begin, _, end = found.scan.characters(window)
-    service.caller.asks([found.document.text[begin:end]])
+    tokens = price(found.scan, samples)
     target = service.model(job.name).target  # the job's waits for its turn in the thread where this has it
-    made = await service.batcher.alone(lambda: go_on(target, found.scan, found.document.text, [window], samples))
-    service.caller.spends(found.scan.shape.prefix + found.scan.shape.suffix * (1 + samples))
-    return ContinuationAnswer(continuation=as_row(made[0]))
+    with service.writing.one(service.caller.owner):
+        service.caller.asks([found.document.text[begin:end]], reads=False)
+        service.caller.takes(tokens)
+        made = await service.batcher.alone(lambda: go_on(target, found.scan, found.document.text, [window], samples))
+        service.caller.spends(tokens)
+    service.metrics.read("request", tokens)
+    note(tokens=tokens)
+    return ContinuationAnswer(continuation=as_row(made[0]), usage=Usage(tokens=tokens))
 
 
 @router.post("/{name}/cancel")

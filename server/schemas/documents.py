@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from probe.memorization.scan import MOST
 from server.schemas.common import JobCard
 from server.schemas.entries import AnyText, Asked, Entry
+from server.schemas.probe import Usage
 
 
 class DocumentRequest(BaseModel):
@@ -49,6 +50,7 @@ class ContinuationAnswer(BaseModel):
 
     object: Literal["continuation"] = "continuation"
     continuation: dict[str, Any] = Field(description="as in the document's continuations")
+    usage: Usage = Field(description="tokens read and, at most, written")
 
 
 class DocumentList(BaseModel):

@@ -78,7 +78,7 @@ function view(found, text, path) {
 
 /** A button that lets the model write behind the words before this passage; what it wrote is shown with the others. */
 function letGoOn(found, path, n, again) {
-  const button = make("button", { type: "button" }, "Let the model go on from the words before it");
+  const button = make("button", { type: "button", class: "go-on" }, "Let the model go on from the words before it");
   const answer = make("div");
   button.addEventListener("click", async () => {
     button.disabled = true;
@@ -86,7 +86,9 @@ function letGoOn(found, path, n, again) {
     try {
       const made = await ask(`${path}/passages/${n + 1}/continuation?samples=${Number(byId("samples").value)}`, { method: "POST" });
       found.continuations = found.continuations.filter((one) => one.middle !== made.continuation.middle).concat(made.continuation);
-      if (answer.isConnected) again();
+      if (!answer.isConnected) return;
+      again();
+      document.querySelector("#document-view .go-on").focus(); // the button that was pressed is another now
     } catch (error) {
       answer.replaceChildren(alertOf(error));
       button.disabled = false;

@@ -1,8 +1,8 @@
 """Work for a request goes on as long as somebody waits for it, and no longer than it may.
 
 The work runs in a task of its own, so that an answer can be given while a thread of it cannot be ended. Time counts
-from the end of the body, which the protocol watches (protocol.py), to the beginning of the answer: uploads and streams
-may take longer.
+from the end of the body, which the protocol watches (protocol.py), or from the beginning where the route takes none,
+to the beginning of the answer: uploads and streams may take longer.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from probe.logs import described
 from server.errors import late
+from server.operation.matching import route_of, takes_body
 
 _LOG = logging.getLogger(__name__)
 _left: set[asyncio.Task[None]] = set()  # work that was told to end; a task that nobody holds may vanish
@@ -31,6 +32,8 @@ class Attending:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(receive, send, self._seconds)
+        if route_of(scope) and not takes_body(scope):  # else the route is heard reading it
+            exchange.begin()
         work = asyncio.create_task(_run(self._app, scope, exchange))
         watch = asyncio.create_task(exchange.watch())
         try:
@@ -55,6 +58,10 @@ class _Exchange:
         self._limit: asyncio.Timeout | None = None
         self._started = self._complete = False
         self.gone = self.late = self.over = False
+
+    def begin(self) -> None:
+        """Nothing is read before the work begins."""
+        self._whole.set()
 
     async def receive(self) -> Message:
         if self._whole.is_set():  # from now on the watch is the one that listens

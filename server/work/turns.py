@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from probe.models.around import Around
 from probe.models.base import NO_EXTRAS, Engine, Extras
-from probe.models.writing import Prompt, write
+from probe.models.writing import Prompt, cost, write
 from probe.types import Tokens, TokenStats, Unscored
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ class Turns(Around):
     """The engine, one pass at a time."""
 
     def __init__(self, engine: Engine, take: Take, read: Callable[[int], None] = lambda tokens: None) -> None:
-        """read: is told how many tokens each pass read."""
+        """read: is told how many tokens each pass read or wrote."""
         super().__init__(engine)
         self._take, self._read = take, read
 
@@ -36,4 +36,6 @@ class Turns(Around):
         return found
 
     def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
-        return self._take(lambda: write(self._engine, prompts, samples))
+        found = self._take(lambda: write(self._engine, prompts, samples))
+        self._read(cost(prompts, samples))
+        return found

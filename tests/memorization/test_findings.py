@@ -112,6 +112,16 @@ def test_what_a_suffix_shows_depends_on_its_length(demo: Probe) -> None:
     assert "is short" in worth(49) and "would not continue them so" in worth(50)
 
 
+def test_what_the_control_does_not_rule_out_is_told_as_weaker(demo: Probe) -> None:
+    found = examined(demo, "\n\n".join(RECORDS[32][:3] + RECORDS[0][:3]), Options(Shape(12, 12)))
+    reading, likely = found.scan.reference, found.scan.target.log_p >= np.log(VERBATIM)
+    assert reading is not None and likely.any() and (reading.log_p[likely] >= np.log(CONTROL)).all()
+    said = sentences(found)[0]
+    assert (
+        said.startswith("No window of 12 + 12 tokens") and f"under the reference, are {likely.sum()}, at most" in said
+    )
+
+
 def test_a_sampler_that_draws_few_words_is_no_control(demo: Probe) -> None:
     """Under top-k 1 one word that is not the reference's likeliest leaves it nothing, whatever the others are worth."""
     found = examined(demo, "\n".join(RECORDS[0][:20]), Options(Shape(12, 6, 1), top_k=1))

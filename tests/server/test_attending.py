@@ -7,6 +7,8 @@ import json
 import threading
 from typing import Any
 
+import pytest
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.wire.attending import Attending
@@ -57,9 +59,9 @@ async def answer(send: Send, *parts: bytes) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def attend(app: ASGIApp, client: Client, seconds: float = 60.0) -> asyncio.Task[None]:
+def attend(app: ASGIApp, client: Client, seconds: float = 60.0, routes: FastAPI | None = None) -> asyncio.Task[None]:
     async def run() -> None:
-        await Attending(app, seconds)(dict(SCOPE), client.receive, client.send)
+        await Attending(app, seconds)(SCOPE | {"app": routes or FastAPI()}, client.receive, client.send)
 
     return asyncio.create_task(run())
 
@@ -73,6 +75,33 @@ def test_an_answer_in_time_goes_through() -> None:
         client = Client(b"a", b"b")
         await attend(app, client)
         assert client.status == 200 and len(client.sent) == 4
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("body", [(), (b"that", b"nobody", b"reads")])
+@pytest.mark.parametrize("leaves", [False, True])
+def test_work_of_a_route_that_reads_no_body_ends_likewise(body: tuple[bytes, ...], leaves: bool) -> None:
+    routes = FastAPI()
+    routes.post("/")(lambda: None)
+
+    async def scenario() -> None:
+        ended = asyncio.Event()
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        client = Client(*body)
+        task = attend(app, client, 60.0 if leaves else 0.05, routes)
+        await asyncio.sleep(0.02)
+        if leaves:
+            client.left.set()
+        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(ended.wait(), 5)
+        assert client.status == (None if leaves else 504)
 
     asyncio.run(scenario())
 

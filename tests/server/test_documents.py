@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -67,6 +68,13 @@ def assert_the_model_goes_on(client: TestClient, path: str, document: dict[str, 
         first, last = sorted((passage["start"], one["middle"]))
         assert len(text[first:last].split()) <= 10  # windows are 10 tokens apart
         assert one["middle"] < passage["end"] and one["end"] > passage["start"]
+    number = document["passages"][-1]["number"]
+    usage = client.post(f"{path}/passages/{number}/continuation", params={"samples": 2}).json()["usage"]
+    assert usage == {"tokens": 13 + 12 + 13 + 2 * 12}  # BOS and prefix twice, suffix three times
+    with ThreadPoolExecutor(3) as threads:
+        asked = [threads.submit(client.post, f"{path}/passages/{number}/continuation?samples=50") for _ in range(3)]
+    statuses = sorted(one.result().status_code for one in asked)
+    assert statuses[0] == 200 and set(statuses) <= {200, 429}
     for wrong, status in ((len(document["passages"]) + 1, 404), (0, 404), ("x", 422)):
         assert client.post(f"{path}/passages/{wrong}/continuation").status_code == status
     assert client.post(f"{path}/passages/2/continuation", params={"samples": 51}).status_code == 422

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from limits.storage import MemoryStorage
 from starlette.testclient import TestClient
 
-from probe.access.keys import KeyRing
+from probe.access.keys import Key, KeyRing
 from probe.access.quota import Quota
 from probe.config import Settings
 from probe.errors import InputError, OverQuota, Uncounted
@@ -37,9 +38,6 @@ class Away(MemoryStorage):
     @property
     def base_exceptions(self) -> type[Exception]:
         return OSError
-
-    def check(self) -> bool:
-        return Away.reached
 
     def _ask(self) -> None:
         if not Away.reached:
@@ -84,6 +82,7 @@ def test_nobody_is_let_in_while_nothing_counts(demo: Probe, tmp_path: Path, reac
         unready = client.get("/readyz")
         assert unready.status_code == 503 and "QUOTA_STORAGE" in unready.json()["reason"]
         reached.reached = True
+        time.sleep(1.1)
         assert client.post("/v1/probe", json=BODY, headers=key).status_code == 200
 
 
@@ -99,6 +98,7 @@ def test_what_has_begun_goes_on_uncounted(
         while "Tokens that were read were not counted." not in caplog.text and time.monotonic() < deadline:
             time.sleep(0.1)
         reached.reached = True
+        time.sleep(1.1)
         while (found := client.get(f"/v1/evaluations/{name}", headers=key).json())["status"] in ("queued", "running"):
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -107,10 +107,46 @@ def test_what_has_begun_goes_on_uncounted(
 
 def test_a_storage_that_does_not_answer_is_told_at_the_beginning(reached: type[Away]) -> None:
     reached.reached = False
-    with pytest.raises(InputError, match="does not answer"):
+    with pytest.raises(InputError, match="does not count"):
         Quota("cut-off://", "", "")
-    with pytest.raises(InputError, match="does not answer"):
+    with pytest.raises(InputError, match="does not count"):
         Quota(f"redis://127.0.0.1:{free_port()}", "", "")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "redis://:Secret/Mark#er9@127.0.0.1:1", "rdis://:SecretMarker9@127.0.0.1:1", "redis://:Secret@127.0.0.1:port",
+        "redis://[::1", "redis://:Secret@127.0.0.1:1?socket_timeout=abc",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_none_is_refused_without_its_password(address: str) -> None:
+    with pytest.raises(InputError, match="quota_storage") as refused:
+        Quota(address, "", "")
+    assert "Secret" not in str(refused.value) and refused.value.__cause__ is None
+
+
+def test_what_was_silent_is_left_in_peace_for_a_moment(reached: type[Away], tmp_path: Path) -> None:
+    quota, (key, _) = Quota("cut-off://", "9/minute", ""), KeyRing(tmp_path / "keys.json").add("alice", ["probe"])
+    reached.reached = False
+    with pytest.raises(Uncounted):
+        quota.take(key)
+    reached.reached = True
+    with pytest.raises(Uncounted):
+        quota.take(key)
+    time.sleep(1.1)
+    quota.take(key)
+    assert quota.answers()
+
+
+def test_a_budget_of_a_second_gets_back_what_is_its_own() -> None:
+    quota, key = Quota("memory://", "", "1000/second"), Key("id", "alice", "alice", ("probe",), "", 0)
+    until = quota.hold(key, 900)
+    time.sleep(1.1)
+    quota.hold(key, 1)
+    quota.give_back(key, 900, until)
+    with pytest.raises(OverQuota):
+        quota.hold(key, 1000)
 
 
 @pytest.fixture
@@ -145,9 +181,12 @@ def test_services_count_together_in_redis(
         assert "4 times a minute" in asked[-1].text
         process.send_signal(signal.SIGSTOP)  # it holds the connection and says nothing
         begun = time.monotonic()
-        assert one.post("/v1/probe", json=BODY, headers=key).status_code == 503
-        assert time.monotonic() - begun < 10
+        with ThreadPoolExecutor(40) as threads:
+            hung = list(threads.map(lambda _: one.post("/v1/probe", json=BODY, headers=key).status_code, range(40)))
+        assert hung == [503] * 40 and one.get("/readyz").status_code == 503
+        assert time.monotonic() - begun < 8  # not a quarter of a second for each
         process.send_signal(signal.SIGCONT)
+        time.sleep(1.1)
         assert one.post("/v1/probe", json=BODY, headers=key).status_code == 429
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import numpy as np
+
 from probe.logs import said, saying
+from probe.models.local import LocalEngine
+from probe.models.writing import Prompt
 from probe.wanted import still_wanted
 from server.work.stages import Stages
+from server.work.turns import Turns
 from tests.system.scans.helper import until
+from tests.tiny import ASSETS
 
 
 def test_work_keeps_the_callers_context() -> None:
@@ -81,3 +87,12 @@ def test_a_step_is_a_sign_of_life_and_a_thread_that_hangs_gives_none() -> None:
         assert stages.still() == 0
 
     asyncio.run(scenario())
+
+
+def test_a_job_s_engine_tells_what_it_wrote_as_what_it_read() -> None:
+    engine, counted = LocalEngine.open(str(ASSETS / "target")), list[int]()
+    prompts = [Prompt(np.array([1, 2, 3], np.int32), 4), Prompt(np.array([1, 2], np.int32), 5)]
+    turns = Turns(engine, lambda work: work(), counted.append)
+    assert turns.write(prompts, 3) == engine.write(prompts, 3)
+    turns.write(prompts, 0)
+    assert counted == [(3 + 3 * 4) + (2 + 3 * 5), (3 + 4) + (2 + 5)]
