@@ -31,6 +31,13 @@ def test_several_files_in_one_request_are_refused(client: TestClient, path: str,
     assert client.get(path).json()["data"] == []
 
 
+@pytest.mark.parametrize(("path", "form"), [("/v1/files", {"purpose": "batch"}), ("/v1/documents", {"model": "demo"})])
+def test_a_field_in_the_place_of_a_file_is_told(client: TestClient, path: str, form: dict[str, str]) -> None:
+    answer = client.post(path, files={"file": (None, "Some text.")}, data=form)
+    error = answer.json()["error"]
+    assert answer.status_code == 422 and error["param"] == "file" and "has no file name" in error["message"]
+
+
 def test_an_empty_calibration_is_told(client: TestClient) -> None:
     answer = client.put("/v1/calibrations/none", content=b"", headers={"Content-Type": "application/octet-stream"})
     assert answer.status_code == 422 and answer.json()["error"]["message"] == "The body is empty."
