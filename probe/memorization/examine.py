@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -56,6 +56,11 @@ class Examined:
             raise UnknownName(f"The document's passages have numbers from 1 to {len(self.passages):,}.", "number")
         passage = self.passages[number - 1]
         return behind(self.scan, passage.start, passage.end)
+
+    def having(self, made: Continuation) -> Examined:
+        """Returns the same with what the model wrote behind one more window, or anew."""
+        others = [one for one in self.continuations if one.middle != made.middle]
+        return replace(self, continuations=sorted([*others, made], key=lambda one: one.start))
 
     def text(self, passage: Passage) -> str:
         return self.document.text[passage.start : passage.end]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 
 from probe.audit.files import write_pages
 from probe.audit.objections import objections
-from probe.audit.plots import Plot, picture
+from probe.audit.plots import Picture, picture
 from probe.audit.report import page, stamped
 from probe.data.sheet import write_csv
 from probe.memorization.continued import Continuation
@@ -37,7 +38,7 @@ def write(found: Examined, folder: Path, texts: bool = True) -> list[Path]:
     pages = {
         "document.json": json.dumps(as_dict(found), indent=1) + "\n",
         "text.txt": found.document.text,
-        "report.html": html(found, pictures, texts),
+        "report.html": html(found, [picture(plot) for plot in pictures], texts),
     }  # fmt: skip
     written = write_pages(folder, pages, pictures)
     rows = passages(found)
@@ -90,7 +91,7 @@ def passages(found: Examined) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def html(found: Examined, pictures: list[Plot], texts: bool) -> str:
+def html(found: Examined, pictures: Sequence[Picture], texts: bool) -> str:
     rows = passages(found)
     order = sorted(range(len(rows)), key=lambda place: (_rank(rows[place]["log10_p_z"]), _rank(rows[place]["gain"])))
     text = found.document.text
@@ -105,7 +106,7 @@ def html(found: Examined, pictures: list[Plot], texts: bool) -> str:
         continuations=[
             (one, text[one.start : one.middle], text[one.middle : one.end]) for one in found.continuations if texts
         ],
-        pictures=[picture(plot) for plot in pictures],
+        pictures=pictures,
         provenance={
             "document": found.document.hash,
             **stamped(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
+from probe.audit.plots import Picture, picture
 from probe.documents.apart import read_apart
 from probe.documents.document import Document
 from probe.documents.limits import BYTES, check
@@ -49,10 +50,10 @@ _LEADS = leads_to(f"GET {_ONE}", f"DELETE {_ONE}", f"POST {_ONE}/cancel", f"GET 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a job leaves."""
+    """What a job leaves, and what the model wrote on request since."""
 
     examined: Examined
-    page: str
+    pictures: Sequence[Picture]
 
 
 @router.post("", status_code=202, responses=_LEADS | failures(507), dependencies=[Depends(one_file)])
@@ -76,7 +77,7 @@ async def create(
 
         own = Probe.of(service.setup_in_turns(probe), probe.calibration)
         examined = examine(own, found, options, bar, body.alpha, body.generate, body.samples)
-        return Finished(examined, html(examined, plots(examined), texts=True))
+        return Finished(examined, [picture(plot) for plot in plots(examined)])
 
     return _job(service.start(KIND, body.model, work, found))
 
@@ -102,12 +103,15 @@ def words(name: str, service: Shared) -> PlainTextResponse:
 @router.get("/{name}/report", response_class=Response, responses=text("text/html"))
 def report(name: str, service: Shared) -> HTMLResponse:
     """One HTML page with tables, passages and pictures, complete in itself."""
-    return HTMLResponse(_finished(service.job(KIND, name)).page, headers=REPORT)
+    found = _finished(service.job(KIND, name))
+    return HTMLResponse(html(found.examined, found.pictures, texts=True), headers=REPORT)
 
 
 @router.post("/{name}/passages/{number}/continuation")
 async def continue_to(name: str, number: int, service: Shared, samples: Samples = 0) -> ContinuationAnswer:
-    """Lets the model go on from the words before a passage, and compares what it writes with what stands there."""
+    """Lets the model go on from the words before a passage, and compares what it writes with what stands there. The
+    document's figures and report have it from then on.
+    """
     job = service.job(KIND, name)
     found = _finished(job).examined
     window = found.window_before(number)
@@ -119,6 +123,8 @@ async def continue_to(name: str, number: int, service: Shared, samples: Samples 
         service.caller.takes(tokens)
         made = await service.batcher.alone(lambda: go_on(target, found.scan, found.document.text, [window], samples))
         service.caller.spends(tokens)
+    if isinstance(job.result, Finished):  # else it was deleted meanwhile
+        job.result = replace(job.result, examined=job.result.examined.having(made[0]))
     service.metrics.read("request", tokens)
     note(tokens=tokens)
     return ContinuationAnswer(continuation=as_row(made[0]), usage=Usage(tokens=tokens))

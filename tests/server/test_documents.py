@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from markupsafe import escape
 from starlette.testclient import TestClient
 
 from probe.demo.records import planted
@@ -68,6 +69,9 @@ def assert_the_model_goes_on(client: TestClient, path: str, document: dict[str, 
         first, last = sorted((passage["start"], one["middle"]))
         assert len(text[first:last].split()) <= 10  # windows are 10 tokens apart
         assert one["middle"] < passage["end"] and one["end"] > passage["start"]
+        kept = client.get(path).json()["document"]["continuations"]
+        assert one in kept and [each["start"] for each in kept] == sorted(each["start"] for each in kept)
+        assert escape(one["written"].strip()) in client.get(f"{path}/report").text
     number = document["passages"][-1]["number"]
     usage = client.post(f"{path}/passages/{number}/continuation", params={"samples": 2}).json()["usage"]
     assert usage == {"tokens": 13 + 12 + 13 + 2 * 12}  # BOS and prefix twice, suffix three times
