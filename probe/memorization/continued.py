@@ -12,7 +12,7 @@ from probe.memorization.extraction import common_run, edit_distance
 from probe.memorization.scan import Progress, Scan
 from probe.memorization.windows import body
 from probe.models.base import Engine
-from probe.models.writing import Prompt, write
+from probe.models.writing import Prompt, cost, write
 from probe.types import Unscored
 
 NEAR = 0.1  # edit distance, as a share of the longer text, up to which a continuation is near-verbatim
@@ -88,8 +88,8 @@ def behind(scan: Scan, start: int, end: int) -> int:
 
 def price(scan: Scan, samples: int) -> int:
     """Returns how many tokens the model reads and writes, at most, where it goes on from one window."""
-    prefix, suffix = scan.shape.prefix + int(scan.tokens.has_bos), scan.shape.suffix
-    return prefix + suffix + (prefix + samples * suffix if samples else 0)
+    prompts = _prompts(scan, [0])
+    return cost(prompts, 0) + (cost(prompts, samples) if samples else 0)
 
 
 def go_on(
@@ -99,11 +99,7 @@ def go_on(
     """Lets the model go on from the prefixes of these windows: by the likeliest token each time, and `samples` times by
     chance.
     """
-    ids, head = body(scan.tokens), scan.tokens.ids[: int(scan.tokens.has_bos)]
-    begins = scan.begins[list(windows)].tolist()
-    prompts = [
-        Prompt(np.concatenate([head, ids[begin : begin + scan.shape.prefix]]), scan.shape.suffix) for begin in begins
-    ]
+    prompts = _prompts(scan, windows)
     made = []
     greedy = write(engine, prompts, 0)
     for done, (window, prompt, written) in enumerate(zip(windows, prompts, greedy, strict=True), 1):
@@ -111,6 +107,14 @@ def go_on(
         made.append(_compared(text, scan.characters(window), written, drawn))
         progress(done, len(prompts))
     return made
+
+
+def _prompts(scan: Scan, windows: Sequence[int]) -> list[Prompt]:
+    ids, head = body(scan.tokens), scan.tokens.ids[: int(scan.tokens.has_bos)]
+    begins = scan.begins[list(windows)].tolist()
+    return [
+        Prompt(np.concatenate([head, ids[begin : begin + scan.shape.prefix]]), scan.shape.suffix) for begin in begins
+    ]
 
 
 def _compared(

@@ -116,15 +116,17 @@ class Scan:
     @property
     def suffixes(self) -> tuple[Ints, Ints]:
         """Where the suffix of each window begins and ends in the text, characters [windows]."""
-        first = self.begins + self.shape.prefix - self.lost
+        return self._suffix(self.begins)
+
+    def _suffix(self, begins: npt.NDArray[np.int64]) -> tuple[Ints, Ints]:
+        first = begins + self.shape.prefix - self.lost
         return self.tokens.start[first], self.tokens.end[first + self.shape.suffix - 1]
 
     def characters(self, window: int) -> tuple[int, int, int]:
         """Returns where prefix, suffix and end of a window lie in the text."""
         first = int(self.begins[window])
-        start, end = self.tokens.start, self.tokens.end
-        middle, last = first + self.shape.prefix - self.lost, first + self.shape.tokens - 1 - self.lost
-        return (int(start[first - self.lost]) if first >= self.lost else 0), int(start[middle]), int(end[last])
+        (middle,), (end,) = self._suffix(self.begins[[window]])
+        return (int(self.tokens.start[first - self.lost]) if first >= self.lost else 0), int(middle), int(end)
 
 
 def scan(
