@@ -14,7 +14,6 @@ from probe.audit.plots import Picture, picture
 from probe.documents.apart import read_apart
 from probe.documents.document import Document
 from probe.documents.limits import BYTES, check
-from probe.errors import InputError
 from probe.measure import Progress
 from probe.memorization.continued import check_samples, go_on, price
 from probe.memorization.examine import Examined, examine
@@ -25,7 +24,7 @@ from probe.memorization.windows import Shape
 from probe.pipeline import Probe
 from probe.prepare import Options as Level
 from server.operation.asked import note
-from server.routes.jobs import end, forget, state
+from server.routes.jobs import completed, end, forget, state
 from server.routes.uploads import one_file
 from server.schemas.common import Deleted, failures
 from server.schemas.documented import leads_to, text
@@ -103,7 +102,7 @@ def words(name: str, service: Shared) -> PlainTextResponse:
 @router.get("/{name}/report", response_class=Response, responses=text("text/html"))
 def report(name: str, service: Shared) -> HTMLResponse:
     """One HTML page with tables, passages and pictures, complete in itself."""
-    found = _finished(service.job(KIND, name))
+    found = completed(service.job(KIND, name), Finished, KIND)
     return HTMLResponse(html(found.examined, found.pictures, texts=True), headers=REPORT)
 
 
@@ -113,7 +112,7 @@ async def continue_to(name: str, number: int, service: Shared, samples: Samples 
     document's figures and report have it from then on.
     """
     job = service.job(KIND, name)
-    found = _finished(job).examined
+    found = completed(job, Finished, KIND).examined
     window = found.window_before(number)
     begin, _, end = found.scan.characters(window)
     tokens = price(found.scan, samples)
@@ -140,12 +139,6 @@ def cancel(name: str, service: Shared) -> DocumentJob:
 def remove(name: str, service: Shared) -> Deleted:
     """Forgets a document and its text."""
     return forget(service, KIND, name)
-
-
-def _finished(job: Job) -> Finished:
-    if not isinstance(job.result, Finished):
-        raise InputError(f"The document is {job.status}; this is there when it is completed.", "id")
-    return job.result
 
 
 def _document(job: Job) -> Document:

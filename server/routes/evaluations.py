@@ -14,13 +14,13 @@ from probe.audit.files import as_dict
 from probe.audit.labelled import Entry, both_kinds, distinct
 from probe.audit.plots import Picture, picture, plots
 from probe.audit.report import html
-from probe.errors import InputError, UnknownName
+from probe.errors import UnknownName
 from probe.measure import Progress
 from probe.pipeline import Probe
 from probe.scores import choose
 from probe.types import Text
 from probe.untold import called
-from server.routes.jobs import end, forget, state
+from server.routes.jobs import completed, end, forget, state
 from server.schemas.common import Deleted, failures
 from server.schemas.documented import leads_to, text
 from server.schemas.entries import AnyText
@@ -83,13 +83,13 @@ def show(name: str, service: Shared) -> EvaluationJob:
 @router.get("/{name}/report", response_class=Response, responses=text("text/html"))
 def report(name: str, service: Shared) -> HTMLResponse:
     """One HTML page with tables and pictures, complete in itself."""
-    return HTMLResponse(_completed(service, name).page, headers=REPORT)
+    return HTMLResponse(completed(service.job(KIND, name), Evaluated, KIND).page, headers=REPORT)
 
 
 @router.get("/{name}/pictures/{picture}", response_class=Response, responses=text("image/svg+xml"))
 def show_picture(name: str, picture: str, service: Shared) -> Response:
     """One of its pictures as SVG: `roc` (on log-log axes), `histogram`, `correlation`, where there are texts enough."""
-    pictures = {one.name: one.svg for one in _completed(service, name).pictures}
+    pictures = {one.name: one.svg for one in completed(service.job(KIND, name), Evaluated, KIND).pictures}
     if picture not in pictures:
         raise UnknownName(f"No picture {called(picture)}. There are: {', '.join(pictures) or 'none'}.", "picture")
     return Response(pictures[picture], media_type="image/svg+xml", headers=REPORT)
@@ -113,13 +113,6 @@ def _entries(texts: Sequence[AnyText | Given], member: bool) -> list[Entry]:
         Entry(Text(one) if isinstance(one, str) else Text(one.text, one.id), member, f"{named}[{number}]")
         for number, one in enumerate(texts)
     ]
-
-
-def _completed(service: Service, name: str) -> Evaluated:
-    job = service.job(KIND, name)
-    if not isinstance(job.result, Evaluated):
-        raise InputError(f"The evaluation is {job.status}; this is there when it is completed.", "id")
-    return job.result
 
 
 def _job(job: Job, whole: bool = True) -> EvaluationJob:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
+from probe.errors import InputError
 from server.schemas.common import Deleted, Progress
 from server.service import Service
 from server.work.jobs import Job
+
+T = TypeVar("T")
 
 
 def state(job: Job) -> dict[str, Any]:
@@ -15,6 +18,13 @@ def state(job: Job) -> dict[str, Any]:
         "id": job.id, "model": job.name, "status": job.status, "created": job.created, "error": job.error,
         "progress": Progress(done=job.done, total=job.total),
     }  # fmt: skip
+
+
+def completed(job: Job, kind: type[T], what: str, left: str = "this") -> T:
+    """Returns what a job left. what, left: names of the work and of that. Raises InputError before it is completed."""
+    if not isinstance(job.result, kind):
+        raise InputError(f"The {what} is {job.status}; {left} is there when it is completed.", "id")
+    return job.result
 
 
 def end(service: Service, kind: str, name: str) -> Job:

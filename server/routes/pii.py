@@ -9,12 +9,11 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, Response
 
 from probe.calibration.fingerprint import Fingerprint
-from probe.errors import InputError
 from probe.measure import Progress
 from probe.memorization.pii.files import as_dict, html, rows_of
 from probe.memorization.pii.investigate import Options, check_texts, investigate
 from probe.memorization.pii.spans import patterns_of
-from server.routes.jobs import end, forget, state
+from server.routes.jobs import completed, end, forget, state
 from server.routes.texts import texts_of
 from server.schemas.common import Deleted, failures
 from server.schemas.documented import leads_to, text
@@ -70,7 +69,7 @@ def show(name: str, service: Shared) -> PiiJob:
 @router.get("/{name}/report", response_class=Response, responses=text("text/html"))
 def report(name: str, service: Shared) -> Response:
     """One HTML page, complete in itself."""
-    found = _found(service.job(KIND, name))
+    found = _found(service, name)
     return HTMLResponse(html(found.shown, found.fingerprint), headers=REPORT)
 
 
@@ -78,7 +77,7 @@ def report(name: str, service: Shared) -> Response:
 def rows(name: str, service: Shared) -> Response:
     """A row per value; where it begins like a formula an apostrophe stands before it."""
     headers = {"Content-Disposition": 'attachment; filename="pii.csv"'}
-    return Response(rows_of(_found(service.job(KIND, name)).shown), media_type="text/csv", headers=headers)
+    return Response(rows_of(_found(service, name).shown), media_type="text/csv", headers=headers)
 
 
 @router.post("/{name}/cancel")
@@ -93,10 +92,8 @@ def remove(name: str, service: Shared) -> Deleted:
     return forget(service, KIND, name)
 
 
-def _found(job: Job) -> Found:
-    if not isinstance(job.result, Found):
-        raise InputError(f"The search is {job.status}; what it finds is there when it is completed.", "id")
-    return job.result
+def _found(service: Service, name: str) -> Found:
+    return completed(service.job(KIND, name), Found, "search", "what it finds")
 
 
 def _job(job: Job, whole: bool = True) -> PiiJob:
