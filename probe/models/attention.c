@@ -65,22 +65,23 @@ static void block(const Task *task, const Job *job, int64_t head, int64_t first,
     const uint16_t *q = task->q.at + head * task->q.head + row * task->q.token;
     int64_t step = task->q.token;
     float top[HALF], sum[HALF];
+    Tiles tiles;
     if (rows < HALF) {
         memset(spare->q, 0, HALF * width * 2);
         for (int64_t r = 0; r < rows; r++) memcpy(spare->q + r * width, q + r * step, width * 2);
         q = spare->q, step = width;
     }
     for (int64_t key = 0; key < most; key += SIDE) {
-        _tile_zero(0); _tile_zero(1);
+        zero(&tiles, 0); zero(&tiles, 1);
         for (int64_t d = 0; d < width; d += STEP) {
-            _tile_loadd(4, q + d, step * 2);
-            _tile_loadd(5, spare->k + key * width / 2 + d * HALF / 2, 64);
-            _tile_loadd(6, spare->k + (key + HALF) * width / 2 + d * HALF / 2, 64);
-            _tile_dpbf16ps(0, 4, 5);
-            _tile_dpbf16ps(1, 4, 6);
+            load(&tiles, 4, q + d, step * 2);
+            load(&tiles, 5, spare->k + key * width / 2 + d * HALF / 2, 64);
+            load(&tiles, 6, spare->k + (key + HALF) * width / 2 + d * HALF / 2, 64);
+            multiply_narrow(&tiles, 0, 4, 5);
+            multiply_narrow(&tiles, 1, 4, 6);
         }
-        _tile_stored(0, spare->scores + key, stride * 4);
-        _tile_stored(1, spare->scores + key + HALF, stride * 4);
+        store(&tiles, 0, spare->scores + key, stride * 4);
+        store(&tiles, 1, spare->scores + key + HALF, stride * 4);
     }
     for (int64_t r = 0; r < rows; r++) {
         int64_t seen = job->causal && first + r + 1 < job->keys ? first + r + 1 : job->keys;
@@ -88,16 +89,16 @@ static void block(const Task *task, const Job *job, int64_t head, int64_t first,
         if (task->total) task->total[(row + r) * task->heads + head] = task->scale * top[r] + logf(sum[r]);
     }
     for (int64_t d = 0; d < width; d += SIDE) {
-        _tile_zero(2); _tile_zero(3);
+        zero(&tiles, 2); zero(&tiles, 3);
         for (int64_t key = 0; key < most; key += STEP) {
-            _tile_loadd(4, spare->weights + key, stride * 2);
-            _tile_loadd(5, spare->v + (key / SIDE * width + d) * HALF, 64);
-            _tile_loadd(6, spare->v + (key / SIDE * width + d + HALF) * HALF, 64);
-            _tile_dpbf16ps(2, 4, 5);
-            _tile_dpbf16ps(3, 4, 6);
+            load(&tiles, 4, spare->weights + key, stride * 2);
+            load(&tiles, 5, spare->v + (key / SIDE * width + d) * HALF, 64);
+            load(&tiles, 6, spare->v + (key / SIDE * width + d + HALF) * HALF, 64);
+            multiply_narrow(&tiles, 2, 4, 5);
+            multiply_narrow(&tiles, 3, 4, 6);
         }
-        _tile_stored(2, spare->sums + d, width * 4);
-        _tile_stored(3, spare->sums + d + HALF, width * 4);
+        store(&tiles, 2, spare->sums + d, width * 4);
+        store(&tiles, 3, spare->sums + d + HALF, width * 4);
     }
     for (int64_t r = 0; r < rows; r++)
         for (int64_t d = 0; d < width; d += HALF) {
@@ -132,7 +133,7 @@ int attend(
                 if (done) pack(&task, job, head / copies, &spare);
                 for (int64_t first = 0; done && first < job->queries; first += HALF) block(&task, job, head, first, &spare);
             }
-        _tile_release();
+        release();
         free(all);
     }
     return done;

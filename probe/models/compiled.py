@@ -15,9 +15,8 @@ import tempfile
 from hashlib import sha256
 from pathlib import Path
 
-import torch
-
 from probe.data.private import make_folder
+from probe.models.processor import doubles, has_units
 
 _FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-fPIC")
 _SECONDS = 60
@@ -36,8 +35,10 @@ def compiled(name: str) -> ctypes.CDLL | None:
 
 
 def on_units(name: str) -> ctypes.CDLL | None:
-    """Returns the same of a file that needs matrix units, where the processor has them and the system lets us."""
-    library = compiled(name) if torch.cpu._is_amx_tile_supported() else None
+    """Returns the same of a file that is written for matrix units, where the processor has them and the system lets us,
+    or vectors that stand in for them (vectors.h).
+    """
+    library = compiled(name) if has_units() or doubles() else None
     return library if library and library.allowed() else None
 
 

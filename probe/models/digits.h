@@ -1,4 +1,4 @@
-/* float32 as whole numbers of 24 bits, three digits of eight each, whose products the matrix units add up exactly: amx.c, linear.c.
+/* float32 as whole numbers of 24 bits, three digits of eight each, whose products the matrix units add up exactly: head.c, linear.c.
  *
  * A row is divided by its largest value, and what is cut off is a 2^24th of that; so that the largest is not far above the
  * others, columns are spread first. Of the nine products of digits that of the two last is left out: it is a 2^32nd of the
@@ -66,26 +66,26 @@ static void pack(const uint32_t *from, int64_t rows, int64_t words, uint32_t *ou
 /* A quarter of a block, 16 rows times 16: all that it needs of one step stays in tiles, and its digits in the first cache. The
  * third and the fourth sum are worth the same: two, so that none waits for itself.
  */
-INLINE void begin_digits(void) {
-    _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3); _tile_zero(4);
+INLINE void begin_digits(Tiles *tiles) {
+    zero(tiles, 0); zero(tiles, 1); zero(tiles, 2); zero(tiles, 3); zero(tiles, 4);
 }
 
 /* Adds the products of a step's digits: a [16][words], its digits `apart`, b [words][16], its digits `away`. */
-INLINE void step_digits(const uint32_t *a, int64_t apart, const uint32_t *b, int64_t away, int64_t words) {
+INLINE void step_digits(Tiles *tiles, const uint32_t *a, int64_t apart, const uint32_t *b, int64_t away, int64_t words) {
     int64_t row = words * 4;
-    _tile_loadd(5, a, row); _tile_loadd(6, b, 64); _tile_dpbssd(0, 5, 6);
-    _tile_loadd(7, a + apart, row); _tile_dpbssd(1, 7, 6);
-    _tile_loadd(5, a + 2 * apart, row); _tile_dpbssd(2, 5, 6);
-    _tile_loadd(6, b + away, 64); _tile_dpbssd(4, 5, 6); _tile_dpbssd(3, 7, 6);
-    _tile_loadd(5, a, row); _tile_dpbssd(1, 5, 6);
-    _tile_loadd(6, b + 2 * away, 64); _tile_dpbssd(2, 5, 6); _tile_dpbssd(4, 7, 6);
+    load(tiles, 5, a, row); load(tiles, 6, b, 64); multiply_bytes(tiles, 0, 5, 6);
+    load(tiles, 7, a + apart, row); multiply_bytes(tiles, 1, 7, 6);
+    load(tiles, 5, a + 2 * apart, row); multiply_bytes(tiles, 2, 5, 6);
+    load(tiles, 6, b + away, 64); multiply_bytes(tiles, 4, 5, 6); multiply_bytes(tiles, 3, 7, 6);
+    load(tiles, 5, a, row); multiply_bytes(tiles, 1, 5, 6);
+    load(tiles, 6, b + 2 * away, 64); multiply_bytes(tiles, 2, 5, 6); multiply_bytes(tiles, 4, 7, 6);
 }
 
 /* Writes the sums of a quarter into those of a block, whole numbers [SUMS][32][32]. */
-INLINE void end_digits(float *at) {
+INLINE void end_digits(const Tiles *tiles, float *at) {
     enum { NEXT = SIDE * SIDE };
-    _tile_stored(0, at, SIDE * 4); _tile_stored(1, at + NEXT, SIDE * 4); _tile_stored(2, at + 2 * NEXT, SIDE * 4);
-    _tile_stored(3, at + 3 * NEXT, SIDE * 4); _tile_stored(4, at + 4 * NEXT, SIDE * 4);
+    store(tiles, 0, at, SIDE * 4); store(tiles, 1, at + NEXT, SIDE * 4); store(tiles, 2, at + 2 * NEXT, SIDE * 4);
+    store(tiles, 3, at + 3 * NEXT, SIDE * 4); store(tiles, 4, at + 4 * NEXT, SIDE * 4);
 }
 
 /* Joins 16 sums of a block. */

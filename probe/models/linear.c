@@ -33,14 +33,15 @@ INLINE void put(const Block *block, int place) {
  * joins the block before. */
 INLINE void multiply(const uint32_t *a, int64_t apart, const uint32_t *b, int64_t words, float *sums, const Block *before) {
     int64_t done = 0, c = 0;
+    Tiles tiles;
     for (int quarter = 0; quarter < 4; quarter++) {
         const uint32_t *left = a + quarter / 2 * HALF * words, *right = b + quarter % 2 * HALF * words;
-        begin_digits();
+        begin_digits(&tiles);
         for (int64_t k = 0; k < words; k += HALF) {
-            step_digits(left + k, apart, right + HALF * k, SIDE * words, words);
+            step_digits(&tiles, left + k, apart, right + HALF * k, SIDE * words, words);
             for (done += 64; c * words < done * HALF / 4; c++) put(before, (int)c);
         }
-        end_digits(sums + quarter / 2 * HALF * SIDE + quarter % 2 * HALF);
+        end_digits(&tiles, sums + quarter / 2 * HALF * SIDE + quarter % 2 * HALF);
     }
 }
 
@@ -77,7 +78,7 @@ static int piece(const Task *task, int64_t row, int64_t rows) {
                                task->bias ? task->bias + v : NULL, rows - b * SIDE, task->outs - v, task->outs};
                 before = next;
             }
-        _tile_release();
+        release();
         for (int c = 0; c < 2 * SIDE; c++) put(&before, c);
     }
     free(a), free(worth);

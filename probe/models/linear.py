@@ -1,61 +1,39 @@
 """linear.c, compiled where the processor has matrix units (Intel's AMX): float32 layers of a model as whole numbers.
 
-Twice as fast as torch's float32, and as exact: digits.h. biased.py has the same for bfloat16.
+Twice as fast as torch's float32, and as exact: digits.h. vectors are no faster at it.
 """
 
 from __future__ import annotations
 
 import ctypes
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Linear
 
 from probe.models.compiled import on_units
 from probe.models.kernel import require
 from probe.models.packed import packing
+from probe.models.processor import has_units
 
 _P, _I = ctypes.c_void_p, ctypes.c_int64
 _DONE = 2  # what linear.c says
 _STEP, _LEAST, _WIDEST = 16, 256, 1 << 15  # of the width; smaller layers are not worth cutting
 
 
-class Whole(Linear):
-    """A linear layer; training, other dtypes and generation go by torch's own way. spread: see `spread_of`."""
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The product of a layer (layers.py). spread: see `spread_of`."""
 
     spread: Tensor
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - its name in torch
-        found = _whole(self.weight, self.bias, self.spread, input)
-        return super().forward(input) if found is None else found
-
-
-@cache
-def _whole_conv() -> type[torch.nn.Module]:
-    """Returns the same of GPT-2's layers, whose weight is [width, outs]: laid out as a linear layer's is."""
-    from transformers.pytorch_utils import Conv1D
-
-    class WholeConv(Conv1D):
-        spread: Tensor
-
-        def forward(self, x: Tensor) -> Tensor:
-            found = _whole(self.weight.T, self.bias, self.spread, x)
-            if found is None:
-                found = super().forward(x)  # type: ignore[no-untyped-call]  # transformers' own
-            return found
-
-    return WholeConv
-
-
-def _whole(weight: Tensor, bias: Tensor | None, spread: Tensor, x: Tensor) -> Tensor | None:
-    """Returns the product by the units, None where it is not for them: a single new token is not worth cutting the
-    weight for, but a text that is scored goes there however short: its figures must not depend on what stands beside.
-    """
-    scored = packing() and not torch.is_grad_enabled()
-    units = linear_units() if scored and _plain(x) and _plain(weight) and weight.is_contiguous() else None
-    return units.linear(weight, bias, spread, x) if units else None
+    def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
+        """Returns it, None where it is not for the units: a single new token is not worth cutting the weight for, but a
+        text that is scored goes there however short: its figures must not depend on what stands beside.
+        """
+        units = linear_units() if packing() and weight.dtype == torch.float32 and weight.is_contiguous() else None
+        return units.linear(weight, bias, self.spread, x) if units else None
 
 
 class LinearUnits:
@@ -91,7 +69,7 @@ class LinearUnits:
 @cache
 def linear_units() -> LinearUnits | None:
     """Returns it where there are matrix units, a compiler knows them and the system allows them, or None."""
-    library = on_units("linear")
+    library = on_units("linear") if has_units() else None
     units = LinearUnits(library) if library else None
     return units if units and _agrees(units) else None
 
@@ -104,36 +82,14 @@ def spread_of(weight: Tensor) -> Tensor:
     return torch.stack([spread, 1 / spread])
 
 
-@torch.inference_mode(mode=False)  # or what is laid out anew could not be trained
-@torch.no_grad()
-def fuse_linear(model: Any) -> None:
-    """Makes the plain linear layers of a float32 model such ones; its head goes another way (streaming.py)."""
-    from transformers.pytorch_utils import Conv1D
-
-    if linear_units() is None:
-        return
-    head = model.get_output_embeddings()
-    for layer in model.modules():
-        if type(layer) is Linear and layer is not head and (spread := _spread_for(layer.weight)) is not None:
-            layer.__class__ = Whole
-            layer.spread = spread
-        elif type(layer) is Conv1D and (spread := _spread_for(layer.weight.T)) is not None:
-            layer.__class__ = _whole_conv()  # type: ignore[assignment]  # a class of the same fields
-            layer.weight.data = layer.weight.data.T.contiguous().T
-            layer.spread = spread
-
-
-def _spread_for(weight: Tensor) -> Tensor | None:
-    """Returns the spread of a weight that the units take, None for another."""
+def whole_for(weight: Tensor) -> Whole | None:
+    """Returns the product of a float32 weight [outs, width] on a CPU, None where the units do not take it."""
     outs, width = weight.shape
-    if not (_plain(weight) and width % _STEP == 0 and outs >= _LEAST and _LEAST <= width <= _WIDEST):
+    fits = weight.dtype == torch.float32 and width % _STEP == 0 and outs >= _LEAST and _LEAST <= width <= _WIDEST
+    if not fits or linear_units() is None:
         return None
     spread = spread_of(weight)
-    return spread if torch.isfinite(spread).all() else None
-
-
-def _plain(tensor: Tensor) -> bool:
-    return tensor.dtype == torch.float32 and tensor.device.type == "cpu"
+    return Whole(spread) if torch.isfinite(spread).all() else None
 
 
 def _agrees(units: LinearUnits) -> bool:

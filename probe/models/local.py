@@ -19,13 +19,12 @@ from torch import Tensor
 from probe.data.windows import POLICY, Window, cut
 from probe.models.activation import fuse
 from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing, stats_of
-from probe.models.biased import fuse_bias
 from probe.models.checks import check_causal, plain_head
 from probe.models.gradient import gradient
 from probe.models.hub import explained
 from probe.models.kernel import keep_memory
 from probe.models.lanes import Lanes, lanes
-from probe.models.linear import fuse_linear
+from probe.models.layers import fuse_layers
 from probe.models.load import ALIEN, Source, alien, find, load
 from probe.models.packed import batch_decides, enable, keep, run, shares
 from probe.models.passes import planned, spared
@@ -92,8 +91,7 @@ class LocalEngine(Tokenizing):
     def _packs(self) -> bool:
         fuse(self._model)
         fuse_rotary(self._model)
-        fuse_bias(self._model)
-        fuse_linear(self._model)
+        fuse_layers(self._model)
         return self._head is not None and enable(self._model)
 
     @cached_property

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
 
-from probe.models.amx import MatrixUnits, matrix_units
 from probe.models.base import Extras
+from probe.models.head import MatrixUnits, matrix_units
 from probe.models.kernel import kernel
+from probe.models.onednn import product, serves
+from probe.models.processor import doubles, has_units
 
 ROWS, TILE = 1024, 512  # per core: a float32 tile of 2 MiB, the second-level cache of a server's core
 _CORES = 4  # more would not shorten the loop much, and take memory
@@ -64,9 +65,10 @@ def _block(weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor,
     state = torch.zeros(len(hidden), 5)
     state[:, 0] = -torch.inf
     wide = hidden if multiplies(hidden.dtype) else hidden.float()
+    multiply = product if serves(wide.dtype) else torch.nn.functional.linear
     columns = TILE * min(torch.get_num_threads(), _CORES)
     for begin in range(0, len(weight), columns):
-        tile = torch.mm(wide, weight[begin : begin + columns].to(wide.dtype).T).float()
+        tile = multiply(wide, weight[begin : begin + columns].to(wide.dtype)).float()
         if bias is not None:
             tile += bias[begin : begin + columns]
         fold(tile, own, targets - begin, state)
@@ -101,22 +103,8 @@ def _best_fold() -> Fold:
 
 
 def multiplies(dtype: torch.dtype) -> bool:
-    """True where the processor multiplies matrices of this dtype faster than those of float32.
-
-    Of bfloat16 that is so with AMX, and with AMD's AVX-512, which runs it at twice the rate; Intel's runs it at half.
-    Asked of the processor, not measured: a figure must not depend on what else the machine was doing.
-    """
-    if dtype == torch.bfloat16:
-        return torch.cpu._is_amx_tile_supported() or (torch.cpu._is_avx512_bf16_supported() and _amd())
-    return dtype == torch.float32
-
-
-@cache
-def _amd() -> bool:
-    try:
-        return "AuthenticAMD" in Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
+    """True where the processor multiplies matrices of this dtype as fast as those of float32, or faster."""
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and (has_units() or doubles()))
 
 
 def fold_plainly(tile: Tensor, own: Tensor, place: Tensor, state: Tensor) -> None:

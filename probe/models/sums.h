@@ -1,4 +1,4 @@
-/* Running sums over the vocabulary of 32 tokens, whose lanes they are: amx.c. streaming.py has the formulas. */
+/* Running sums over the vocabulary of 32 tokens, whose lanes they are: head.c. streaming.py has the formulas. */
 /* What is known of 32 tokens so far: sums over t = log2(e) (z - highest), as in streaming.py; limit: about the target's logit,
  * which tells the rank; own: itself, rounded as the highest is, so that the likeliest word's is the highest exactly; worth: of digits (digits.h). */
 typedef struct { float highest[SIDE], s0[SIDE], s1[SIDE], s2[SIDE], above[SIDE], limit[SIDE], own[SIDE], worth[SIDE]; int32_t place[SIDE]; } Block;
@@ -46,4 +46,11 @@ INLINE void end(Block *block, int half, const Sums *sums) {
     _mm512_store_ps(block->s1 + half, _mm512_add_ps(_mm512_load_ps(block->s1 + half), sums->s1));
     _mm512_store_ps(block->s2 + half, _mm512_add_ps(_mm512_load_ps(block->s2 + half), sums->s2));
     _mm512_store_ps(block->above + half, sums->above);
+}
+
+/* All of it with 32 logits of 32 tokens, z, from `first` on. */
+INLINE void reduce(Block *block, const float *z, int64_t first) {
+    Sums one = begin(block, z, 0, first), two = begin(block, z, HALF, first);
+    for (int c = 0; c < SIDE; c++) add(&one, z + SIDE * c), add(&two, z + SIDE * c + HALF);
+    end(block, 0, &one), end(block, HALF, &two);
 }

@@ -1,25 +1,23 @@
-/* What amx.c and attention.c share: a processor's matrix units as eight tiles, and powers of two. */
+/* What head.c, linear.c and attention.c share: a processor's matrix units as eight tiles, and powers of two. */
 #include <immintrin.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 enum { SIDE = 32, HALF = 16, STEP = 32 }; /* STEP: bfloat16 values of a tile's row */
 #define LOG2E 1.44269504f
 #define LN2 0.693147181f
 #define INLINE static inline __attribute__((always_inline))
 
-/* True where the system lets this process use the units. */
-int allowed(void) { return syscall(SYS_arch_prctl, 0x1023, 18) == 0; } /* ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA */
+#if defined(__AMX_BF16__) && defined(__AMX_INT8__)
+#include "units.h"
+#else
+#include "vectors.h"
+#endif
 
-static void configure(void) { /* eight tiles of 16 rows of 64 bytes */
-    struct { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; } tiles = {.palette = 1};
-    for (int i = 0; i < 8; i++) tiles.bytes[i] = 64, tiles.rows[i] = 16;
-    _tile_loadconfig(&tiles);
-}
+/* True where the system lets this process use them. */
+int allowed(void) { return units_allowed(); }
 
 /* 2^t for t <= 0: a polynomial of t's fraction, 8e-8 relative error, and exactly 1 for 0, as the likeliest word has it: what
  * is nearly certain is told from what is certain by the others' sum alone. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +15,25 @@ from torch.nn import Linear
 from transformers.pytorch_utils import Conv1D
 
 from probe.data.windows import Window
-from probe.models.linear import LinearUnits, Whole, fuse_linear, linear_units, spread_of
+from probe.models.layers import fuse_layers
+from probe.models.linear import LinearUnits, Whole, spread_of
 from probe.models.local import LocalEngine
 from probe.models.packed import Pack, packed
 from probe.types import Tokens, TokenStats
 from tests.contract import plain
-from tests.models.test_biased import Model
-from tests.models.units import needed
+from tests.models.test_layers import Model
+from tests.models.units import layers
 from tests.tiny import save
 
 
 @pytest.fixture(scope="module")
-def units() -> LinearUnits:
-    return needed(linear_units())
+def units() -> Iterator[LinearUnits]:
+    with layers() as found:
+        yield found
+
+
+def _whole(layer: torch.nn.Module) -> bool:
+    return isinstance(getattr(layer, "product", None), Whole)
 
 
 def _error(found: Tensor | None, weight: Tensor, bias: Tensor | None, x: Tensor) -> float:
@@ -93,14 +100,13 @@ def test_layers_of_a_model_become_such_and_its_head_does_not(units: LinearUnits)
     model = Model(Linear(256, 512), Linear(512, 256), Linear(256, 40), Linear(40, 256), Linear(256, 9))
     x = torch.randn(2, 300, 256)
     with torch.inference_mode():
-        expected = model(x)
-        fuse_linear(model)
-        assert [type(layer) for layer in model] == [Whole, Whole, Linear, Linear, Linear]
-        assert torch.equal(model(x), expected)  # nothing is scored
+        expected = model[:2](x)
+        fuse_layers(model)
+        assert [_whole(layer) for layer in model] == [True, True, False, False, False]
+        assert torch.equal(model[:2](x), expected)  # nothing is scored
         with packed(Pack([(2, 300)])):
-            found = model(x)
-            assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5) and not torch.equal(found, expected)
-            many, few = (model[1](model[0](some)) for some in (x, x[:1, :7]))
+            many, few = model[:2](x), model[:2](x[:1, :7])
+            assert torch.allclose(many, expected, rtol=1e-4, atol=1e-5) and not torch.equal(many, expected)
             assert torch.equal(few, many[:1, :7])  # whatever stands beside
     assert set(model.state_dict()) == {f"{layer}.{name}" for layer in range(5) for name in ("weight", "bias")}
 
@@ -112,8 +118,8 @@ def test_layers_of_gpt2_become_such_too(units: LinearUnits) -> None:
     x = torch.randn(1, 300, 256)
     with torch.inference_mode():
         expected = model(x)
-    fuse_linear(model)
-    assert [type(layer).__name__ for layer in model] == ["WholeConv", "WholeConv", "Linear"]
+    fuse_layers(model)
+    assert [_whole(layer) for layer in model] == [True, True, False]
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     with torch.inference_mode(), packed(Pack([(1, 300)])):
         assert torch.allclose(model(x), expected, rtol=1e-4, atol=1e-5)
@@ -130,7 +136,7 @@ def test_a_model_of_such_layers_says_what_it_says_of_each_text_alone(
     texts = [f"Line {n} of the table names the {n * n}th key, and what it is for. " * 2 for n in range(12)]
     tokens = [entry for entry in engine.tokenize(texts) if isinstance(entry, Tokens)]
     found = [entry for entry in engine.score(tokens) if isinstance(entry, TokenStats)]
-    assert len(found) == 12 and any(type(part).__name__ in ("Whole", "WholeConv") for part in engine._model.modules())
+    assert len(found) == 12 and any(_whole(part) for part in engine._model.modules())
     for one in found:
         expected = plain(engine._model, Window(one.tokens.ids, len(one.tokens.ids) - 1))
         for name in ("logprob", "mu", "sigma"):
@@ -139,7 +145,7 @@ def test_a_model_of_such_layers_says_what_it_says_of_each_text_alone(
 
 def test_training_and_other_dtypes_go_on(units: LinearUnits) -> None:
     model = Model(Linear(256, 300), Linear(300, 9))
-    fuse_linear(model)
+    fuse_layers(model)
     model(torch.randn(400, 256)).sum().backward()
     assert all(part.grad is not None for part in model.parameters())
     with torch.inference_mode(), packed(Pack([(1, 400)])):

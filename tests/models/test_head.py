@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from probe.models.amx import MatrixUnits, matrix_units
 from probe.models.base import Extras
+from probe.models.head import MatrixUnits, _agrees, matrix_units
+from probe.models.processor import has_units
 from probe.models.statistics import reduce
 from probe.models.streaming import fold_plainly, stream, streams
 from tests.models.test_statistics import brute
-from tests.models.units import needed
+from tests.models.units import heads, needed
 
 
 @pytest.fixture(scope="module")
-def units() -> MatrixUnits:
-    return needed(matrix_units())
+def units() -> Iterator[MatrixUnits]:
+    with heads() as found:
+        yield found
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -83,6 +87,13 @@ def test_words_of_equal_rows_do_not_stand_above_each_other(units: MatrixUnits) -
     weight[8000:] = 0
     expected = brute(hidden.double() @ weight.double().T, targets)["rank"]
     assert np.abs(stream(weight, None, hidden, targets)[3].numpy() - expected).max() <= 1
+
+
+def test_what_the_engine_takes_is_tried_before(units: MatrixUnits) -> None:
+    """Where vectors stand in for the units, float32 goes another way (onednn.py)."""
+    assert all(_agrees(units, dtype) for dtype in (torch.bfloat16, torch.float32))
+    assert needed(matrix_units()).take(torch.zeros(9, 64).bfloat16())
+    assert needed(matrix_units()).take(torch.zeros(9, 64)) == has_units()
 
 
 def test_nothing_is_asked_of_no_rows(units: MatrixUnits) -> None:

@@ -1,4 +1,4 @@
-/* A linear head and the statistics of its logits on the matrix units of a processor (Intel's AMX): amx.py compiles it.
+/* A linear head and the statistics of its logits on the matrix units of a processor (Intel's AMX): head.py compiles it.
  *
  * A block of 32 logits of 32 tokens is multiplied while the block before it is reduced, and never leaves the first cache. Its
  * lanes are tokens, so that no sum is ever taken across lanes and the weight's rows are read as they lie.
@@ -14,18 +14,25 @@
  * [32 logits][32 tokens]; meanwhile reduces z, the logits from `first` on of the block before.
  */
 INLINE void multiply(const uint32_t *w, const uint32_t *h, int64_t words, float *next, const float *z, Block *before, int64_t first) {
+#ifdef BY_VECTORS /* which would do the one and the other in turn */
+    reduce(before, z, first);
+    multiply_rows(w, h, words, next);
+#else
     int64_t c = 0;
+    Tiles tiles;
     Sums one = begin(before, z, 0, first), two = begin(before, z, HALF, first);
-    _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);
+    zero(&tiles, 0); zero(&tiles, 1); zero(&tiles, 2); zero(&tiles, 3);
     for (int64_t k = 0; k < words; k += HALF) {
-        _tile_loadd(4, w + k, words * 4); _tile_loadd(5, w + HALF * words + k, words * 4);
-        _tile_loadd(6, h + HALF * k, 64); _tile_loadd(7, h + HALF * words + HALF * k, 64);
-        _tile_dpbf16ps(0, 4, 6); _tile_dpbf16ps(1, 4, 7); _tile_dpbf16ps(2, 5, 6); _tile_dpbf16ps(3, 5, 7);
+        load(&tiles, 4, w + k, words * 4); load(&tiles, 5, w + HALF * words + k, words * 4);
+        load(&tiles, 6, h + HALF * k, 64); load(&tiles, 7, h + HALF * words + HALF * k, 64);
+        multiply_narrow(&tiles, 0, 4, 6); multiply_narrow(&tiles, 1, 4, 7);
+        multiply_narrow(&tiles, 2, 5, 6); multiply_narrow(&tiles, 3, 5, 7);
         for (; c * words < SIDE * (k + HALF); c++) add(&one, z + SIDE * c), add(&two, z + SIDE * c + HALF);
     }
     end(before, 0, &one), end(before, HALF, &two);
-    _tile_stored(0, next, SIDE * 4); _tile_stored(1, next + HALF, SIDE * 4);
-    _tile_stored(2, next + HALF * SIDE, SIDE * 4); _tile_stored(3, next + HALF * SIDE + HALF, SIDE * 4);
+    store(&tiles, 0, next, SIDE * 4); store(&tiles, 1, next + HALF, SIDE * 4);
+    store(&tiles, 2, next + HALF * SIDE, SIDE * 4); store(&tiles, 3, next + HALF * SIDE + HALF, SIDE * 4);
+#endif
 }
 
 /* The same with words of four digits, w [digits][32][words], h [digits][2][words][16], the digits of h `away`, into next
@@ -35,15 +42,16 @@ INLINE void multiply_digits(
     const uint32_t *w, const uint32_t *h, int64_t away, int64_t words, float *next, const float *z, Block *before, int64_t first
 ) {
     int64_t c = 0, done = 0;
+    Tiles tiles;
     Sums one = begin(before, z, 0, first), two = begin(before, z, HALF, first);
     for (int quarter = 0; quarter < 4; quarter++) {
         const uint32_t *a = w + quarter / 2 * HALF * words, *b = h + quarter % 2 * HALF * words;
-        begin_digits();
+        begin_digits(&tiles);
         for (int64_t k = 0; k < words; k += HALF) {
-            step_digits(a + k, SIDE * words, b + HALF * k, away, words);
+            step_digits(&tiles, a + k, SIDE * words, b + HALF * k, away, words);
             for (done += SIDE; c * words < done * HALF / 4; c++) add(&one, z + SIDE * c), add(&two, z + SIDE * c + HALF);
         }
-        end_digits(next + quarter / 2 * HALF * SIDE + quarter % 2 * HALF);
+        end_digits(&tiles, next + quarter / 2 * HALF * SIDE + quarter % 2 * HALF);
     }
     end(before, 0, &one), end(before, HALF, &two);
 }
@@ -147,10 +155,8 @@ static int piece(const Task *task, int64_t row, int64_t rows) {
                 z = next, next = swapped, before = state + b, first = v;
             }
         }
-        _tile_release();
-        Sums one = begin(before, z, 0, first), two = begin(before, z, HALF, first);
-        for (int c = 0; c < SIDE; c++) add(&one, z + SIDE * c), add(&two, z + SIDE * c + HALF);
-        end(before, 0, &one), end(before, HALF, &two);
+        release();
+        reduce(before, z, first);
         for (int64_t r = 0; r < rows; r++) {
             const Block *block = state + r / SIDE;
             int64_t at = r % SIDE;

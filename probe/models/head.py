@@ -1,4 +1,4 @@
-"""amx.c, compiled where the processor has matrix units (Intel's AMX): a head and the statistics of its logits in one.
+"""head.c, compiled where the processor has matrix units (Intel's AMX): a head and the statistics of its logits in one.
 
 For bfloat16, whose products it adds up in float32 without rounding a logit, and for float32 as whole numbers of three
 digits of eight bits (digits.h). streaming.py has the torch form.
@@ -7,6 +7,7 @@ digits of eight bits (digits.h). streaming.py has the torch form.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Collection
 from functools import cache
 
 import torch
@@ -14,9 +15,10 @@ from torch import Tensor
 
 from probe.models.compiled import on_units
 from probe.models.kernel import require
+from probe.models.processor import has_units
 
 _P, _I = ctypes.c_void_p, ctypes.c_int64
-_APART = 1  # what amx.c says of such a row
+_APART = 1  # what head.c says of such a row
 _PARTS = {torch.bfloat16: 1, torch.float32: 3}
 _STEP, _WIDEST = 32, 1 << 15  # values that a unit multiplies at once; sums of digits' products stay below 2^31
 _SAMPLE = 1024  # rows of the weight that its columns' centre and spread are taken from
@@ -26,16 +28,16 @@ _LEAST = 1e-30  # of a spread: what has one below is all the same
 class MatrixUnits:
     """The compiled function."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
+    def __init__(self, library: ctypes.CDLL, dtypes: Collection[torch.dtype] = tuple(_PARTS)) -> None:
+        """dtypes: for which it is the fastest way."""
         library.head.argtypes = [_P, _P, _P, _I, _I, ctypes.c_int, _P, _P, _I, _P, ctypes.c_int]
         library.head.restype = ctypes.c_int
-        self._head = library.head
+        self._head, self._dtypes = library.head, dtypes
 
-    @staticmethod
-    def take(weight: Tensor) -> bool:
+    def take(self, weight: Tensor) -> bool:
         """True for the weights [vocabulary, width] that they multiply."""
         fits = weight.shape[1] % _STEP == 0 and weight.shape[1] <= _WIDEST and weight.shape[0] < 1 << 31
-        return weight.dtype in _PARTS and weight.device.type == "cpu" and weight.is_contiguous() and fits
+        return weight.dtype in self._dtypes and weight.device.type == "cpu" and weight.is_contiguous() and fits
 
     def head(self, weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor) -> tuple[Tensor, ...] | None:
         """Returns what streaming.py keeps of each row of hidden, float32 [rows, 5], and its target's logit [rows].
@@ -82,9 +84,10 @@ def _frame(weight: Tensor) -> Tensor:
 @cache
 def matrix_units() -> MatrixUnits | None:
     """Returns them where there are some, a compiler knows them and the system allows them, or None."""
-    library = on_units("amx")
-    units = MatrixUnits(library) if library else None
-    return units if units and all(_agrees(units, dtype) for dtype in _PARTS) else None
+    library = on_units("head")
+    dtypes = tuple(_PARTS) if has_units() else (torch.bfloat16,)  # vectors multiply float32 as it is as fast as digits
+    units = MatrixUnits(library, dtypes) if library else None
+    return units if units and all(_agrees(units, dtype) for dtype in dtypes) else None
 
 
 def _agrees(units: MatrixUnits, dtype: torch.dtype) -> bool:

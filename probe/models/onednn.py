@@ -1,0 +1,40 @@
+"""Products by oneDNN, by the function that torch's own compiler calls, where torch asks for less.
+
+In bfloat16 torch copies a layer's bias into the result first; this adds it while it multiplies, bit for bit the same.
+In float32 torch asks a library that leaves half of the vectors of AMD's processors unused.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from probe.models.processor import slighted
+
+
+def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Returns x [..., width] weight^T + bias, [..., outs]; weight [outs, width], all of one dtype."""
+    if x.numel() == x.shape[-1] and x.dtype == torch.float32:  # one row alone is rounded otherwise
+        return _call(torch.stack([x, x]), weight, bias)[0]
+    return _call(x, weight, bias)
+
+
+def _call(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    found: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    return found
+
+
+@cache
+def serves(dtype: torch.dtype) -> bool:
+    """True where it is worth asking for products of this dtype on a CPU, and says what torch says."""
+    if dtype != torch.bfloat16 and not (dtype == torch.float32 and slighted()):
+        return False
+    weight, x, bias = (torch.linspace(-3, 3, rows * 96).sin().view(rows, 96).to(dtype) for rows in (70, 5, 1))
+    try:
+        found, expected = product(x, weight, bias[0, :70]), linear(x, weight, bias[0, :70])
+    except (AttributeError, RuntimeError, TypeError):  # this torch has none
+        return False
+    return torch.equal(found, expected) if dtype == torch.bfloat16 else torch.allclose(found, expected, atol=1e-5)
