@@ -24,7 +24,7 @@ def document(
     prefix: Annotated[int, typer.Option(help="tokens that the model is shown")] = 50,
     suffix: Annotated[int, typer.Option(help="tokens that it is to continue with")] = 50,
     stride: Annotated[int, typer.Option(help="tokens from one window to the next")] = 10,
-    temperature: Annotated[float | None, typer.Option(help="of the sampler whose p_z is told")] = None,
+    temperature: Annotated[float | None, typer.Option(help="of the sampler of p_z and --samples")] = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="of that sampler")] = None,
     most: Annotated[int, typer.Option(min=1, help="windows that are scored exactly, the likeliest")] = 5000,
     generate: Annotated[int, typer.Option(min=0, max=100, help="windows that the model is let go on from")] = 0,
@@ -37,9 +37,12 @@ def document(
     from probe.memorization.continued import check_samples
     from probe.memorization.scan import Options
     from probe.memorization.windows import Shape
+    from probe.models.base import Sampler
     from probe.show import progress
 
-    options = Options(Shape(prefix, suffix, stride), temperature, top_k, most)  # named before anything is loaded
+    options = Options(
+        Shape(prefix, suffix, stride), Sampler(temperature, top_k), most
+    )  # named before anything is loaded
     check_samples(generate, samples)
     if out:
         writable_folder(out, "name another folder for --out")

@@ -11,7 +11,7 @@ from probe.errors import InputError
 from probe.memorization.extraction import common_run, edit_distance
 from probe.memorization.scan import Progress, Scan
 from probe.memorization.windows import body
-from probe.models.base import Engine
+from probe.models.base import OWN, Engine, Sampler
 from probe.models.writing import Prompt, cost, write
 from probe.types import Unscored
 
@@ -20,7 +20,7 @@ NEAR = 0.1  # edit distance, as a share of the longer text, up to which a contin
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """Continuations drawn from the model's own distribution. near: how many of `count` are near-verbatim. nearest: the
+    """Continuations drawn by the sampler whose p_z is told. near: how many of `count` are near-verbatim. nearest: the
     one of the least distance; run: of it.
     """
 
@@ -59,10 +59,11 @@ def check_samples(generate: int, samples: int) -> None:
 
 
 def highest(scan: Scan, most: int) -> list[int]:
-    """Returns the windows of the highest p_z under the target, none of which overlap in their suffixes."""
+    """Returns the scored windows of the highest p_z under the target, none of which overlap in their suffixes."""
     found: list[int] = []
-    for window in np.argsort(-scan.target.log_p, kind="stable").tolist():
-        if len(found) == most or not scan.scored[window]:
+    scored = np.flatnonzero(scan.scored)
+    for window in scored[np.argsort(-scan.target.log_p[scored], kind="stable")].tolist():
+        if len(found) == most:
             break
         if all(abs(int(scan.begins[window] - scan.begins[one])) >= scan.shape.suffix for one in found):
             found.append(window)
@@ -93,17 +94,19 @@ def price(scan: Scan, samples: int) -> int:
 
 
 def go_on(
-    engine: Engine, scan: Scan, text: str, windows: Sequence[int], samples: int = 0,
+    engine: Engine, scan: Scan, text: str, windows: Sequence[int], samples: int = 0, sampler: Sampler = OWN,
     progress: Progress = lambda done, total: None,
 ) -> list[Continuation]:  # fmt: skip
     """Lets the model go on from the prefixes of these windows: by the likeliest token each time, and `samples` times by
-    chance.
+    the sampler.
     """
     prompts = _prompts(scan, windows)
     made = []
     greedy = write(engine, prompts, 0)
     for done, (window, prompt, written) in enumerate(zip(windows, prompts, greedy, strict=True), 1):
-        drawn = write(engine, [prompt], samples)[0] if samples else []  # one by one: others wait for their turn
+        drawn = (
+            write(engine, [prompt], samples, sampler)[0] if samples else []
+        )  # one by one: others wait for their turn
         made.append(_compared(text, scan.characters(window), written, drawn))
         progress(done, len(prompts))
     return made

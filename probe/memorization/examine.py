@@ -94,5 +94,5 @@ def examine(
     if generate:
         with bar("Letting the model go on") as progress:
             windows = highest(scanned, generate)
-            continued = go_on(probe.target, scanned, document.text, windows, samples, progress)
+            continued = go_on(probe.target, scanned, document.text, windows, samples, options.sampler, progress)
     return Examined(document, found, results, scanned, options, continued, probe, alpha, generate, samples)

@@ -56,7 +56,7 @@ def as_dict(found: Examined) -> dict[str, Any]:
         "windows": {
             "prefix": scan.shape.prefix, "suffix": scan.shape.suffix, "stride": scan.shape.stride,
             "count": len(scan.begins), "scored": int(scan.scored.sum()), "capped": scan.capped,
-            "temperature": found.options.temperature, "top_k": found.options.top_k,
+            **asdict(found.options.sampler),
         },
         "alpha": found.alpha,
         "target": _reading(found, scan.target), "reference": scan.reference and _reading(found, scan.reference),

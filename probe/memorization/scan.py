@@ -18,7 +18,7 @@ import numpy.typing as npt
 from probe.errors import InputError
 from probe.memorization.extraction import LEVELS, longest_run, near_verbatim
 from probe.memorization.windows import Advance, Shape, Vector, body, exact, whole
-from probe.models.base import NO_EXTRAS, Engine, Extras
+from probe.models.base import OWN, Engine, Sampler
 from probe.types import Floats, Ints, Tokens, Unscored
 
 SLACK = math.log(1e4)  # nats: how much likelier a window may be by itself than with more context before it
@@ -31,27 +31,15 @@ Progress = Callable[[int, int], None]  # tokens read, of how many
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """temperature, top_k: of the sampler whose p_z is told; None for the model's own distribution."""
+    """sampler: whose p_z is told, and by which continuations are drawn."""
 
     shape: Shape = field(default_factory=Shape)
-    temperature: float | None = None
-    top_k: int | None = None
+    sampler: Sampler = OWN
     most: int = MOST
 
     def __post_init__(self) -> None:
         if self.most < 1:
             raise InputError("The most windows that are scored are 1 at least.", "most")
-        _ = self.extras  # a sampler that there is none of is refused now
-
-    @property
-    def extras(self) -> Extras:
-        return Extras(temperature=self.temperature, top_k=self.top_k)
-
-    @property
-    def sampler(self) -> str:
-        """Returns how text is drawn, in words; "" for the model's own distribution."""
-        said = [f"temperature {self.temperature:g}"] if self.temperature is not None else []
-        return " and ".join([*said, *([f"top-k {self.top_k}"] if self.top_k is not None else [])])
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +138,7 @@ def scan(
     scored, capped = _chosen(screens, options.most)
     advance.more(int(scored.sum()) * (shape.tokens + 1) * len(engines))
     readings = [
-        _reading(engine, tokens, begins, scored, shape, found, screen, advance, options.extras)
+        _reading(engine, tokens, begins, scored, shape, found, screen, advance, options.sampler)
         for engine, found, screen in zip(engines, wholes, screens, strict=True)
     ]
     return Scan(tokens, shape, begins, scored, readings[0], readings[1] if len(readings) > 1 else None, capped)
@@ -189,10 +177,10 @@ def _chosen(screens: list[Vector], most: int) -> tuple[npt.NDArray[np.bool_], in
 
 def _reading(
     engine: Engine, tokens: Tokens, begins: npt.NDArray[np.int64], scored: npt.NDArray[np.bool_], shape: Shape,
-    found: tuple[Floats, Ints], screen: Vector, advance: Advance, extras: Extras = NO_EXTRAS,
+    found: tuple[Floats, Ints], screen: Vector, advance: Advance, sampler: Sampler = OWN,
 ) -> Reading:  # fmt: skip
     log_p, greedy = np.full(len(begins), -np.inf), np.zeros(len(begins), bool)
-    log_p[scored], greedy[scored] = exact(engine, tokens, begins[scored], shape, advance, extras)
+    log_p[scored], greedy[scored] = exact(engine, tokens, begins[scored], shape, advance, sampler)
     return Reading(*found, screen, log_p, greedy)
 
 

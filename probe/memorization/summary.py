@@ -58,10 +58,10 @@ def repeat(found: Examined) -> str:
     ]  # fmt: skip
     if found.probe.calibration:
         said.append(f"--calibration {shlex.quote(found.probe.calibration.name)}")
-    if options.temperature is not None:
-        said.append(f"--temperature {options.temperature:g}")
-    if options.top_k is not None:
-        said.append(f"--top-k {options.top_k}")
+    if options.sampler.temperature is not None:
+        said.append(f"--temperature {options.sampler.temperature:g}")
+    if options.sampler.top_k is not None:
+        said.append(f"--top-k {options.sampler.top_k}")
     if found.generate:
         said.append(f"--generate {found.generate}{f' --samples {found.samples}' if found.samples else ''}")
     return " ".join(said)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from probe.data.windows import cut
 from probe.errors import InputError
-from probe.models.base import NO_EXTRAS, Engine, Extras
+from probe.models.base import NO_EXTRAS, OWN, Engine, Extras, Sampler
 from probe.types import Floats, Ints, Tokens, TokenStats, Unscored
 
 Advance = Callable[[int], None]  # tokens read since it was called last
@@ -76,18 +76,18 @@ def whole(engine: Engine, tokens: Tokens, context: int, advance: Advance) -> tup
 
 def exact(
     engine: Engine, tokens: Tokens, begins: npt.NDArray[np.int64], shape: Shape, advance: Advance,
-    extras: Extras = NO_EXTRAS,
+    sampler: Sampler = OWN,
 ) -> tuple[Vector, npt.NDArray[np.bool_]]:  # fmt: skip
     """Returns log p_z [windows], nats, and whether each suffix is greedily extractable [windows].
 
-    Under a sampler (extras.temperature, extras.top_k) p_z is that sampler's; -inf where it cannot give some token.
+    p_z is the sampler's; -inf where it cannot give some token.
     """
     ids, head = body(tokens), tokens.ids[: int(tokens.has_bos)]
     windows = [np.concatenate([head, ids[begin : begin + shape.tokens]]) for begin in begins.tolist()]
     texts = [Tokens(one, *_places(len(one) - 1), has_bos=tokens.has_bos) for one in windows]
     logs, greedy = [], []
     for group in _grouped(texts):
-        for one in scored_all(engine, group, extras):
+        for one in scored_all(engine, group, Extras(sampler=sampler)):
             column = one.logprob if one.sampled is None else one.sampled
             logs.append(float(column[-shape.suffix :].sum(dtype=np.float64)))
             greedy.append(bool((one.rank[-shape.suffix :] == 0).all()))

@@ -32,17 +32,13 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Extras:
-    """What is asked beyond the plain statistics: optional columns of TokenStats, a prefix before every text.
-
-    gradient: where the engine can; others leave that column out. Raises InputError for a sampler that there is none of.
+class Sampler:
+    """How text is drawn: by the model's own distribution, unless its logits are divided by a temperature, or only the
+    k most probable tokens are kept. Raises InputError for one that there is none of.
     """
 
-    top: bool = False
-    temperature: float | None = None  # with top_k: adds the log-probability under that sampler
+    temperature: float | None = None
     top_k: int | None = None
-    prefix: tuple[int, ...] = ()  # token ids, BOS included; they are context and are not scored
-    gradient: bool = False
 
     def __post_init__(self) -> None:
         if self.temperature is not None and not 0 < self.temperature < math.inf:
@@ -50,15 +46,33 @@ class Extras:
         if self.top_k is not None and self.top_k < 1:
             raise InputError("top-k is a number of tokens, 1 at least.", "top_k")
 
+    def __bool__(self) -> bool:
+        return self != OWN
+
+    def __str__(self) -> str:
+        said = [f"temperature {self.temperature:g}"] if self.temperature is not None else []
+        return " and ".join([*said, *([f"top-k {self.top_k}"] if self.top_k is not None else [])])
+
+
+OWN = Sampler()  # the model's own distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What is asked beyond the plain statistics: optional columns of TokenStats, a prefix before every text.
+
+    sampler: adds the log-probability under it. gradient: where the engine can; others leave that column out.
+    """
+
+    top: bool = False
+    sampler: Sampler = OWN
+    prefix: tuple[int, ...] = ()  # token ids, BOS included; they are context and are not scored
+    gradient: bool = False
+
     @property
     def columns(self) -> bool:
         """True where columns are asked for that an engine gives or refuses to score."""
-        return self.top or self.samples
-
-    @property
-    def samples(self) -> bool:
-        """True where the log-probability under a sampler is asked for."""
-        return self.temperature is not None or self.top_k is not None
+        return self.top or bool(self.sampler)
 
 
 NO_EXTRAS = Extras()

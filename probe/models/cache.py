@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from probe.models.around import Around
-from probe.models.base import NO_EXTRAS, Engine, Extras, Identity
+from probe.models.base import NO_EXTRAS, OWN, Engine, Extras, Identity, Sampler
 from probe.models.stats_table import SHRINK, connect
 from probe.models.tags import tag_now
 from probe.models.writing import Prompt, write
@@ -124,9 +124,9 @@ class CachedEngine(Around):
     def cache(self) -> Cache:
         return self._cache
 
-    def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
+    def write(self, prompts: Sequence[Prompt], samples: int, sampler: Sampler = OWN) -> list[list[str] | Unscored]:
         """Nothing of it is kept: what the cache stores holds no text."""
-        return write(self._engine, prompts, samples)
+        return write(self._engine, prompts, samples, sampler)
 
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
         keys = _keys(self.identity, extras, texts)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from probe.data.windows import POLICY, Window, cut
 from probe.models.activation import fuse
-from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing, stats_of
+from probe.models.base import NO_EXTRAS, OWN, Extras, Identity, Sampler, Tokenizing, stats_of
 from probe.models.checks import check_causal, plain_head
 from probe.models.gradient import gradient
 from probe.models.hub import explained
@@ -145,10 +145,10 @@ class LocalEngine(Tokenizing):
             for index, tokens in enumerate(texts)
         ]
 
-    def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
+    def write(self, prompts: Sequence[Prompt], samples: int, sampler: Sampler = OWN) -> list[list[str] | Unscored]:
         if prompts:
             self.load()
-        return go_on(self._model, self._source, prompts, samples)
+        return go_on(self._model, self._source, prompts, samples, sampler)
 
     @torch.inference_mode()
     def _keep(self, ids: Sequence[int]) -> Prefix | None:

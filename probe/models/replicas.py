@@ -21,7 +21,7 @@ from weakref import finalize
 
 from probe.errors import InputError, MemprobeError, ModelError
 from probe.models.around import Around
-from probe.models.base import NO_EXTRAS, Extras
+from probe.models.base import NO_EXTRAS, OWN, Extras, Sampler
 from probe.models.lanes import side_by_side
 from probe.models.load import BETWEEN
 from probe.models.local import LocalEngine
@@ -53,11 +53,11 @@ class Replicas(Around):
     def score(self, texts: Sequence[Tokens], extras: Extras = NO_EXTRAS) -> list[TokenStats | Unscored]:
         return self._divided("score", texts, [len(tokens.ids) for tokens in texts], extras)
 
-    def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
+    def write(self, prompts: Sequence[Prompt], samples: int, sampler: Sampler = OWN) -> list[list[str] | Unscored]:
         sizes = [len(prompt.ids) + prompt.size * max(samples, 1) for prompt in prompts]
-        return self._divided("write", prompts, sizes, samples)
+        return self._divided("write", prompts, sizes, samples, sampler)
 
-    def _divided(self, method: str, items: Sequence[Any], sizes: Sequence[int], how: object) -> list[Any]:
+    def _divided(self, method: str, items: Sequence[Any], sizes: Sequence[int], *how: object) -> list[Any]:
         """Returns one answer per item, in order."""
         free: SimpleQueue[Replica] = SimpleQueue()
         for replica in self._replicas:
@@ -66,7 +66,7 @@ class Replicas(Around):
         def ask(share: Sequence[int]) -> list[Any]:
             replica = free.get()
             try:
-                return list(replica.ask(method, [items[place] for place in share], how))
+                return list(replica.ask(method, [items[place] for place in share], *how))
             finally:
                 free.put(replica)
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from probe.models.base import OWN, Sampler
 from probe.models.load import ALIEN, Source, alien
 from probe.models.passes import spared
 from probe.models.writing import Prompt
@@ -26,7 +27,7 @@ _TOKENS = 16_384  # of all rows of a batch: their keys and values are kept, one 
 Drawn = list[str] | Unscored
 
 
-def go_on(model: Any, source: Source, prompts: Sequence[Prompt], samples: int) -> list[Drawn]:
+def go_on(model: Any, source: Source, prompts: Sequence[Prompt], samples: int, sampler: Sampler = OWN) -> list[Drawn]:
     """Returns `samples` continuations per prompt (0: the likeliest one, token by token), up to its size or the model's
     end of text.
     """
@@ -39,7 +40,9 @@ def go_on(model: Any, source: Source, prompts: Sequence[Prompt], samples: int) -
         for begin in range(0, len(numbers), step):
             still_wanted()
             part = numbers[begin : begin + step]
-            drawn = spared([prompts[number] for number in part], lambda some: _draw(model, some, samples), _needed)
+            drawn = spared(
+                [prompts[number] for number in part], lambda some: _draw(model, some, samples, sampler), _needed
+            )
             for number, ids in zip(part, drawn, strict=True):
                 found[number] = ids if isinstance(ids, Unscored) else source.tokenizer.decode(ids)
     return found
@@ -60,7 +63,7 @@ def _needed(prompt: Prompt) -> int:
 
 
 @torch.inference_mode()
-def _draw(model: Any, prompts: Sequence[Prompt], samples: int) -> list[list[list[int]]]:
+def _draw(model: Any, prompts: Sequence[Prompt], samples: int, sampler: Sampler) -> list[list[list[int]]]:
     """Returns the new ids of each sample of each prompt, all prompts of one length."""
     from transformers import GenerationConfig, LogitsProcessorList
 
@@ -71,7 +74,7 @@ def _draw(model: Any, prompts: Sequence[Prompt], samples: int) -> list[list[list
     model.generation_config = GenerationConfig(
         eos_token_id=ends or None, pad_token_id=ends[0] if ends else 0
     )  # no penalties
-    noise = [Noise([prompt for prompt in prompts for _ in range(samples)], samples)] if samples else []
+    noise = [Noise([prompt for prompt in prompts for _ in range(samples)], samples, sampler)] if samples else []
     steps = LogitsProcessorList([_wanted, *noise])
     made: Tensor = model.generate(
         ids, attention_mask=torch.ones_like(ids), max_new_tokens=max(prompt.size for prompt in prompts),
@@ -90,14 +93,24 @@ def _wanted(ids: Tensor, logits: Tensor) -> Tensor:
 class Noise:
     """Turns logits [rows, vocabulary] into ones whose argmax is a draw, each row by its own random stream."""
 
-    def __init__(self, prompts: Sequence[Prompt], samples: int) -> None:
+    def __init__(self, prompts: Sequence[Prompt], samples: int, sampler: Sampler = OWN) -> None:
         """prompts: of each row, a prompt's samples one after the other."""
+        self._sampler = sampler
         self._streams = [stream(prompt, row % samples) for row, prompt in enumerate(prompts)]
 
     def __call__(self, ids: Tensor, logits: Tensor) -> Tensor:
         size = logits.shape[1]
         waits = np.stack([own.standard_exponential(size, dtype=np.float32) for own in self._streams])
-        return logits.float() - torch.from_numpy(waits).log_().to(logits.device)
+        return _kept(logits.float(), self._sampler) - torch.from_numpy(waits).log_().to(logits.device)
+
+
+def _kept(logits: Tensor, sampler: Sampler) -> Tensor:
+    """Returns the logits of a sampler's distribution; of those as likely as the last of the k all are kept."""
+    scaled = logits if sampler.temperature is None else logits / sampler.temperature
+    if sampler.top_k is None:
+        return scaled
+    least = scaled.topk(min(sampler.top_k, scaled.shape[1]), dim=1).values[:, -1:]
+    return scaled.masked_fill(scaled < least, -torch.inf)
 
 
 def stream(prompt: Prompt, sample: int) -> np.random.Generator:

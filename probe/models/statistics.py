@@ -41,7 +41,7 @@ def reduce(head: Callable[[Tensor], Tensor], hidden: Tensor, targets: Tensor, ex
     """Returns the columns for hidden [rows, width] (or logits, with an identity head) and target ids [rows]."""
     if streams(head, hidden, extras):
         return Columns(*stream(head.weight, head.bias, hidden, targets))
-    if not extras.samples and (blocks := blocks_of(hidden.device)):
+    if not extras.sampler and (blocks := blocks_of(hidden.device)):
         return reduce_by_blocks(blocks, head, hidden, targets.long(), extras.top)
     parts = []
     for begin in range(0, len(hidden), MATMUL_ROWS):
@@ -87,12 +87,12 @@ def _rows(logits: Tensor, targets: Tensor, extras: Extras) -> Columns:
 
 
 def _sampled(shifted: Tensor, own: Tensor, extras: Extras) -> Tensor | None:
-    """Log-probability under temperature and top-k; -inf where the sampler cannot give the token."""
-    if not extras.samples:
+    """Log-probability under the sampler; -inf where it cannot give the token."""
+    if not extras.sampler:
         return None
-    temperature = 1.0 if extras.temperature is None else extras.temperature
+    temperature, top_k = extras.sampler.temperature or 1.0, extras.sampler.top_k
     scaled = shifted / temperature
-    kept = scaled if extras.top_k is None else scaled.topk(min(extras.top_k, scaled.shape[1]), dim=1).values
+    kept = scaled if top_k is None else scaled.topk(min(top_k, scaled.shape[1]), dim=1).values
     value = own / temperature
     return torch.where(value >= kept.amin(1), value - kept.logsumexp(1), -torch.inf)
 

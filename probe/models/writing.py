@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from probe.models.base import OWN, Sampler
 from probe.types import Ints, Unscored
 
 _MUTE = Unscored(
@@ -25,9 +26,9 @@ class Prompt:
 class Writer(Protocol):
     """An engine that goes on with texts."""
 
-    def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
-        """Returns `samples` continuations per prompt, drawn from the model's own distribution, or why there are none;
-        for 0 samples a single one, of the likeliest token each time.
+    def write(self, prompts: Sequence[Prompt], samples: int, sampler: Sampler = OWN) -> list[list[str] | Unscored]:
+        """Returns `samples` continuations per prompt, drawn by the sampler, or why there are none; for 0 samples a
+        single one, of the likeliest token each time.
 
         What is drawn depends on the prompt and on nothing beside it.
         """
@@ -38,6 +39,8 @@ def cost(prompts: Sequence[Prompt], samples: int) -> int:
     return sum(len(prompt.ids) + max(1, samples) * prompt.size for prompt in prompts)
 
 
-def write(engine: object, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
+def write(
+    engine: object, prompts: Sequence[Prompt], samples: int, sampler: Sampler = OWN
+) -> list[list[str] | Unscored]:
     """Lets an engine write, or says for each prompt that it cannot."""
-    return engine.write(prompts, samples) if isinstance(engine, Writer) else [_MUTE] * len(prompts)
+    return engine.write(prompts, samples, sampler) if isinstance(engine, Writer) else [_MUTE] * len(prompts)

@@ -21,6 +21,7 @@ from probe.memorization.files import as_dict, as_row, html
 from probe.memorization.plots import plots
 from probe.memorization.scan import Options
 from probe.memorization.windows import Shape
+from probe.models.base import Sampler
 from probe.pipeline import Probe
 from probe.prepare import Options as Level
 from server.operation.asked import note
@@ -61,7 +62,7 @@ async def create(
 ) -> DocumentJob:
     """Takes a txt, md, html, epub or pdf. Its text is read before the answer; poll the job for the rest."""
     probe = await service.probe(body.model, body.calibration)
-    options = Options(Shape(body.prefix, body.suffix, body.stride), body.temperature, body.top_k, body.most)
+    options = Options(Shape(body.prefix, body.suffix, body.stride), Sampler(body.temperature, body.top_k), body.most)
     check_samples(body.generate, body.samples)
     Level(alpha=body.alpha)  # a wrong one is refused now
     file, name = body.file.file, body.file.filename or "file"
@@ -120,7 +121,9 @@ async def continue_to(name: str, number: int, service: Shared, samples: Samples 
     with service.writing.one(service.caller.owner):
         service.caller.asks([found.document.text[begin:end]], reads=False)
         service.caller.takes(tokens)
-        made = await service.batcher.alone(lambda: go_on(target, found.scan, found.document.text, [window], samples))
+        made = await service.batcher.alone(
+            lambda: go_on(target, found.scan, found.document.text, [window], samples, found.options.sampler)
+        )
         service.caller.spends(tokens)
     if isinstance(job.result, Finished):  # else it was deleted meanwhile
         job.result = replace(job.result, examined=job.result.examined.having(made[0]))

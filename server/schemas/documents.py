@@ -24,7 +24,7 @@ class DocumentRequest(BaseModel):
     prefix: int = Field(50, description="tokens that the model is shown")
     suffix: int = Field(50, description="tokens that it is to continue with")
     stride: int = Field(10, description="tokens from one window to the next")
-    temperature: float | None = Field(None, description="of the sampler whose p_z is told; above 0")
+    temperature: float | None = Field(None, description="of the sampler of p_z and of samples; above 0")
     top_k: int | None = Field(None, description="of that sampler; 1 is greedy")
     most: int = Field(MOST, description="windows that are scored exactly, the likeliest")
     generate: int = Field(0, ge=0, le=100, description="windows that the model is let go on from")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from probe.models.around import Around
-from probe.models.base import NO_EXTRAS, Engine, Extras
+from probe.models.base import NO_EXTRAS, OWN, Engine, Extras, Sampler
 from probe.models.writing import Prompt, cost, write
 from probe.types import Tokens, TokenStats, Unscored
 
@@ -35,7 +35,7 @@ class Turns(Around):
         self._read(sum(len(tokens.ids) for tokens in texts))
         return found
 
-    def write(self, prompts: Sequence[Prompt], samples: int) -> list[list[str] | Unscored]:
-        found = self._take(lambda: write(self._engine, prompts, samples))
+    def write(self, prompts: Sequence[Prompt], samples: int, sampler: Sampler = OWN) -> list[list[str] | Unscored]:
+        found = self._take(lambda: write(self._engine, prompts, samples, sampler))
         self._read(cost(prompts, samples))
         return found

@@ -19,6 +19,7 @@ from probe.memorization.findings import CONTROL, VERBATIM, gain_of_all, sentence
 from probe.memorization.scan import Options, Progress
 from probe.memorization.summary import repeat
 from probe.memorization.windows import Shape
+from probe.models.base import Sampler
 from probe.pipeline import Probe
 
 DEFAULT = Options()
@@ -47,7 +48,7 @@ def texts() -> dict[str, list[str]]:
 
 
 def test_what_was_asked_for_is_told_and_can_be_asked_again(demo: Probe, texts: dict[str, list[str]]) -> None:
-    options = Options(Shape(10, 15, 5), temperature=0.5, top_k=40)
+    options = Options(Shape(10, 15, 5), Sampler(0.5, 40))
     found = examined(demo, "\n\n".join(texts["member"][:6]), options, 0.05, 2)
     page = html(found, [], texts=True)
     assert as_dict(found)["alpha"] == 0.05 and "5% at most are called so" in page and "q-value</th>" in page
@@ -124,7 +125,7 @@ def test_what_the_control_does_not_rule_out_is_told_as_weaker(demo: Probe) -> No
 
 def test_a_sampler_that_draws_few_words_is_no_control(demo: Probe) -> None:
     """Under top-k 1 one word that is not the reference's likeliest leaves it nothing, whatever the others are worth."""
-    found = examined(demo, "\n".join(RECORDS[0][:20]), Options(Shape(12, 6, 1), top_k=1))
+    found = examined(demo, "\n".join(RECORDS[0][:20]), Options(Shape(12, 6, 1), Sampler(top_k=1)))
     reading, target = found.scan.reference, found.scan.target
     assert reading is not None
     alone = int(((target.log_p >= np.log(VERBATIM)) & (reading.log_p < np.log(CONTROL))).sum())

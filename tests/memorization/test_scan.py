@@ -19,7 +19,7 @@ from probe.memorization.extraction import LEVELS
 from probe.memorization.scan import ALWAYS, Options, Scan, scan
 from probe.memorization.strip import gains, peaks
 from probe.memorization.windows import Shape, body, exact, whole
-from probe.models.base import Extras
+from probe.models.base import Sampler
 from probe.models.local import LocalEngine
 from probe.types import Tokens, TokenStats
 from tests.tiny import ASSETS
@@ -104,9 +104,7 @@ def test_a_sampler_that_cannot_give_a_token_never_gives_the_suffix() -> None:
     tokens = tokens_of("The quick brown fox jumps over 13 lazy dogs; nobody knows why they lie there at noon, in June.")
     begins = np.array([0])
     shape = Shape(8, len(body(tokens)) - 8)
-    logs = [
-        exact(TARGET, tokens, begins, shape, lambda n: None, Extras(temperature=1.0, top_k=k))[0][0] for k in (1, 2048)
-    ]
+    logs = [exact(TARGET, tokens, begins, shape, lambda n: None, Sampler(1.0, k))[0][0] for k in (1, 2048)]
     plain = exact(TARGET, tokens, begins, shape, lambda n: None)[0][0]
     assert logs[0] == -math.inf and logs[1] == pytest.approx(plain, abs=1e-2)
 
@@ -194,16 +192,16 @@ def test_windows_have_bounds(stride: int) -> None:
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.inf, math.nan])
 def test_a_temperature_is_a_number_above_0(temperature: float) -> None:
     with pytest.raises(InputError, match="above 0; a top-k of 1 is greedy"):
-        Options(temperature=temperature)
+        Sampler(temperature=temperature)
 
 
 def test_a_sampler_has_its_own_p_z() -> None:
     text = "Return a new list containing all items from the iterable in ascending order, and nothing else at all."
     highest = [
-        scan(TARGET, None, text, Options(Shape(8, 8), temperature)).target.log_p.max()
+        scan(TARGET, None, text, Options(Shape(8, 8), Sampler(temperature))).target.log_p.max()
         for temperature in (None, 1.0, 0.5)
     ]
     assert highest[0] == pytest.approx(highest[1], abs=1e-3) and abs(highest[2] - highest[1]) > 0.1
-    for options in ({"top_k": 0}, {"most": 0}):
+    for wrong in (lambda: Sampler(top_k=0), lambda: Options(most=0)):
         with pytest.raises(InputError, match="1 at least"):
-            Options(**options)
+            wrong()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from probe import open_probe
 from probe.config import Settings
-from probe.models.base import NO_EXTRAS, Extras
+from probe.models.base import NO_EXTRAS, Extras, Sampler
 from probe.models.cache import Cache, CachedEngine, _pack, _unpack
 from probe.models.local import LocalEngine
 from probe.types import Tokens, TokenStats, Unscored
@@ -61,7 +61,7 @@ def test_only_new_texts_reach_the_model(make_model: Callable[[str], Path], cache
     second = engine.score([tokens[2], tokens[0], tokens[1]])
     assert counting.reached == 3
     assert same(first[0], second[1]) and same(first[1], second[2])
-    extras = Extras(top=True, temperature=0.7, top_k=4)
+    extras = Extras(top=True, sampler=Sampler(0.7, 4))
     assert same(engine.score(tokens, extras)[0], engine.score(tokens, extras)[0])
     assert counting.reached == 6
 

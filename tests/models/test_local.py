@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from probe.data.windows import Window
 from probe.errors import ModelError
-from probe.models.base import Extras
+from probe.models.base import Extras, Sampler
 from probe.models.load import find, load
 from probe.models.local import LocalEngine
 from probe.models.packed import enable
@@ -90,7 +90,7 @@ def test_optional_columns_come_through(make_model: Callable[[str], Path]) -> Non
     engine = LocalEngine.open(str(make_model("llama")))
     (tokens,) = engine.tokenize(["Return a list of names."])
     assert isinstance(tokens, Tokens)
-    (found,) = engine.score([tokens], Extras(top=True, temperature=1.0))
+    (found,) = engine.score([tokens], Extras(top=True, sampler=Sampler(1.0)))
     assert isinstance(found, TokenStats) and found.top is not None and found.sampled is not None
     assert found.top.shape == (len(found.logprob), 5)
     np.testing.assert_allclose(found.sampled, found.logprob, atol=1e-5)

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from probe import open_probe
-from probe.models.cache import CachedEngine
+from probe.models.base import Sampler
+from probe.models.cache import Cache, CachedEngine
 from probe.models.local import LocalEngine
 from probe.models.sampling import Noise, stream
 from probe.models.writing import Prompt, write
@@ -67,6 +68,24 @@ def test_noise_draws_from_the_softmax() -> None:
     drawn = noise(torch.empty(0), logits.expand(n, 4)).argmax(1)
     shares, wanted = torch.bincount(drawn, minlength=4) / n, logits.softmax(0)
     assert (shares - wanted).abs().max() < 4 * float((wanted * (1 - wanted) / n).sqrt().max())
+
+
+def test_a_sampler_s_draws_are_of_its_distribution() -> None:
+    """At half the temperature, of the two likeliest words; ties with the last of them are kept, as p_z has it."""
+    logits, n = torch.tensor([2.0, 1.0, 0.0, 1.0]), 20_000
+    noise = Noise([Prompt(np.array([1, 2], np.int32), 1)] * n, n, Sampler(0.5, 2))
+    shares = torch.bincount(noise(torch.empty(0), logits.expand(n, 4)).argmax(1), minlength=4) / n
+    wanted = torch.tensor([4.0, 2.0, -torch.inf, 2.0]).softmax(0)
+    assert shares[2] == 0
+    assert (shares - wanted).abs().max() < 4 * float((wanted * (1 - wanted) / n).sqrt().max())
+
+
+def test_a_top_k_of_1_is_greedy(tmp_path: Path) -> None:
+    engine = CachedEngine(LocalEngine.open(str(ASSETS / "target")), Cache(tmp_path / "cache.sqlite", 1 << 24))
+    prompts = [Prompt(one.ids, 12) for one in engine.tokenize(TEXTS) if isinstance(one, Tokens)]
+    (greedy, drawn) = (write(engine, prompts, samples, Sampler(top_k=1)) for samples in (0, 2))
+    assert [one * 2 for one in greedy if isinstance(one, list)] == drawn
+    assert drawn != write(engine, prompts, 2, Sampler(4.0)) != write(engine, prompts, 2)
 
 
 def test_company_does_not_matter() -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from probe.models import statistics
-from probe.models.base import Extras
+from probe.models.base import Extras, Sampler
 from probe.models.kernel import kernel
 from probe.models.statistics import reduce
 from probe.models.streaming import TILE, Fold, fold_plainly, multiplies, stream, streams
@@ -78,7 +78,7 @@ def test_one_possible_token_has_no_spread() -> None:
 
 def test_optional_columns() -> None:
     logits = torch.tensor([[4.0, 3.0, 2.0, 1.0, 0.0, -1.0]])
-    extras = Extras(top=True, temperature=0.5, top_k=2)
+    extras = Extras(top=True, sampler=Sampler(0.5, 2))
     inside = reduce(lambda x: x, logits, torch.tensor([1]), extras)
     outside = reduce(lambda x: x, logits, torch.tensor([2]), extras)
     assert inside.top is not None and inside.sampled is not None and outside.sampled is not None

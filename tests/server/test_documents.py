@@ -114,6 +114,16 @@ def test_a_document_s_sampler_and_number_of_windows(client: TestClient) -> None:
     assert windows == {"temperature": 0.5, "top_k": 3, "scored": 1} and found["alpha"] == 0.05
 
 
+def test_samples_are_drawn_by_the_document_s_sampler(client: TestClient) -> None:
+    """By top-k 1 they are the greedy ones, in the job and on request."""
+    form = {"prefix": "12", "suffix": "6", "generate": "1", "samples": "2", "top_k": "1"}
+    path = f"/v1/documents/{upload(client, as_epub(TEXTS), 'book.epub', **form).json()['id']}"
+    (one,) = finished(client, path)["document"]["continuations"]
+    other = client.post(f"{path}/passages/2/continuation", params={"samples": 2}).json()["continuation"]
+    for each in (one, other):
+        assert each["written"] and each["sampled"]["nearest"] == each["written"]
+
+
 def test_jobs_are_found_by_their_id_alone(client: TestClient) -> None:
     upload(client, as_epub(TEXTS), "book.epub")
     body = {"model": "demo", "input": "Call 555 123 4567.", "presidio": False, "patterns": {"a=b": r"\d+"}}
