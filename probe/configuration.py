@@ -22,6 +22,7 @@ from probe.sources import CONFIG, PREFIX, SECRETS, below
 
 MASK = "********"
 _PASSWORD = re.compile(r"(://[^/\s:@]*:)(?!\d+[/#?])\S*(?=@)")  # up to the last @, unless it is a port that follows
+_ALONE = re.compile(r"((?:https?|rediss?|memcached)://)[^/\s:@?#]+(?=@)")  # a token in the place of a name
 _NAMED = re.compile(r"([?&;][^=&;\s]*(?:password|passwd|secret|token|key)[^=&;\s]*=)[^&;#\s]+", re.IGNORECASE)
 _SECRET = re.compile("password|passwd|secret|token$|key", re.IGNORECASE)
 
@@ -60,7 +61,10 @@ def masked(value: Any) -> Any:
         return [masked(one) for one in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return _NAMED.sub(rf"\1{MASK}", _PASSWORD.sub(rf"\1{MASK}", str(value)))
+    found = str(value)
+    for secret in (_PASSWORD, _ALONE, _NAMED):
+        found = secret.sub(rf"\1{MASK}", found)
+    return found
 
 
 def shown(value: Any) -> str:

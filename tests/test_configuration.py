@@ -165,6 +165,8 @@ def test_what_stands_beside_the_settings_is_what_the_code_reads() -> None:
         ("postgresql+psycopg://me:pa@ss:w/rd@host/db", f"postgresql+psycopg://me:{MASK}@host/db"),
         ("postgresql://host/db?user=me&password=secret&x=1", f"postgresql://host/db?user=me&password={MASK}&x=1"),
         ("s3://key:secret@bucket/path", f"s3://key:{MASK}@bucket/path"),
+        ("postgresql://me@host/db", "postgresql://me@host/db"),
+        ("https://token@host/v1", f"https://{MASK}@host/v1"), ("redis://secret@host:6379/0", f"redis://{MASK}@host:6379/0"),
         ("http://host:8001/v1#org/model@main", "http://host:8001/v1#org/model@main"),
         (["https://a:b@c/", "s3://x"], [f"https://a:{MASK}@c/", "s3://x"]),
         ({"hf_token": "x", "max_num_batched_tokens": 1}, {"hf_token": MASK, "max_num_batched_tokens": 1}),
