@@ -36,7 +36,7 @@ OWNERS = {  # the files that may name a heavy library
         "models/layers.py",
         "models/linear.py",
         "models/load.py",
-        "models/local.py",
+        "models/network.py",
         "models/neighbours.py",
         "models/onednn.py",
         "models/packed.py",

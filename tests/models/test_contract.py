@@ -27,8 +27,7 @@ class TestPadded(Contract):
     @classmethod
     def engine(cls) -> Engine:
         engine = LocalEngine.open(MODEL, dtype="float32", batch_tokens=300)
-        engine.load()
-        engine.__dict__["_packs"] = False
+        engine.network.__dict__["packs"] = False
         return engine
 
 

@@ -116,7 +116,7 @@ def test_it_is_computed_where_it_is_asked_for_and_the_body_runs_once(make_model:
     engine.asked = []
     probe, bodies = Probe(engine), []
     probe.load()
-    engine._model.base_model.layers[0].register_forward_hook(lambda *_: bodies.append(1))
+    engine.network.model.base_model.layers[0].register_forward_hook(lambda *_: bodies.append(1))
     assert "gradnorm" not in choose(None)
     probe(TEXTS, scores=["loss"])  # which also tries how the model packs
     engine.asked.clear()
@@ -139,4 +139,4 @@ def test_it_is_cached_like_the_other_columns(make_model: Callable[[str], Path], 
     cold = open_probe(folder, settings=where)(TEXTS, scores=["gradnorm", "loss"])
     warm = open_probe(folder, settings=where)
     assert [r.scores for r in warm(TEXTS, scores=["gradnorm", "loss"])] == [r.scores for r in cold]
-    assert warm.target._engine._model is None  # type: ignore[attr-defined]
+    assert warm.target._engine.__dict__.get("network") is None  # type: ignore[attr-defined]

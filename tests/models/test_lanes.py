@@ -199,8 +199,8 @@ def test_threads_that_do_not_divide_are_all_used() -> None:
 def test_weights_that_come_and_go_with_a_pass_are_used_by_one_lane(two: Lanes) -> None:
     engine = LocalEngine.open(MODEL, dtype="float32")
     engine.load()
-    assert engine._lanes is two
+    assert engine.network.lanes is two
     engine = LocalEngine.open(MODEL, dtype="float32")
     engine.load()
-    engine._model.model.layers[0]._hf_hook = object()  # as accelerate leaves one
-    assert engine._lanes.many == 1
+    engine.network.model.model.layers[0]._hf_hook = object()  # as accelerate leaves one
+    assert engine.network.lanes.many == 1

@@ -136,9 +136,9 @@ def test_a_model_of_such_layers_says_what_it_says_of_each_text_alone(
     texts = [f"Line {n} of the table names the {n * n}th key, and what it is for. " * 2 for n in range(12)]
     tokens = [entry for entry in engine.tokenize(texts) if isinstance(entry, Tokens)]
     found = [entry for entry in engine.score(tokens) if isinstance(entry, TokenStats)]
-    assert len(found) == 12 and any(_whole(part) for part in engine._model.modules())
+    assert len(found) == 12 and any(_whole(part) for part in engine.network.model.modules())
     for one in found:
-        expected = plain(engine._model, Window(one.tokens.ids, len(one.tokens.ids) - 1))
+        expected = plain(engine.network.model, Window(one.tokens.ids, len(one.tokens.ids) - 1))
         for name in ("logprob", "mu", "sigma"):
             np.testing.assert_allclose(getattr(one, name), expected[name], atol=1e-4, err_msg=f"{shape} {name}")
 

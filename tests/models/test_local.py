@@ -40,7 +40,7 @@ def scored(engine: LocalEngine, texts: list[str]) -> list[TokenStats]:
 
 
 def alone(engine: LocalEngine, tokens: Tokens) -> dict[str, np.ndarray]:
-    return plain(engine._model, Window(tokens.ids, len(tokens.ids) - 1))
+    return plain(engine.network.model, Window(tokens.ids, len(tokens.ids) - 1))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -60,7 +60,7 @@ def test_transformed_logits_are_left_to_the_model(make_model: Callable[[str], Pa
     for shape in SHAPES:
         engine = LocalEngine.open(str(make_model(shape)))
         engine.load()
-        plain[shape] = engine._head is not None
+        plain[shape] = engine.network.head is not None
     assert plain == {"llama": True, "gpt2": True, "neox": True, "gemma2": False, "granite": False}
 
 
@@ -117,7 +117,7 @@ def test_out_of_memory_halves_the_batch(
     engine = LocalEngine.open(str(make_model("llama")), batch_tokens=10_000)
     expected = scored(engine, TEXTS)
     longest = max(len(stats.tokens.ids) for stats in expected)
-    forward, tried = engine._model.base_model.forward, []
+    forward, tried = engine.network.model.base_model.forward, []
 
     def scarce(*args: object, **options: torch.Tensor) -> object:
         tried.append(options["input_ids"].numel())
@@ -125,7 +125,7 @@ def test_out_of_memory_halves_the_batch(
             raise raised("no memory for more than the longest text")
         return forward(*args, **options)
 
-    monkeypatch.setattr(engine._model.base_model, "forward", scarce)
+    monkeypatch.setattr(engine.network.model.base_model, "forward", scarce)
     for found, wanted in zip(scored(engine, TEXTS), expected, strict=True):
         np.testing.assert_allclose(found.logprob, wanted.logprob, atol=1e-5)
     assert tried[0] > longest and sum(size for size in tried if size <= longest) == tried[0]
@@ -136,7 +136,7 @@ def test_not_even_one_fits(
     raised: type[Exception], make_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = LocalEngine.open(str(make_model("llama")))
-    monkeypatch.setattr(engine, "_forward", lambda *_: (_ for _ in ()).throw(raised("none")))
+    monkeypatch.setattr(engine.network, "_forward", lambda *_: (_ for _ in ()).throw(raised("none")))
     (tokens,) = engine.tokenize(["some text"])
     assert isinstance(tokens, Tokens)
     (found,) = engine.score([tokens])
@@ -148,14 +148,14 @@ def test_a_text_that_a_model_fails_on_costs_no_other(
 ) -> None:
     engine = LocalEngine.open(str(make_model("llama")))
     expected = scored(engine, TEXTS)
-    forward, bad = engine._model.base_model.forward, int(expected[2].tokens.ids[3])
+    forward, bad = engine.network.model.base_model.forward, int(expected[2].tokens.ids[3])
 
     def picky(*args: object, **options: torch.Tensor) -> object:
         if (options["input_ids"] == bad).any():
             raise IndexError("index out of range\nin self")
         return forward(*args, **options)
 
-    monkeypatch.setattr(engine._model.base_model, "forward", picky)
+    monkeypatch.setattr(engine.network.model.base_model, "forward", picky)
     found = engine.score([stats.tokens for stats in expected])
     for one, wanted in zip(found, expected, strict=True):
         if bad in wanted.tokens.ids:
@@ -205,7 +205,7 @@ def test_packing_is_used_where_it_changes_nothing(make_model: Callable[[str], Pa
     for shape in SHAPES:
         engine = LocalEngine.open(str(make_model(shape)))
         engine.load()
-        found[shape] = engine._packs
+        found[shape] = engine.network.packs
     assert found == {"llama": True, "gpt2": True, "neox": True, "gemma2": False, "granite": False}
 
 
@@ -213,17 +213,17 @@ def test_layers_that_do_not_attend_to_everything_are_not_packed(make_model: Call
     """Their masks may act only on texts longer than those that packing is tried on (MiniMax's sparse layers)."""
     engine = LocalEngine.open(str(make_model("llama")))
     engine.load()
-    engine._model.config.layer_types = ["full_attention", "full_attention"]
-    assert enable(engine._model)
-    engine._model.config.layer_types = ["full_attention", "minimax_m3_sparse"]
-    assert not enable(engine._model)
+    engine.network.model.config.layer_types = ["full_attention", "full_attention"]
+    assert enable(engine.network.model)
+    engine.network.model.config.layer_types = ["full_attention", "minimax_m3_sparse"]
+    assert not enable(engine.network.model)
 
 
 def test_a_model_that_masks_its_attention_in_its_own_way_is_not_packed(make_model: Callable[[str], Path]) -> None:
     """As sparse attention does: a mask that the packed form would drop."""
     engine = LocalEngine.open(str(make_model("llama")))
     engine.load()
-    layer = engine._model.model.layers[0].self_attn
+    layer = engine.network.model.model.layers[0].self_attn
     plain = layer.forward
 
     def masked(**options: Any) -> object:
@@ -233,4 +233,4 @@ def test_a_model_that_masks_its_attention_in_its_own_way_is_not_packed(make_mode
         return plain(**(options | {"attention_mask": mask[None, None]}))
 
     layer.forward = masked
-    assert not enable(engine._model)
+    assert not enable(engine.network.model)

@@ -65,5 +65,5 @@ def test_values_are_those_of_one_text_at_a_time(engine: LocalEngine, prefixed: b
     prefix = tuple(range(5, 35)) if prefixed else ()
     for tokens, found in zip(texts, engine.score(texts, Extras(prefix=prefix)), strict=True):
         assert isinstance(found, TokenStats)
-        wanted = [plain(engine._model, window)["logprob"] for window in cut(tokens, CONTEXT, prefix)]
+        wanted = [plain(engine.network.model, window)["logprob"] for window in cut(tokens, CONTEXT, prefix)]
         np.testing.assert_allclose(found.logprob, np.concatenate(wanted), atol=1e-3)

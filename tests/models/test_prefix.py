@@ -30,7 +30,7 @@ def tokens_of(engine: LocalEngine, texts: list[str]) -> list[Tokens]:
 def whole(engine: LocalEngine, prefix: list[int], tokens: Tokens) -> np.ndarray:
     """The plain way: prefix and text in one row; the log-probabilities of the text's tokens."""
     ids = np.array([*prefix, *tokens.ids[int(tokens.has_bos) :].tolist()])
-    return plain(engine._model, Window(ids, len(tokens.ids) - 1))["logprob"]
+    return plain(engine.network.model, Window(ids, len(tokens.ids) - 1))["logprob"]
 
 
 @pytest.mark.parametrize("shape", ["llama", "gpt2", "neox", "gemma2"])
@@ -39,7 +39,7 @@ def test_equals_prefix_and_text_in_one_row(make_model: Callable[[str], Path], sh
     (start, *texts) = tokens_of(engine, [PREFIX[:24], *TEXTS[:3]])
     prefix = start.ids.tolist()
     engine.load()
-    assert engine._shares is (shape != "gemma2")  # which caps its logits, so it is neither packed nor shared
+    assert engine.network.shares is (shape != "gemma2")  # which caps its logits, so it is neither packed nor shared
     alone = [engine.score([text])[0] for text in texts]
     for text, bare, found in zip(texts, alone, engine.score(texts, Extras(prefix=tuple(prefix))), strict=True):
         assert isinstance(found, TokenStats) and isinstance(bare, TokenStats)

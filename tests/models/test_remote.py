@@ -274,7 +274,7 @@ def test_other_weights_at_the_same_address_are_another_engine(serve: Start) -> N
     assert first.identity == again.identity
     server.engine.load()
     with torch.no_grad():
-        server.engine._model.get_output_embeddings().weight.mul_(1.1)
+        server.engine.network.model.get_output_embeddings().weight.mul_(1.1)
     other = RemoteEngine(address)
     assert other.identity.model == first.identity.model and other.identity != first.identity
 

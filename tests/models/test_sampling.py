@@ -134,11 +134,11 @@ def test_what_does_not_fit_the_context_is_refused_in_words(make_model: Callable[
 def test_a_model_without_an_end_of_text_goes_on_to_the_limit(make_model: Callable[[str], Path]) -> None:
     engine = LocalEngine.open(str(make_model("llama")))
     engine.load()
-    engine._model.generation_config.eos_token_id = None
+    engine.network.model.generation_config.eos_token_id = None
     (prompt,) = prompts_of(engine, TEXTS[1:2], 8)
     (found,) = engine.write([prompt], 2)
     assert isinstance(found, list) and found == engine._tokenizer.decode(
-        [by_hand(engine._model, prompt, sample, end=-1) for sample in range(2)]
+        [by_hand(engine.network.model, prompt, sample, end=-1) for sample in range(2)]
     )
 
 
@@ -146,7 +146,7 @@ def test_where_memory_does_not_suffice_fewer_are_drawn_at_once() -> None:
     """The device is said to be full past so many rows: six hold two prompts of three samples, two hold none."""
     engine = LocalEngine.open(str(ASSETS / "target"))
     prompts = prompts_of(engine, [TEXTS[1]] * 3)
-    wanted, generate = engine.write(prompts, 3), engine._model.generate
+    wanted, generate = engine.write(prompts, 3), engine.network.model.generate
 
     def full_past(most: int) -> Callable[..., torch.Tensor]:
         def tight(ids: torch.Tensor, **options: Any) -> torch.Tensor:
@@ -156,9 +156,9 @@ def test_where_memory_does_not_suffice_fewer_are_drawn_at_once() -> None:
 
         return tight
 
-    engine._model.generate = full_past(6)
+    engine.network.model.generate = full_past(6)
     assert engine.write(prompts, 3) == wanted
-    engine._model.generate = full_past(2)
+    engine.network.model.generate = full_past(2)
     assert all(isinstance(found, Unscored) and "out of memory" in found.reason for found in engine.write(prompts, 3))
 
 
