@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from probe.calibration.calibration import Calibration
+from probe.calibration.file import content_hash
 from probe.calibration.shelf import Shelf
-from probe.calibration.store import content_hash
 from probe.pipeline import Probe
 
 MOST = 8  # that are held; any other is read when it is asked for

@@ -85,6 +85,7 @@ OWNERS = {  # the files that may name a heavy library
         *(f"scans/{name}.py" for name in ("database", "deleted", "desk", "leases", "ledger", "statements", "sweep")),
         "scans/room.py",
         "scans/tables.py",
+        "scans/uploads.py",
     },
     "zstandard": {"data/streams.py"},
     "vllm": {"models/vllm.py", "models/vllm_plugin.py"},

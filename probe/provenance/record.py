@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
+from probe.calibration.file import content_hash
 from probe.calibration.fingerprint import Fingerprint
-from probe.calibration.store import content_hash
 from probe.config import Settings
 from probe.data.hashed import text_hash
 from probe.data.rows import is_unicode

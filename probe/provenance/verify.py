@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from probe.calibration.calibration import Calibration
+from probe.calibration.file import content_hash
 from probe.calibration.fingerprint import take
-from probe.calibration.store import DEMO, content_hash
+from probe.calibration.store import DEMO
 from probe.config import Settings
 from probe.corpus.opening import Corpus, open_corpus
 from probe.data.hashed import text_hash

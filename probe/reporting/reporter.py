@@ -9,8 +9,8 @@ from fractions import Fraction
 from typing import Any
 from uuid import uuid4
 
+from probe.calibration.file import content_hash
 from probe.calibration.gates import SET_LEVEL
-from probe.calibration.store import content_hash
 from probe.errors import InputError, ModelError
 from probe.pipeline import Input, Probe
 from probe.prepare import Options, Prepared

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import IO
-from uuid import uuid4
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from probe.access.keys import LOCAL
-from probe.data.rows import check_ending
-from probe.data.streams import endings
-from probe.errors import InputError, NoRoom, StoreError, UnknownName
+from probe.errors import InputError, StoreError, UnknownName
 from probe.models.stats_table import drop
 from probe.scans import deleted
 from probe.scans.database import Database
@@ -25,29 +21,14 @@ from probe.scans.ledger import Ledger
 from probe.scans.nouns import OPEN, Done, Scan
 from probe.scans.options import ScanOptions
 from probe.scans.parts import folder_key, part_key, raw_key
-from probe.scans.room import Room
 from probe.scans.split import Source
 from probe.scans.store import Store
 from probe.scans.tables import FILES
-from probe.untold import called, shown
+from probe.scans.uploads import File, Uploads
+from probe.untold import called
 
 OUTPUT, ERRORS = "-output", "-errors"
 _PIECE = 1 << 20
-_LONGEST = 255  # characters of a file's name
-_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}")
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """key: where it lies in the store."""
-
-    id: str
-    owner: str
-    name: str
-    purpose: str
-    bytes: int
-    created: int
-    key: str
 
 
 class Desk:
@@ -60,53 +41,20 @@ class Desk:
         most: int = 0,
     ) -> None:  # fmt: skip
         self.database, self.store, self._owner, self.cache = database, store, owner, cache
-        self.ledger, self._most = Ledger(database, owner, lease), most
+        self.ledger, self.uploads = Ledger(database, owner, lease), Uploads(database, store, owner, most)
 
     def of(self, owner: str) -> Desk:
         """Returns the desk of another owner."""
-        return Desk(self.database, self.store, owner, self.ledger.lease, self.cache, self._most)
+        return Desk(self.database, self.store, owner, self.ledger.lease, self.cache, self.uploads.most)
 
     # files
 
-    def add(self, name: str, purpose: str, pieces: Iterator[bytes]) -> File:
-        """Stores a file piece by piece. Raises InputError for a kind that nobody reads, NoRoom, StoreError."""
-        found, said = f"file-{uuid4().hex}", f"file{_ending(name)}"
-        check_ending(endings(said)[0], shown(name, "The file"))
-        key = f"files/{found}/{said}"
-        kept: File | None = None
-        room = Room(self.database, self.store, self._owner, self._most)
-        try:
-            with self.store.writing(key) as file:
-                size = sum(file.write(piece) for piece in room.watched(pieces))
-                kept = File(found, self._owner, _shown(name), purpose, size, int(time.time()), key)
-                self._keep(kept, room)  # before it is there: nothing lies in the store that nobody could delete
-        except NoRoom:
-            self.store.delete(f"files/{found}")  # its folder, else refusals would fill the disk with them
-            raise
-        except StoreError:
-            if kept:
-                self.database.run(lambda connection: connection.execute(FILES.delete().where(FILES.c.id == found)))
-            raise
-        return kept
-
     def file(self, name: str) -> File:
         """Returns an uploaded file, or one that a scan has written. Raises UnknownName."""
-        query = select(FILES).where(FILES.c.id == name.replace("\0", ""), FILES.c.owner == self._owner)
-        row = self.database.read(lambda connection: connection.execute(query).mappings().first())
-        found = File(**row) if row else self._written(name)
+        found = self.uploads.find(name) or self._written(name)
         if found is None:
             raise UnknownName(f"No file {called(name)}.", "id")
         return found
-
-    def files(self, purpose: str | None = None, limit: int = 10_000, after: str | None = None) -> list[File]:
-        """Returns uploaded files, the newest first."""
-        query = select(FILES).where(FILES.c.owner == self._owner).order_by(FILES.c.created.desc(), FILES.c.id)
-        if purpose:
-            query = query.where(FILES.c.purpose == purpose.replace("\0", ""))
-        rows = self.database.read(lambda connection: connection.execute(query).mappings().all())
-        found = [File(**row) for row in rows]
-        names = [file.id for file in found]
-        return found[names.index(after) + 1 if after in names else 0 :][:limit]
 
     def content(self, name: str) -> Iterator[bytes]:
         """Yields a file piece by piece. Raises UnknownName, StoreError."""
@@ -210,26 +158,6 @@ class Desk:
         size = self.store.size(key)
         file = PurePosixPath(key).name
         return None if size is None else File(name, self._owner, file, purpose, size, made, key)
-
-    def _keep(self, file: File, room: Room) -> None:
-        row = {name: getattr(file, name) for name in File.__slots__}
-
-        def work(connection: Connection) -> None:
-            room.check(connection, file.bytes)
-            connection.execute(FILES.insert().values(**row))
-
-        self.database.run(work)
-
-
-def _shown(name: str) -> str:
-    """Returns a name as far as it can be shown, and every database takes it."""
-    return "".join(filter(str.isprintable, name))[:_LONGEST] or "file"
-
-
-def _ending(name: str) -> str:
-    """Returns what says how a file is to be read, such as .jsonl.gz: nothing else of its name stands in the store."""
-    suffixes = PurePosixPath(name.replace("\\", "/").replace("\0", "")).suffixes[-2:]
-    return "".join(one.lower() for one in suffixes if _SUFFIX.fullmatch(one))
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:

@@ -8,7 +8,8 @@ from typing import Annotated, BinaryIO, Literal
 from fastapi import APIRouter, Depends, Form, Query, Response, UploadFile
 from fastapi.responses import StreamingResponse
 
-from probe.scans.desk import Desk, File
+from probe.scans.desk import Desk
+from probe.scans.uploads import File
 from server.access.caller import Caller, caller_of
 from server.routes.uploads import one_file
 from server.schemas.batches import FileList, FileObject, page
@@ -32,7 +33,7 @@ def create(
     file: UploadFile, purpose: Annotated[Literal["batch"], Form()], desk: Counter, caller: Asking
 ) -> FileObject:  # fmt: skip
     """Takes rows of texts: .jsonl .csv .tsv .parquet, or these with .gz or .zst."""
-    kept = desk.add(file.filename or "file", purpose, caller.hands_in(_pieces(file.file)))
+    kept = desk.uploads.add(file.filename or "file", purpose, caller.hands_in(_pieces(file.file)))
     caller.about = kept.id
     return _object(kept)
 
@@ -43,7 +44,7 @@ def index(
     after: str | None = None,
 ) -> FileList:  # fmt: skip
     """Lists uploads, the newest first."""
-    return FileList(**page([_object(file) for file in desk.files(purpose, limit + 1, after)], limit))
+    return FileList(**page([_object(file) for file in desk.uploads.listed(purpose, limit + 1, after)], limit))
 
 
 @router.get("/{name}")

@@ -23,9 +23,10 @@ from hypothesis import strategies as st
 
 from probe.calibration.blind import BUCKETS, bag_all
 from probe.calibration.calibration import Calibration, Sentinel
+from probe.calibration.file import load
 from probe.calibration.fingerprint import Fingerprint
 from probe.calibration.residual import Residual
-from probe.calibration.store import find, load, names, save
+from probe.calibration.store import find, names, save
 from probe.calibration.strata import Stratum
 from probe.errors import CalibrationError, InputError, UnknownName
 from probe.scores.combination import Combination

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from probe.calibration.store import content_hash, load, save
+from probe.calibration.file import content_hash, load
+from probe.calibration.store import save
 from probe.data.hashed import text_hash
 from probe.data.read import Unreadable
 from probe.errors import InputError

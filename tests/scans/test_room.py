@@ -26,14 +26,14 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def add(desk: Desk, *sizes: int) -> str:
-    return desk.add("a.jsonl", "batch", iter([b"x" * size for size in sizes])).id
+    return desk.uploads.add("a.jsonl", "batch", iter([b"x" * size for size in sizes])).id
 
 
 def test_an_owner_keeps_so_much_and_has_room_again_after_deleting(desk: Desk, tmp_path: Path) -> None:
     first = add(desk, 300, 300)
     with pytest.raises(NoRoom, match=r"1,000 bytes together .*DELETE /v1/files/ID") as refused:
         add(desk, 200, 201)
-    assert refused.value.owners and [file.id for file in desk.files()] == [first]
+    assert refused.value.owners and [file.id for file in desk.uploads.listed()] == [first]
     assert [path.name for path in (tmp_path / "store" / "files").iterdir()] == [first]
     add(desk, 400)
     add(desk.of("bob"), 1000)
@@ -50,7 +50,7 @@ def test_uploads_at_once_keep_no_more_than_one_after_the_other(desk: Desk) -> No
         return True
 
     with ThreadPoolExecutor(8) as threads:
-        assert sum(threads.map(kept, range(8))) == len(desk.files()) == 2
+        assert sum(threads.map(kept, range(8))) == len(desk.uploads.listed()) == 2
 
 
 def test_without_a_limit_only_the_disk_has_one(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

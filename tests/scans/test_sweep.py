@@ -23,12 +23,13 @@ from probe.models.cache import Cache
 from probe.models.tags import tagged
 from probe.pipeline import Probe
 from probe.provenance.record import Sources
-from probe.scans.desk import Desk, File
+from probe.scans.desk import Desk
 from probe.scans.nouns import Scan
 from probe.scans.opening import open_desk
 from probe.scans.options import ScanOptions
 from probe.scans.sweep import DAY, Swept, sweep, sweeping
 from probe.scans.tables import FILES, SCANS
+from probe.scans.uploads import File
 from probe.scans.worker import Worker
 
 MARK = "zyzzyva"
@@ -41,7 +42,7 @@ def desk(tmp_path: Path) -> Desk:
 
 def uploaded(desk: Desk, rows: int = 3) -> File:
     lines = (f'{{"text": "Row {n} of the {MARK} names option {n * 7}."}}\n'.encode() for n in range(rows))
-    return desk.add(f"{MARK}.jsonl", "batch", lines)
+    return desk.uploads.add(f"{MARK}.jsonl", "batch", lines)
 
 
 def queued(desk: Desk, file: File) -> Scan:
@@ -187,17 +188,17 @@ def test_a_file_whose_content_could_not_be_stored_is_not_listed(tmp_path: Path) 
         (folder / "file.jsonl").mkdir()  # what the upload is to be moved to is in the way
 
     with pytest.raises(StoreError):
-        desk.add(f"{MARK}.jsonl", "batch", pieces())
-    assert desk.files() == []
+        desk.uploads.add(f"{MARK}.jsonl", "batch", pieces())
+    assert desk.uploads.listed() == []
 
 
 def test_a_name_that_no_database_takes(desk: Desk) -> None:
-    file = desk.add("a\0b\ud800\n\u200bc" * 200 + ".jsonl", "batch", iter([b"x"]))
+    file = desk.uploads.add("a\0b\ud800\n\u200bc" * 200 + ".jsonl", "batch", iter([b"x"]))
     assert desk.file(file.id).name.startswith("abcabc") and len(file.name) == 255
     for name in ("\0", "file-\0", file.id + "\0x"):
         with pytest.raises(UnknownName):
             desk.file(name)
-    assert desk.files("batch\0x") == []
+    assert desk.uploads.listed("batch\0x") == []
 
 
 def test_half_written_files_go_after_a_day(desk: Desk, tmp_path: Path) -> None:
@@ -241,13 +242,13 @@ def test_it_begins_at_once_and_goes_on_after_an_error(tmp_path: Path, caplog: py
     file = uploaded(desk)
     aged(desk, 2, file)
     with sweeping(desk, settings, every=0.05):
-        assert _until(lambda: not desk.files())
+        assert _until(lambda: not desk.uploads.listed())
         (tmp_path / "cache.sqlite").write_bytes(b"this is no database at all" * 1000)
         assert _until(lambda: "Not all was swept" in caplog.text)
         (tmp_path / "cache.sqlite").unlink()
         file = uploaded(desk)
         aged(desk, 2, file)
-        assert _until(lambda: not desk.files())
+        assert _until(lambda: not desk.uploads.listed())
     assert not any(thread.name == "sweep" for thread in threading.enumerate())
 
 

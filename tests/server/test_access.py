@@ -25,8 +25,8 @@ from starlette.testclient import TestClient
 
 from probe.access.keys import KeyRing
 from probe.access.record import Record
+from probe.calibration.file import content_hash
 from probe.calibration.shelf import Shelf
-from probe.calibration.store import content_hash
 from probe.config import Settings
 from probe.errors import InputError, OverQuota
 from probe.pipeline import Probe

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from probe.calibration.store import load, save
+from probe.calibration.file import load
+from probe.calibration.store import save
 from probe.config import Settings
 from probe.pipeline import Probe
 from server.app import create_app

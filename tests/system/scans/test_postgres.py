@@ -225,8 +225,8 @@ def test_odd_names_deletions_and_sweeps(postgres: Postgres, tmp_path: Path) -> N
     """PostgreSQL takes no NUL, and its messages quote what it was sent."""
     with database_at(postgres.database()) as database:
         desk = Desk(database, Store(tmp_path), cache=tmp_path / "cache.sqlite")
-        file = desk.add("a\0b zyzzyva.jsonl", "batch", iter([b'{"text": "x"}\n']))
-        assert desk.file(file.id).name == "ab zyzzyva.jsonl" and desk.files("batch\0") == [file]
+        file = desk.uploads.add("a\0b zyzzyva.jsonl", "batch", iter([b'{"text": "x"}\n']))
+        assert desk.file(file.id).name == "ab zyzzyva.jsonl" and desk.uploads.listed("batch\0") == [file]
         for ask in (desk.file, desk.ledger.scan, desk.delete, desk.remove):
             with pytest.raises(UnknownName):
                 ask("file-\0")
