@@ -11,7 +11,7 @@ SECTIONS: dict[str, Section] = {
     "one_pass": (engine.one_pass, False),
     "six_scores": (engine.six_scores, True),
     "shared_prefix": (engine.shared_prefix, False),
-    "memory": (memory.peak, False),
+    "memory": (memory.memory, False),
     "service": (service.under_load, True),
     "warm_cache": (service.warm_cache, True),
     "gpu": (gpu.rows, False),

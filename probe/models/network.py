@@ -21,6 +21,7 @@ from probe.models.checks import plain_head
 from probe.models.gradient import gradient
 from probe.models.lanes import Lanes, lanes
 from probe.models.layers import fuse_layers
+from probe.models.onednn import rounded
 from probe.models.packed import batch_decides, enable, keep, run, shares
 from probe.models.passes import spared
 from probe.models.prefix import Prefix
@@ -36,8 +37,9 @@ Arrays = dict[str, Any]
 class Network:
     """A causal language model of transformers."""
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    def __init__(self, model: Any, context: int) -> None:
+        """context: the most tokens of a window."""
+        self.model, self._context = model, context
 
     @cached_property
     def device(self) -> torch.device:
@@ -59,6 +61,9 @@ class Network:
     def shares(self) -> bool:
         """Whether a prefix before every text runs once."""
         return self.packs and shares(self.model)
+
+    def _rounded(self, rows: int) -> int:
+        return rounded(rows, self.model.dtype) if self.device.type == "cpu" else rows
 
     @property
     def lanes(self) -> Lanes:
@@ -107,12 +112,15 @@ class Network:
     def _packed(self, windows: Sequence[Window], prefix: Prefix | None) -> tuple[Tensor, Sequence[int]]:
         """Returns hidden states [tokens, width] and where each window begins in them."""
         lengths = [len(window.ids) for window in windows]
-        ids = torch.from_numpy(np.concatenate([window.ids for window in windows])).long()
-        return run(self.model, ids[None].to(self.device), lengths, prefix), np.cumsum([0, *lengths[:-1]]).tolist()
+        spare = self._rounded(sum(lengths)) - sum(lengths)  # texts of one token
+        ids = torch.from_numpy(np.concatenate([*(window.ids for window in windows), windows[0].ids[:1].repeat(spare)]))
+        hidden = run(self.model, ids.long()[None].to(self.device), [*lengths, *[1] * spare], prefix)
+        return hidden, np.cumsum([0, *lengths[:-1]]).tolist()
 
     def _padded(self, windows: Sequence[Window]) -> tuple[Tensor, Sequence[int]]:
         """The same with padding between the windows; logits [tokens, vocabulary] where the head cannot stand alone."""
-        width = max(len(window.ids) for window in windows)
+        longest = max(len(window.ids) for window in windows)
+        width = max(longest, min(self._rounded(longest), self._context))
         rows = np.stack([np.pad(window.ids, (0, width - len(window.ids))) for window in windows])
         ids = torch.from_numpy(rows).long().to(self.device)
         if self.head is None:

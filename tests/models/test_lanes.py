@@ -164,7 +164,7 @@ threading.Thread(target=interrupt).start()
 try:
     Lanes(2).map(work, range(10_000))
 except KeyboardInterrupt:
-    time.sleep(0.2)
+    time.sleep(1)
     left = len(done)
     time.sleep(0.2)
     sys.exit(0 if len(done) == left < 1000 else 3)

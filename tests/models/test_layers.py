@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import Linear, Module, Sequential
 from transformers.pytorch_utils import Conv1D
@@ -89,6 +91,17 @@ def test_a_row_s_figures_do_not_depend_on_its_company(width: int, outs: int, thr
                 assert torch.equal(found, whole[:rows]), rows
     finally:
         torch.set_num_threads(before)
+
+
+@given(rows=st.integers(1, 100_000))
+def test_few_numbers_of_rows_are_asked_for(rows: int) -> None:
+    found = onednn.rounded(rows, NARROW)
+    assert rows <= found <= max(rows + 15, rows * 17 / 16) and onednn.rounded(found, NARROW) == found
+    assert onednn.rounded(rows, WIDE) == (found if slighted() else rows)
+
+
+def test_they_are_few() -> None:
+    assert len({onednn.rounded(rows, NARROW) for rows in range(1, 2049)}) <= 64
 
 
 def test_a_single_new_token_stays_torch_s() -> None:

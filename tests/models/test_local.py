@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from probe.data.windows import Window
 from probe.errors import ModelError
 from probe.models.base import Extras, Sampler
 from probe.models.load import find, load
 from probe.models.local import LocalEngine
+from probe.models.onednn import rounded
 from probe.models.packed import enable
 from probe.models.passes import batches
 from probe.types import Tokens, TokenStats, Unscored
@@ -110,6 +112,31 @@ def test_foreign_ids_are_refused_and_neighbours_stand(make_model: Callable[[str]
     assert isinstance(second, Unscored) and "ids that the model does not have" in second.reason
 
 
+@pytest.mark.parametrize("shape", ["llama", "gpt2", "gemma2"])
+def test_few_numbers_of_rows_go_through_a_model(
+    make_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, shape: str
+) -> None:
+    """A pass is filled up to one of them, within the context, and no figure is another by it; gemma2 is padded."""
+    texts = [" ".join(["word"] * number) for number in range(1, 90, 4)]
+    engine, plain = (LocalEngine.open(str(make_model(shape)), dtype="bfloat16") for _ in range(2))
+    tokens = [entry for entry in engine.tokenize(texts) if isinstance(entry, Tokens)]
+    assert max(len(entry.ids) for entry in tokens) > engine.context  # some are as long as a window may be
+    sizes, forward = set(), engine.network.model.base_model.forward
+
+    def watched(input_ids: Tensor, **options: Any) -> Any:
+        sizes.add(input_ids.numel() if engine.network.packs else input_ids.shape[1])
+        return forward(input_ids=input_ids, **options)
+
+    monkeypatch.setattr(plain.network, "_rounded", lambda rows: rows)
+    assert engine.network.packs is plain.network.packs is (shape != "gemma2")
+    monkeypatch.setattr(engine.network.model.base_model, "forward", watched)
+    for entry in tokens:
+        (found,), (expected,) = engine.score([entry]), plain.score([entry])
+        assert isinstance(found, TokenStats) and isinstance(expected, TokenStats)
+        np.testing.assert_allclose(found.logprob, expected.logprob, atol=2e-3 if engine.network.packs else 3e-2)
+    assert all(size in (rounded(size, torch.bfloat16), engine.context) for size in sizes)
+
+
 @pytest.mark.parametrize("raised", [torch.OutOfMemoryError, MemoryError])  # the second: kernels that get no scratch
 def test_out_of_memory_halves_the_batch(
     raised: type[Exception], make_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
@@ -117,6 +144,7 @@ def test_out_of_memory_halves_the_batch(
     engine = LocalEngine.open(str(make_model("llama")), batch_tokens=10_000)
     expected = scored(engine, TEXTS)
     longest = max(len(stats.tokens.ids) for stats in expected)
+    monkeypatch.setattr(engine.network, "_rounded", lambda rows: rows)  # whatever this processor's products are
     forward, tried = engine.network.model.base_model.forward, []
 
     def scarce(*args: object, **options: torch.Tensor) -> object:
