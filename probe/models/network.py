@@ -62,9 +62,6 @@ class Network:
         """Whether a prefix before every text runs once."""
         return self.packs and shares(self.model)
 
-    def _rounded(self, rows: int) -> int:
-        return rounded(rows, self.model.dtype) if self.device.type == "cpu" else rows
-
     @property
     def lanes(self) -> Lanes:
         """Models that do not pack may keep something of a pass in themselves, and to those that accelerate keeps in
@@ -110,9 +107,9 @@ class Network:
             yield {name: parts[row] for name, parts in split.items()}
 
     def _packed(self, windows: Sequence[Window], prefix: Prefix | None) -> tuple[Tensor, Sequence[int]]:
-        """Returns hidden states [tokens, width] and where each window begins in them."""
+        """Returns hidden states [tokens, width] and where each window begins; texts of one token fill up."""
         lengths = [len(window.ids) for window in windows]
-        spare = self._rounded(sum(lengths)) - sum(lengths)  # texts of one token
+        spare = self._rounded(sum(lengths)) - sum(lengths)
         ids = torch.from_numpy(np.concatenate([*(window.ids for window in windows), windows[0].ids[:1].repeat(spare)]))
         hidden = run(self.model, ids.long()[None].to(self.device), [*lengths, *[1] * spare], prefix)
         return hidden, np.cumsum([0, *lengths[:-1]]).tolist()
@@ -128,6 +125,9 @@ class Network:
         else:
             found = self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state
         return found.flatten(0, 1), range(0, ids.numel(), width)
+
+    def _rounded(self, rows: int) -> int:
+        return rounded(rows, self.model.dtype) if self.device.type == "cpu" else rows
 
 
 def _as_it_is(logits: Tensor) -> Tensor:

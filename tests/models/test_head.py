@@ -10,18 +10,19 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from probe.models import streaming
 from probe.models.base import Extras
 from probe.models.head import MatrixUnits, _agrees, matrix_units
 from probe.models.processor import has_units
 from probe.models.statistics import reduce
 from probe.models.streaming import fold_plainly, stream, streams
 from tests.models.test_statistics import brute
-from tests.models.units import heads, needed
+from tests.models.units import in_use, needed
 
 
 @pytest.fixture(scope="module")
 def units() -> Iterator[MatrixUnits]:
-    with heads() as found:
+    with in_use(MatrixUnits, "head", streaming, "matrix_units") as found:
         yield found
 
 

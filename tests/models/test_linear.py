@@ -15,6 +15,7 @@ from torch.nn import Linear
 from transformers.pytorch_utils import Conv1D
 
 from probe.data.windows import Window
+from probe.models import linear
 from probe.models.layers import fuse_layers
 from probe.models.linear import LinearUnits, Whole, spread_of
 from probe.models.local import LocalEngine
@@ -22,13 +23,13 @@ from probe.models.packed import Pack, packed
 from probe.types import Tokens, TokenStats
 from tests.contract import plain
 from tests.models.test_layers import Model
-from tests.models.units import layers
+from tests.models.units import in_use
 from tests.tiny import save
 
 
 @pytest.fixture(scope="module")
 def units() -> Iterator[LinearUnits]:
-    with layers() as found:
+    with in_use(LinearUnits, "linear", linear, "linear_units") as found:
         yield found
 
 

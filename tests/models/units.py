@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ctypes
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import TypeVar
 
 import pytest
 
-from probe.models import linear, streaming
 from probe.models.compiled import on_units
-from probe.models.head import MatrixUnits
-from probe.models.linear import LinearUnits
 
 T = TypeVar("T")
 
@@ -23,18 +22,9 @@ def needed(found: T | None) -> T:
 
 
 @contextmanager
-def heads() -> Iterator[MatrixUnits]:
-    """Lets heads of every dtype go there, those of float32 too, for which vectors are not the fastest way."""
-    units = MatrixUnits(needed(on_units("head")))
+def in_use(kind: Callable[[ctypes.CDLL], T], name: str, module: ModuleType, asked: str) -> Iterator[T]:
+    """Lets a module have those of NAME.c, in float32 too, for which vectors are not the fastest way."""
+    units = kind(needed(on_units(name)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streaming, "matrix_units", lambda: units)
-        yield units
-
-
-@contextmanager
-def layers() -> Iterator[LinearUnits]:
-    """The same of float32 layers."""
-    units = LinearUnits(needed(on_units("linear")))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(linear, "linear_units", lambda: units)
+        patch.setattr(module, asked, lambda: units)
         yield units
