@@ -1,4 +1,5 @@
-/* Attention of many short texts in bfloat16 on a processor's matrix units, in one call: attention.py compiles it.
+/* Attention of many short texts in bfloat16 on a processor's matrix units, or by vectors, in one call: attention.py
+ * compiles it.
  *
  * A job is a run of queries and the keys that they see: those of their own text up to themselves, or all of a prefix. Sixteen
  * queries at a time: their scores against all keys, the softmax of each row in float32, and the product with the values.

@@ -1,5 +1,5 @@
-"""Attention of a pack of texts in one call: attention.c in bfloat16, where the processor has matrix units, with rotary
-positions; plain.c in float32, where a compiler is. packed.py has the torch form.
+"""Attention of a pack of texts in one call: attention.c in bfloat16, where the processor has matrix units or what
+stands in for them, with rotary positions; plain.c in float32, where a compiler is. packed.py has the torch form.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _of(dtype: torch.dtype, part: Tensor) -> bool:
 
 @cache
 def attention_units() -> Units | None:
-    """Returns them where the processor has some, a compiler knows them and the system allows them, or None."""
+    """Returns them, or what stands in for them, where a compiler knows them and the system allows them, or None."""
     library = on_units("attention")
     return Units(library) if library else None
 

@@ -39,6 +39,8 @@ def on_units(name: str) -> ctypes.CDLL | None:
     or vectors that stand in for them (vectors.h).
     """
     library = compiled(name) if has_units() or doubles() else None
+    if library and library.by_vectors() and not doubles():  # the compiler is older than the processor
+        return None
     return library if library and library.allowed() else None
 
 

@@ -1,4 +1,4 @@
-/* A linear head and the statistics of its logits on the matrix units of a processor (Intel's AMX): head.py compiles it.
+/* A linear head and the statistics of its logits on the matrix units of a processor, or by vectors (tiles.h): head.py compiles it.
  *
  * A block of 32 logits of 32 tokens is multiplied while the block before it is reduced, and never leaves the first cache. Its
  * lanes are tokens, so that no sum is ever taken across lanes and the weight's rows are read as they lie.

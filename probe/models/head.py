@@ -1,4 +1,5 @@
-"""head.c, compiled where the processor has matrix units (Intel's AMX): a head and the statistics of its logits in one.
+"""head.c, compiled where the processor has matrix units (Intel's AMX) or vectors that stand in for them (AMD's): a head
+and the statistics of its logits in one.
 
 For bfloat16, whose products it adds up in float32 without rounding a logit, and for float32 as whole numbers of three
 digits of eight bits (digits.h). streaming.py has the torch form.
@@ -83,7 +84,7 @@ def _frame(weight: Tensor) -> Tensor:
 
 @cache
 def matrix_units() -> MatrixUnits | None:
-    """Returns them where there are some, a compiler knows them and the system allows them, or None."""
+    """Returns them, or what stands in for them, where a compiler knows them and the system allows them, or None."""
     library = on_units("head")
     dtypes = tuple(_PARTS) if has_units() else (torch.bfloat16,)  # vectors multiply float32 as it is as fast as digits
     units = MatrixUnits(library, dtypes) if library else None

@@ -50,8 +50,9 @@ def _conv() -> type[torch.nn.Module]:
 def _asked(product: Product, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
     """Returns None, too, for a single new token, at which torch is faster, but not for a short text that is scored."""
     rows = x.numel() // x.shape[-1]
-    plain = x.device.type == "cpu" and x.dtype == weight.dtype and not torch.is_grad_enabled()
-    return product(x, weight, bias) if plain and (rows > 1 or (rows == 1 and packing())) else None
+    plain = x.device.type == "cpu" and x.dtype == weight.dtype and not torch.is_autocast_enabled("cpu")
+    scored = rows > 1 or (rows == 1 and packing())
+    return product(x, weight, bias) if plain and scored and not torch.is_grad_enabled() else None
 
 
 @torch.inference_mode(mode=False)  # or what is laid out anew could not be trained
@@ -63,9 +64,9 @@ def fuse_layers(model: Any) -> None:
     head = model.get_output_embeddings()
     for layer in model.modules():
         if type(layer) is Linear and layer is not head:
-            _become(Layer, layer, _product(layer.weight, layer.bias))
+            _become(Layer, layer, _product(layer.weight))
         elif type(layer) is Conv1D:
-            _become(_conv(), layer, _product(layer.weight.T, layer.bias))
+            _become(_conv(), layer, _product(layer.weight.T))
 
 
 def _become(kind: type[torch.nn.Module], layer: Any, product: Product | None) -> None:
@@ -76,10 +77,12 @@ def _become(kind: type[torch.nn.Module], layer: Any, product: Product | None) ->
         layer.weight.data = layer.weight.data.T.contiguous().T
 
 
-def _product(weight: Tensor, bias: Tensor | None) -> Product | None:
+def _product(weight: Tensor) -> Product | None:
     if weight.device.type != "cpu":
         return None
-    if whole := whole_for(weight):
-        return whole
-    gains = weight.dtype == torch.float32 or bias is not None
-    return onednn.product if gains and onednn.serves(weight.dtype) else None
+    return whole_for(weight) or (_onednns if onednn.serves(weight.dtype) else None)
+
+
+def _onednns(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
+    """Returns None for a model that was cast since."""
+    return onednn.product(x, weight, bias) if onednn.serves(x.dtype) else None

@@ -29,8 +29,8 @@ class Whole:
     spread: Tensor
 
     def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
-        """Returns it, None where it is not for the units: a single new token is not worth cutting the weight for, but a
-        text that is scored goes there however short: its figures must not depend on what stands beside.
+        """Returns it, None where nothing is scored: a text that is goes there however short, for its figures must not
+        depend on what stands beside.
         """
         units = linear_units() if packing() and weight.dtype == torch.float32 and weight.is_contiguous() else None
         return units.linear(weight, bias, self.spread, x) if units else None

@@ -57,11 +57,11 @@ class LocalEngine(Tokenizing):
         """The model. Raises ModelError."""
         keep_memory()
         if self._model is not None:
-            return Network(self._model, self.context)
+            return Network(self._model)
         model = load(self._source)
         with explained(self._source.name):
             check_causal(model, self._source.name)
-        return Network(model, self.context)
+        return Network(model)
 
     def load(self) -> None:
         """Reads the weights now. Raises ModelError."""

@@ -37,9 +37,8 @@ Arrays = dict[str, Any]
 class Network:
     """A causal language model of transformers."""
 
-    def __init__(self, model: Any, context: int) -> None:
-        """context: the most tokens of a window."""
-        self.model, self._context = model, context
+    def __init__(self, model: Any) -> None:
+        self.model = model
 
     @cached_property
     def device(self) -> torch.device:
@@ -107,17 +106,17 @@ class Network:
             yield {name: parts[row] for name, parts in split.items()}
 
     def _packed(self, windows: Sequence[Window], prefix: Prefix | None) -> tuple[Tensor, Sequence[int]]:
-        """Returns hidden states [tokens, width] and where each window begins; texts of one token fill up."""
+        """Returns hidden states [tokens, width] and where each begins; texts of one token fill up (onednn.py)."""
         lengths = [len(window.ids) for window in windows]
-        spare = self._rounded(sum(lengths)) - sum(lengths)
+        tokens = sum(lengths)
+        spare = rounded(tokens, self.model.dtype) - tokens if self.device.type == "cpu" else 0
         ids = torch.from_numpy(np.concatenate([*(window.ids for window in windows), windows[0].ids[:1].repeat(spare)]))
         hidden = run(self.model, ids.long()[None].to(self.device), [*lengths, *[1] * spare], prefix)
         return hidden, np.cumsum([0, *lengths[:-1]]).tolist()
 
     def _padded(self, windows: Sequence[Window]) -> tuple[Tensor, Sequence[int]]:
         """The same with padding between the windows; logits [tokens, vocabulary] where the head cannot stand alone."""
-        longest = max(len(window.ids) for window in windows)
-        width = max(longest, min(self._rounded(longest), self._context))
+        width = max(len(window.ids) for window in windows)
         rows = np.stack([np.pad(window.ids, (0, width - len(window.ids))) for window in windows])
         ids = torch.from_numpy(rows).long().to(self.device)
         if self.head is None:
@@ -125,9 +124,6 @@ class Network:
         else:
             found = self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state
         return found.flatten(0, 1), range(0, ids.numel(), width)
-
-    def _rounded(self, rows: int) -> int:
-        return rounded(rows, self.model.dtype) if self.device.type == "cpu" else rows
 
 
 def _as_it_is(logits: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ In bfloat16 torch copies a layer's bias into the result first; this adds it whil
 In float32 torch asks a library that leaves half of the vectors of AMD's processors unused.
 
 oneDNN compiles a product for every number of rows that it meets, and keeps a thousand of them scattered over the heap:
-gigabytes, if every batch has another number. Hence few are asked for.
+gigabytes, if every batch has another number. Hence few are asked for, and a row's figures are those of no others.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
+from torch.nn.functional import linear, pad
 
 from probe.models.processor import slighted
 
@@ -22,9 +22,16 @@ _STEP = 16
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Returns x [..., width] weight^T + bias, [..., outs]; weight [outs, width], all of one dtype."""
-    if x.numel() == x.shape[-1] and x.dtype == torch.float32:  # one row alone is rounded otherwise
-        return _call(torch.stack([x, x]), weight, bias)[0]
-    return _call(x, weight, bias)
+    rows = x.numel() // x.shape[-1]
+    if rounded(rows, x.dtype) == rows:
+        return _call(x, weight, bias)
+    found = _call(filled(x.reshape(rows, -1)), weight, bias)
+    return found[:rows].reshape(*x.shape[:-1], -1)
+
+
+def filled(x: Tensor) -> Tensor:
+    """Returns x [rows, width] with rows of zeros behind, as many as a product is asked for."""
+    return pad(x, (0, 0, 0, rounded(len(x), x.dtype) - len(x))) if x.device.type == "cpu" else x
 
 
 def _call(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -33,7 +40,7 @@ def _call(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def rounded(rows: int, dtype: torch.dtype) -> int:
-    """Returns the number of rows, no less and 1.02 times as many in the mean, for which a product is asked."""
+    """Returns the number of rows for which a product is asked: multiples of 16, and from 512 on of a 32nd to a 16th."""
     if dtype == torch.float32 and not slighted():
         return rows  # torch asks another library, which compiles nothing
     step = max(_STEP, 1 << max(0, (rows - 1).bit_length() - 5))

@@ -19,6 +19,7 @@ from torch import Tensor
 from probe.models.base import OWN, Sampler
 from probe.models.load import ALIEN, Source, alien
 from probe.models.passes import spared
+from probe.models.statistics import drawn_from
 from probe.models.writing import Prompt
 from probe.types import Unscored
 from probe.wanted import still_wanted
@@ -101,16 +102,7 @@ class Noise:
     def __call__(self, ids: Tensor, logits: Tensor) -> Tensor:
         size = logits.shape[1]
         waits = np.stack([own.standard_exponential(size, dtype=np.float32) for own in self._streams])
-        return _kept(logits.float(), self._sampler) - torch.from_numpy(waits).log_().to(logits.device)
-
-
-def _kept(logits: Tensor, sampler: Sampler) -> Tensor:
-    """Returns the logits of a sampler's distribution; of those as likely as the last of the k all are kept."""
-    scaled = logits if sampler.temperature is None else logits / sampler.temperature
-    if sampler.top_k is None:
-        return scaled
-    least = scaled.topk(min(sampler.top_k, scaled.shape[1]), dim=1).values[:, -1:]
-    return scaled.masked_fill(scaled < least, -torch.inf)
+        return drawn_from(logits.float(), self._sampler) - torch.from_numpy(waits).log_().to(logits.device)
 
 
 def stream(prompt: Prompt, sample: int) -> np.random.Generator:

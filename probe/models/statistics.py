@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from probe.models.base import NO_EXTRAS, Extras
+from probe.models.base import NO_EXTRAS, Extras, Sampler
 from probe.models.cuda import HALVES, Blocks, blocks_of
+from probe.models.onednn import filled
 from probe.models.streaming import finished, linear, stream, streams
 
 TOP = 5
@@ -45,8 +46,8 @@ def reduce(head: Callable[[Tensor], Tensor], hidden: Tensor, targets: Tensor, ex
         return reduce_by_blocks(blocks, head, hidden, targets.long(), extras.top)
     parts = []
     for begin in range(0, len(hidden), MATMUL_ROWS):
-        logits = head(hidden[begin : begin + MATMUL_ROWS])
-        wanted = targets[begin : begin + MATMUL_ROWS]
+        wanted, block = targets[begin : begin + MATMUL_ROWS], hidden[begin : begin + MATMUL_ROWS]
+        logits = head(filled(block))[: len(block)] if linear(head) else head(block)
         rows = max(1, _CACHED_FLOATS // logits.shape[1]) if logits.device.type == "cpu" else MATMUL_ROWS
         for row in range(0, len(logits), rows):
             parts.append(_rows(logits[row : row + rows].float(), wanted[row : row + rows], extras))
@@ -75,7 +76,7 @@ def _rows(logits: Tensor, targets: Tensor, extras: Extras) -> Columns:
     shifted = logits - logits.amax(1, keepdim=True)
     own = shifted.gather(1, index).squeeze(1)
     top = shifted.topk(min(TOP, shifted.shape[1]), dim=1).values if extras.top else None
-    sampled = _sampled(shifted, own, extras)
+    sampled = _sampled(shifted, index, extras)
     weight = shifted.exp()
     total = weight.sum(1)
     log_total = total.log()
@@ -86,15 +87,24 @@ def _rows(logits: Tensor, targets: Tensor, extras: Extras) -> Columns:
     return Columns(own - log_total, first - log_total, sigma, rank, top, sampled)
 
 
-def _sampled(shifted: Tensor, own: Tensor, extras: Extras) -> Tensor | None:
+def _sampled(shifted: Tensor, index: Tensor, extras: Extras) -> Tensor | None:
     """Log-probability under the sampler; -inf where it cannot give the token."""
     if not extras.sampler:
         return None
-    temperature, top_k = extras.sampler.temperature or 1.0, extras.sampler.top_k
-    scaled = shifted / temperature
-    kept = scaled if top_k is None else scaled.topk(min(top_k, scaled.shape[1]), dim=1).values
-    value = own / temperature
-    return torch.where(value >= kept.amin(1), value - kept.logsumexp(1), -torch.inf)
+    logits = drawn_from(shifted, extras.sampler)
+    return logits.gather(1, index).squeeze(1) - logits.logsumexp(1)
+
+
+def drawn_from(logits: Tensor, sampler: Sampler) -> Tensor:
+    """Returns the logits of a sampler's distribution, [rows, vocabulary]: -inf for what it cannot give. All that are as
+    likely as the last of the k are kept.
+    """
+    if sampler.temperature is not None:
+        logits = (logits - logits.amax(1, keepdim=True)) / sampler.temperature
+    if sampler.top_k is None:
+        return logits
+    least = logits.topk(min(sampler.top_k, logits.shape[1]), dim=1).values[:, -1:]
+    return logits.masked_fill(logits < least, -torch.inf)
 
 
 def _concatenate(parts: list[Columns]) -> Columns:

@@ -15,12 +15,11 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor
 from torch.nn.functional import linear as plain_product
-from torch.nn.functional import pad
 
 from probe.models.base import Extras
 from probe.models.head import MatrixUnits, matrix_units
 from probe.models.kernel import kernel
-from probe.models.onednn import product, rounded, serves
+from probe.models.onednn import product, serves
 from probe.models.processor import doubles, has_units
 
 ROWS, TILE = 1024, 512  # per core: a float32 tile of 2 MiB, the second-level cache of a server's core
@@ -68,10 +67,9 @@ def _block(weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor,
     state[:, 0] = -torch.inf
     wide = hidden if multiplies(hidden.dtype) else hidden.float()
     multiply = product if serves(wide.dtype) else plain_product
-    wide = pad(wide, (0, 0, 0, rounded(len(wide), wide.dtype) - len(wide)))
     columns = TILE * min(torch.get_num_threads(), _CORES)
     for begin in range(0, len(weight), columns):
-        tile = multiply(wide, weight[begin : begin + columns].to(wide.dtype))[: len(hidden)].float()
+        tile = multiply(wide, weight[begin : begin + columns].to(wide.dtype)).float()
         if bias is not None:
             tile += bias[begin : begin + columns]
         fold(tile, own, targets - begin, state)

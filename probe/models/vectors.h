@@ -9,6 +9,7 @@ typedef struct {
     int64_t apart[8]; /* bytes from one row to the next */
 } Tiles;
 
+int by_vectors(void) { return 1; }
 static int units_allowed(void) { return 1; }
 static void configure(void) {}
 static void release(void) {}
@@ -71,7 +72,7 @@ INLINE void multiply_rows(const uint32_t *w, const uint32_t *h, int64_t words, f
             __m512bh left = (__m512bh)_mm512_load_si512(h + HALF * k), right = (__m512bh)_mm512_load_si512(h + HALF * (words + k));
 #pragma GCC unroll 8
             for (int r = 0; r < ROWS; r++) {
-                __m512bh pair = (__m512bh)_mm512_set1_epi32((int)w[(first + r) * words + k]);
+                __m512bh pair = (__m512bh)four((const char *)(w + (first + r) * words), k);
                 one[r] = _mm512_dpbf16_ps(one[r], pair, left), two[r] = _mm512_dpbf16_ps(two[r], pair, right);
             }
         }

@@ -52,8 +52,7 @@ def test_they_say_the_same(dtype: torch.dtype, shape: tuple[int, ...], conv: boo
     with torch.inference_mode(), packed(Pack([(1, 1)])):
         expected = model(x)
         fuse_layers(model)
-        without_bias = dtype == WIDE
-        assert [_other(layer) for layer in model] == [True, conv or without_bias, True, False]  # the head is not
+        assert [_other(layer) for layer in model] == [True, True, True, False]  # the head is not
         if dtype == NARROW:
             assert torch.equal(model(x), expected)
         else:
@@ -122,6 +121,21 @@ def test_float32_stays_torch_s_where_that_is_as_fast() -> None:
     model = _model(WIDE)
     fuse_layers(model)
     assert not any(map(_other, model))
+
+
+@pytest.mark.parametrize("cast", [torch.float64, torch.float16])
+def test_a_model_that_is_cast_goes_on(cast: torch.dtype) -> None:
+    model = _model(NARROW, conv=True)
+    fuse_layers(model)
+    with torch.inference_mode():
+        assert model.to(cast)(torch.randn(4, 96).to(cast)).dtype == cast
+
+
+def test_autocast_goes_on() -> None:
+    model = _model(WIDE)
+    fuse_layers(model)
+    with torch.inference_mode(), torch.autocast("cpu", NARROW):
+        assert model[0](torch.randn(4, 96)).dtype == NARROW
 
 
 @pytest.mark.parametrize("dtype", [NARROW, WIDE])

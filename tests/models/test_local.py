@@ -15,12 +15,14 @@ from torch import Tensor
 
 from probe.data.windows import Window
 from probe.errors import ModelError
-from probe.models.base import Extras, Sampler
+from probe.models import network, onednn
+from probe.models.base import NO_EXTRAS, Extras, Sampler
 from probe.models.load import find, load
 from probe.models.local import LocalEngine
 from probe.models.onednn import rounded
 from probe.models.packed import enable
 from probe.models.passes import batches
+from probe.models.writing import Prompt
 from probe.types import Tokens, TokenStats, Unscored
 from tests.contract import plain
 
@@ -112,29 +114,35 @@ def test_foreign_ids_are_refused_and_neighbours_stand(make_model: Callable[[str]
     assert isinstance(second, Unscored) and "ids that the model does not have" in second.reason
 
 
+@pytest.mark.parametrize(
+    "extras", [NO_EXTRAS, Extras(top=True), Extras(prefix=(3, 4, 5))], ids=["plain", "top", "prefix"]
+)
 @pytest.mark.parametrize("shape", ["llama", "gpt2", "gemma2"])
-def test_few_numbers_of_rows_go_through_a_model(
-    make_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, shape: str
+def test_few_numbers_of_rows_are_asked_for(
+    make_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, shape: str, extras: Extras
 ) -> None:
-    """A pass is filled up to one of them, within the context, and no figure is another by it; gemma2 is padded."""
-    texts = [" ".join(["word"] * number) for number in range(1, 90, 4)]
-    engine, plain = (LocalEngine.open(str(make_model(shape)), dtype="bfloat16") for _ in range(2))
-    tokens = [entry for entry in engine.tokenize(texts) if isinstance(entry, Tokens)]
-    assert max(len(entry.ids) for entry in tokens) > engine.context  # some are as long as a window may be
-    sizes, forward = set(), engine.network.model.base_model.forward
+    """In scoring and in writing, packed and padded (gemma2), and no pass is wider for it than its longest text."""
+    engine = LocalEngine.open(str(make_model(shape)), dtype="bfloat16")
+    assert engine.network.packs is (shape != "gemma2")
+    rows, widths, call, forward = set(), set(), onednn._call, engine.network.model.base_model.forward
+
+    def counted(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        rows.add(x.numel() // x.shape[-1])
+        return call(x, weight, bias)
 
     def watched(input_ids: Tensor, **options: Any) -> Any:
-        sizes.add(input_ids.numel() if engine.network.packs else input_ids.shape[1])
+        widths.add(input_ids.shape[1])
         return forward(input_ids=input_ids, **options)
 
-    monkeypatch.setattr(plain.network, "_rounded", lambda rows: rows)
-    assert engine.network.packs is plain.network.packs is (shape != "gemma2")
+    monkeypatch.setattr(onednn, "_call", counted)
     monkeypatch.setattr(engine.network.model.base_model, "forward", watched)
-    for entry in tokens:
-        (found,), (expected,) = engine.score([entry]), plain.score([entry])
-        assert isinstance(found, TokenStats) and isinstance(expected, TokenStats)
-        np.testing.assert_allclose(found.logprob, expected.logprob, atol=2e-3 if engine.network.packs else 3e-2)
-    assert all(size in (rounded(size, torch.bfloat16), engine.context) for size in sizes)
+    for number in range(1, 60, 7):
+        tokens = [entry for entry in engine.tokenize(["word " * number]) if isinstance(entry, Tokens)]
+        assert isinstance(engine.score(tokens, extras)[0], TokenStats)
+        if not engine.network.packs:
+            assert max(widths) <= len(tokens[0].ids) + len(extras.prefix)
+    engine.write([Prompt(tokens[0].ids[:5], 3)], 2)
+    assert rows and all(size == rounded(size, torch.bfloat16) for size in rows)
 
 
 @pytest.mark.parametrize("raised", [torch.OutOfMemoryError, MemoryError])  # the second: kernels that get no scratch
@@ -144,7 +152,7 @@ def test_out_of_memory_halves_the_batch(
     engine = LocalEngine.open(str(make_model("llama")), batch_tokens=10_000)
     expected = scored(engine, TEXTS)
     longest = max(len(stats.tokens.ids) for stats in expected)
-    monkeypatch.setattr(engine.network, "_rounded", lambda rows: rows)  # whatever this processor's products are
+    monkeypatch.setattr(network, "rounded", lambda rows, dtype: rows)  # whatever this processor's products are
     forward, tried = engine.network.model.base_model.forward, []
 
     def scarce(*args: object, **options: torch.Tensor) -> object:

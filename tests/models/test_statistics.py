@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from probe.models import statistics
 from probe.models.base import Extras, Sampler
 from probe.models.kernel import kernel
-from probe.models.statistics import reduce
+from probe.models.statistics import drawn_from, reduce
 from probe.models.streaming import TILE, Fold, fold_plainly, multiplies, stream, streams
 
 
@@ -152,6 +152,16 @@ def test_narrow_weights_give_float32_logits(fold: Fold, dtype: torch.dtype) -> N
     found, expected = stream(weight, None, hidden, targets, fold), brute(hidden.float() @ weight.float().T, targets)
     tolerance = 0.1 if multiplies(dtype) else 1e-4  # logits of 16 and more come rounded to eight bits
     np.testing.assert_allclose(found[0].numpy(), expected["logprob"], atol=tolerance)
+
+
+def test_a_sampler_keeps_what_is_as_likely_as_its_last() -> None:
+    """As continuations are drawn; temperatures near 0 are greedy."""
+    logits = torch.tensor([[5.0, 3.0, 1.0, 5.0]])
+    for sampler in (Sampler(top_k=1), Sampler(1e-39), Sampler(1e-39, 1)):
+        found = drawn_from(logits, sampler).log_softmax(1).exp()
+        torch.testing.assert_close(found, torch.tensor([[0.5, 0, 0, 0.5]]))
+        told = reduce(torch.nn.Identity(), logits, torch.tensor([3]), Extras(sampler=sampler)).sampled
+        torch.testing.assert_close(told, torch.tensor([0.5]).log())
 
 
 def test_the_likeliest_token_has_rank_0_whatever_the_rounding() -> None:
