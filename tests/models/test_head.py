@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from probe.models import streaming
 from probe.models.base import Extras
+from probe.models.compiled import on_units
 from probe.models.head import MatrixUnits, _agrees, matrix_units
 from probe.models.processor import has_units
 from probe.models.statistics import reduce
@@ -93,6 +94,7 @@ def test_words_of_equal_rows_do_not_stand_above_each_other(units: MatrixUnits) -
 def test_what_the_engine_takes_is_tried_before(units: MatrixUnits) -> None:
     """Where vectors stand in for the units, float32 goes another way (onednn.py)."""
     assert all(_agrees(units, dtype) for dtype in (torch.bfloat16, torch.float32))
+    assert bool(needed(on_units("head")).by_vectors()) is not has_units()  # a compiler that knows one knows the other
     assert needed(matrix_units()).take(torch.zeros(9, 64).bfloat16())
     assert needed(matrix_units()).take(torch.zeros(9, 64)) == has_units()
 
