@@ -104,9 +104,8 @@ def go_on(
     made = []
     greedy = write(engine, prompts, 0)
     for done, (window, prompt, written) in enumerate(zip(windows, prompts, greedy, strict=True), 1):
-        drawn = (
-            write(engine, [prompt], samples, sampler)[0] if samples else []
-        )  # one by one: others wait for their turn
+        # one by one: others wait for their turn
+        drawn = write(engine, [prompt], samples, sampler)[0] if samples else []
         made.append(_compared(text, scan.characters(window), written, drawn))
         progress(done, len(prompts))
     return made

@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from probe.data.private import make_folder
-from probe.models.processor import doubles, has_units
+from probe.models.processor import doubles, narrows
 
 _FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-fPIC")
 _SECONDS = 60
@@ -38,7 +38,7 @@ def on_units(name: str) -> ctypes.CDLL | None:
     """Returns the same of a file that is written for matrix units, where the processor has them and the system lets us,
     or vectors that stand in for them (vectors.h).
     """
-    library = compiled(name) if has_units() or doubles() else None
+    library = compiled(name) if narrows() else None
     if library and library.by_vectors() and not doubles():  # the compiler is older than the processor
         return None
     return library if library and library.allowed() else None

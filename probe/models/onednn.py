@@ -4,7 +4,7 @@ In bfloat16 torch copies a layer's bias into the result first; this adds it whil
 In float32 torch asks a library that leaves half of the vectors of AMD's processors unused.
 
 oneDNN compiles a product for every number of rows that it meets, and keeps a thousand of them scattered over the heap:
-gigabytes, if every batch has another number. Hence few are asked for, and a row's figures are those of no others.
+gigabytes, if every batch has another number. Hence few are asked for.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def filled(x: Tensor) -> Tensor:
     """Returns x [rows, width] with rows of zeros behind, as many as a product is asked for."""
-    return pad(x, (0, 0, 0, rounded(len(x), x.dtype) - len(x))) if x.device.type == "cpu" else x
+    missing = rounded(len(x), x.dtype) - len(x) if x.device.type == "cpu" else 0
+    return pad(x, (0, 0, 0, missing)) if missing else x
 
 
 def _call(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

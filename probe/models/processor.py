@@ -20,6 +20,11 @@ def doubles() -> bool:
     return _amd() and torch.cpu._is_avx512_bf16_supported()
 
 
+def narrows() -> bool:
+    """True where it multiplies bfloat16 faster than float32, by units or by vectors."""
+    return has_units() or doubles()
+
+
 @cache
 def slighted() -> bool:
     """True where the library that torch multiplies float32 with leaves half of its vectors unused: on AMD's AVX-512."""

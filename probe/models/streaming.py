@@ -20,7 +20,7 @@ from probe.models.base import Extras
 from probe.models.head import MatrixUnits, matrix_units
 from probe.models.kernel import kernel
 from probe.models.onednn import product, serves
-from probe.models.processor import doubles, has_units
+from probe.models.processor import narrows
 
 ROWS, TILE = 1024, 512  # per core: a float32 tile of 2 MiB, the second-level cache of a server's core
 _CORES = 4  # more would not shorten the loop much, and take memory
@@ -105,7 +105,7 @@ def _best_fold() -> Fold:
 
 def multiplies(dtype: torch.dtype) -> bool:
     """True where the processor multiplies matrices of this dtype as fast as those of float32, or faster."""
-    return dtype == torch.float32 or (dtype == torch.bfloat16 and (has_units() or doubles()))
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and narrows())
 
 
 def fold_plainly(tile: Tensor, own: Tensor, place: Tensor, state: Tensor) -> None:
