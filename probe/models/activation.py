@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn.functional import gelu
 
 from probe.models.compiled import on_units
-from probe.models.kernel import kernel, require
+from probe.models.kernel import require
+from probe.models.pointwise import pointwise
 
 _P, _I = ctypes.c_void_p, ctypes.c_int64
 
@@ -27,7 +28,7 @@ class Gelu(torch.nn.Module):
         if x.device.type == "cpu" and x.is_contiguous() and not x.requires_grad:
             if x.dtype == torch.bfloat16 and (units := gelu_units()):
                 return units.gelu(x, self.tanh)
-            if x.dtype == torch.float32 and self.tanh and (compiled := kernel()):
+            if x.dtype == torch.float32 and self.tanh and (compiled := pointwise()):
                 return compiled.gelu(x)
         return gelu(x, approximate="tanh" if self.tanh else "none")
 

@@ -139,26 +139,3 @@ int attend(
     }
     return done;
 }
-
-/* Rotates pairs of values (d, d + half) of each head by its token's angles, 2104.09864; what lies behind them is copied.
- * x: [heads, tokens, width] with strides; cosine, sine: [tokens, 2 half]; out: [heads, tokens, width]. */
-void rotate(
-    const uint16_t *x, int64_t by_head, int64_t by_token, const uint16_t *cosine, const uint16_t *sine, int64_t heads, int64_t tokens,
-    int64_t width, int64_t half, uint16_t *out, int threads
-) {
-#pragma omp parallel for num_threads(threads) schedule(static) collapse(2)
-    for (int64_t head = 0; head < heads; head++)
-        for (int64_t token = 0; token < tokens; token++) {
-            const uint16_t *from = x + head * by_head + token * by_token, *c = cosine + token * 2 * half, *s = sine + token * 2 * half;
-            uint16_t *to = out + (head * tokens + token) * width;
-            for (int64_t d = 0; d < half; d += HALF) {
-                __mmask16 there = half - d >= HALF ? 0xffff : (1u << (half - d)) - 1;
-                __m512 one = wide(from + d, there), other = wide(from + half + d, there);
-                __m512 first = _mm512_fnmadd_ps(other, wide(s + d, there), _mm512_mul_ps(one, wide(c + d, there)));
-                __m512 second = _mm512_fmadd_ps(one, wide(s + half + d, there), _mm512_mul_ps(other, wide(c + half + d, there)));
-                _mm256_mask_storeu_epi16(to + d, there, (__m256i)_mm512_cvtneps_pbh(first));
-                _mm256_mask_storeu_epi16(to + half + d, there, (__m256i)_mm512_cvtneps_pbh(second));
-            }
-            memcpy(to + 2 * half, from + 2 * half, (width - 2 * half) * 2);
-        }
-}

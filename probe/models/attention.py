@@ -1,5 +1,5 @@
 """Attention of a pack of texts in one call: attention.c in bfloat16, where the processor has matrix units or what
-stands in for them, with rotary positions; plain.c in float32, where a compiler is. packed.py has the torch form.
+stands in for them; plain.c in float32, where a compiler is. packed.py has the torch form.
 """
 
 from __future__ import annotations
@@ -56,43 +56,15 @@ class Attention:
         return out, total
 
 
-class Units(Attention):
-    """attention.c: on the processor's matrix units, for bfloat16."""
-
-    def __init__(self, library: ctypes.CDLL) -> None:
-        super().__init__(library, torch.bfloat16, 32)
-        library.rotate.argtypes = [_P, _I, _I, _P, _P, _I, _I, _I, _I, _P, ctypes.c_int]
-        library.rotate.restype = None
-        self._rotate = library.rotate
-
-    def rotate(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-        """Returns x with rotary positions (2104.09864); cosine, sine: [tokens, rotated values]. Raises TypeError."""
-        heads, tokens, width = x.shape
-        rotated = cosine.shape[1]
-        fits = cosine.shape == sine.shape == (tokens, rotated) and rotated % 2 == 0 and rotated <= width
-        if not (
-            fits
-            and _of(torch.bfloat16, x)
-            and all(_of(torch.bfloat16, one) and one.is_contiguous() for one in (cosine, sine))
-        ):
-            raise TypeError("the kernel takes bfloat16 heads, and angles of their tokens")
-        out = x.new_empty(heads, tokens, width)
-        self._rotate(
-            x.data_ptr(), x.stride(0), x.stride(1), cosine.data_ptr(), sine.data_ptr(), heads, tokens, width,
-            rotated // 2, out.data_ptr(), torch.get_num_threads(),
-        )  # fmt: skip
-        return out
-
-
 def _of(dtype: torch.dtype, part: Tensor) -> bool:
     return part.dtype == dtype and part.device.type == "cpu" and part.stride(-1) == 1
 
 
 @cache
-def attention_units() -> Units | None:
+def attention_units() -> Attention | None:
     """Returns them, or what stands in for them, where a compiler knows them and the system allows them, or None."""
     library = on_units("attention")
-    return Units(library) if library else None
+    return Attention(library, torch.bfloat16, 32) if library else None
 
 
 @cache

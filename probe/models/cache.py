@@ -30,7 +30,7 @@ from probe.models.writing import Prompt, write
 from probe.types import Tokens, TokenStats, Unscored
 from probe.versions import versions
 
-LAYOUT = 3  # of the packed columns, and of how they are computed: another has other keys
+LAYOUT = 4  # of the packed columns, and of how they are computed: another has other keys
 _COLUMNS = ("logprob", "rank", "mu", "sigma", "top", "sampled", "gradient")
 _AT_ONCE = 500  # keys in one SELECT
 _FRESH = 3600  # seconds within which a further use is not recorded: reads stay reads

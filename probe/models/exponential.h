@@ -1,4 +1,4 @@
-/* What kernel.c and plain.c share. */
+/* What kernel.c, plain.c and pointwise.c share. */
 #include <math.h>
 #include <stdint.h>
 

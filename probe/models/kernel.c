@@ -1,23 +1,26 @@
-/* Two loops that torch would make of ten passes over memory each: kernel.py compiles and calls them.
+/* A loop that torch would make of ten passes over memory: kernel.py compiles and calls it.
  *
  * NaN must come out as NaN, so the compiler may reorder sums but not assume finite numbers (compiled.py's flags).
  */
 #include "exponential.h"
 
-/* Folds a tile of logits [rows, columns] into each row's running highest, S0, S1, S2 and rank (streaming.py), [rows, 5].
- * own: the target's logit; place: its column in this tile (any other number where it lies elsewhere). */
-void fold(const float *tile, int64_t rows, int64_t columns, const float *own, const int64_t *place, float *state,
+/* Folds a tile of logits [rows, columns] into each row's running highest, S0, S1, S2, rank and own logit (streaming.py), [rows, 6].
+ * limits: about the targets' logits; place: a target's column in this tile (any other number where it lies elsewhere). */
+void fold(const float *tile, int64_t rows, int64_t columns, const float *limits, const int64_t *place, float *state,
           int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t row = 0; row < rows; row++) {
-        const float *z = tile + row * columns, limit = own[row];
-        float *s = state + 5 * row, highest = s[0], above = 0;
+        const float *z = tile + row * columns, limit = limits[row];
+        float *s = state + 6 * row, highest = s[0], above = 0;
 #pragma omp simd reduction(max : highest) reduction(+ : above)
         for (int64_t c = 0; c < columns; c++) {
             highest = z[c] > highest ? z[c] : highest;
             above += z[c] > limit ? 1.0f : 0.0f;
         }
-        if (place[row] >= 0 && place[row] < columns) above -= z[place[row]] > limit ? 1.0f : 0.0f;
+        if (place[row] >= 0 && place[row] < columns) {
+            s[5] = z[place[row]];
+            above -= s[5] > limit ? 1.0f : 0.0f;
+        }
         float d = s[1] > 0 ? s[0] - highest : 0, scale = s[1] > 0 ? expf(d) : s[1];
         float s0 = 0, s1 = 0, s2 = 0;
 #pragma omp simd reduction(+ : s0, s1, s2)
@@ -32,15 +35,5 @@ void fold(const float *tile, int64_t rows, int64_t columns, const float *own, co
         s[1] = scale * s[1] + s0;
         s[0] = highest;
         s[4] += above;
-    }
-}
-
-/* GELU's tanh form (1606.08415), as x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3)). */
-void gelu(const float *x, float *y, int64_t count, int threads) {
-#pragma omp parallel for simd num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < count; i++) {
-        float inner = -1.5957691216f * x[i] * (1.0f + 0.044715f * x[i] * x[i]);
-        inner = inner > 87.0f ? 87.0f : inner;
-        y[i] = x[i] / (1.0f + exponential(inner));
     }
 }

@@ -1,6 +1,6 @@
-"""kernel.c, compiled where a compiler is at hand: a tile of logits reduced in one pass, and GELU in one.
+"""kernel.c, compiled where a compiler is at hand: a tile of logits reduced in one pass.
 
-Everything has a torch form beside it, used where this one cannot be had or does not agree with it.
+streaming.py has the torch form, used where this one cannot be had or does not agree with it.
 """
 
 from __future__ import annotations
@@ -18,29 +18,21 @@ _TRIM, _MAP = -1, -3  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD
 
 
 class Kernel:
-    """The compiled functions. All tensors are contiguous float32 on the CPU."""
+    """The compiled function. All tensors are contiguous float32 on the CPU."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
         library.fold.argtypes = [_P, _I, _I, _P, _P, _P, ctypes.c_int]
-        library.gelu.argtypes = [_P, _P, _I, ctypes.c_int]
-        library.fold.restype = library.gelu.restype = None
-        self._fold, self._gelu = library.fold, library.gelu
+        library.fold.restype = None
+        self._fold = library.fold
 
-    def fold(self, tile: Tensor, own: Tensor, place: Tensor, state: Tensor) -> None:
-        """Adds tile [rows, columns] to state [rows, 5]; own float32 and place int64 [rows]. Raises TypeError."""
-        require(torch.float32, tile=tile, own=own, state=state)
+    def fold(self, tile: Tensor, limit: Tensor, place: Tensor, state: Tensor) -> None:
+        """Adds tile [rows, columns] to state [rows, 6]; limit float32 and place int64 [rows]. Raises TypeError."""
+        require(torch.float32, tile=tile, limit=limit, state=state)
         require(torch.int64, place=place)
-        if not len(tile) == len(own) == len(place) == len(state) or state.shape[1] != 5:
+        if not len(tile) == len(limit) == len(place) == len(state) or state.shape[1] != 6:
             raise TypeError("the kernel takes as many rows of each")
-        sizes = (*tile.shape, own.data_ptr(), place.data_ptr(), state.data_ptr(), torch.get_num_threads())
+        sizes = (*tile.shape, limit.data_ptr(), place.data_ptr(), state.data_ptr(), torch.get_num_threads())
         self._fold(tile.data_ptr(), *sizes)
-
-    def gelu(self, x: Tensor) -> Tensor:
-        """Returns GELU in its tanh form. Raises TypeError."""
-        require(torch.float32, x=x)
-        y = torch.empty_like(x)
-        self._gelu(x.data_ptr(), y.data_ptr(), x.numel(), torch.get_num_threads())
-        return y
 
 
 def require(dtype: torch.dtype, **tensors: Tensor) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 from probe.data.windows import Window
 from probe.models.activation import fuse
 from probe.models.base import Extras
+from probe.models.body import fuse_body
 from probe.models.checks import plain_head
 from probe.models.gradient import gradient
 from probe.models.lanes import Lanes, lanes
@@ -25,7 +26,6 @@ from probe.models.onednn import rounded
 from probe.models.packed import batch_decides, enable, keep, run, shares
 from probe.models.passes import spared
 from probe.models.prefix import Prefix
-from probe.models.rotary import fuse_rotary
 from probe.models.statistics import Columns, reduce
 from probe.models.streaming import linear
 from probe.types import Unscored
@@ -52,7 +52,7 @@ class Network:
     def packs(self) -> bool:
         """Whether texts share a row without padding."""
         fuse(self.model)
-        fuse_rotary(self.model)
+        fuse_body(self.model)
         fuse_layers(self.model)
         return self.head is not None and enable(self.model)
 

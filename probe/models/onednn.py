@@ -23,16 +23,16 @@ _STEP = 16
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Returns x [..., width] weight^T + bias, [..., outs]; weight [outs, width], all of one dtype."""
     rows = x.numel() // x.shape[-1]
-    if rounded(rows, x.dtype) == rows:
+    missing = rounded(rows, x.dtype) - rows
+    if not missing:
         return _call(x, weight, bias)
-    found = _call(filled(x.reshape(rows, -1)), weight, bias)
+    found = _call(pad(x.reshape(rows, -1), (0, 0, 0, missing)), weight, bias)
     return found[:rows].reshape(*x.shape[:-1], -1)
 
 
-def filled(x: Tensor) -> Tensor:
-    """Returns x [rows, width] with rows of zeros behind, as many as a product is asked for."""
-    missing = rounded(len(x), x.dtype) - len(x) if x.device.type == "cpu" else 0
-    return pad(x, (0, 0, 0, missing)) if missing else x
+def fastest(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Returns the same, by oneDNN where that is worth it and by torch's own way where not."""
+    return (product if x.device.type == "cpu" and serves(x.dtype) else linear)(x, weight, bias)
 
 
 def _call(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from probe.models.base import NO_EXTRAS, Extras, Sampler
 from probe.models.cuda import HALVES, Blocks, blocks_of
-from probe.models.onednn import filled
+from probe.models.onednn import fastest
 from probe.models.streaming import finished, linear, stream, streams
 
 TOP = 5
@@ -47,7 +47,7 @@ def reduce(head: Callable[[Tensor], Tensor], hidden: Tensor, targets: Tensor, ex
     parts = []
     for begin in range(0, len(hidden), MATMUL_ROWS):
         wanted, block = targets[begin : begin + MATMUL_ROWS], hidden[begin : begin + MATMUL_ROWS]
-        logits = head(filled(block))[: len(block)] if linear(head) else head(block)
+        logits = fastest(block, head.weight, head.bias) if linear(head) else head(block)
         rows = max(1, _CACHED_FLOATS // logits.shape[1]) if logits.device.type == "cpu" else MATMUL_ROWS
         for row in range(0, len(logits), rows):
             parts.append(_rows(logits[row : row + rows].float(), wanted[row : row + rows], extras))

@@ -3,7 +3,9 @@
 A [rows, vocabulary] logits tensor would go to memory and come back; a [ROWS, TILE] tile stays in the cache that the
 matmul wrote it to. Running sums are rebased when a tile raises the maximum m: with d = m_old - m_new,
     S0' = e^d S0,  S1' = e^d (S1 + d S0),  S2' = e^d (S2 + 2 d S1 + d^2 S0),  Sk = sum e^u u^k, u = z - m.
-The target's own logit is one dot product; its rounding differs from the matmul's, so the rank leaves its column out.
+Ranks are counted before the target's logit is seen: they take one dot product for it, whose rounding differs from the
+matmul's, and leave its column out. Everything else takes it from its tile, so that the likeliest token's is the highest
+exactly.
 """
 
 from __future__ import annotations
@@ -14,24 +16,21 @@ from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear as plain_product
 
 from probe.models.base import Extras
 from probe.models.head import MatrixUnits, matrix_units
 from probe.models.kernel import kernel
-from probe.models.onednn import product, serves
+from probe.models.onednn import fastest
 from probe.models.processor import narrows
 
 ROWS, TILE = 1024, 512  # per core: a float32 tile of 2 MiB, the second-level cache of a server's core
 _CORES = 4  # more would not shorten the loop much, and take memory
-_LEAST = 16 * TILE  # smaller vocabularies stay in cache as they are
 Fold = Callable[[Tensor, Tensor, Tensor, Tensor], None]
 
 
 def streams(head: Any, hidden: Tensor, extras: Extras) -> TypeGuard[torch.nn.Linear]:
     """True where `stream` applies."""
-    fits = not extras.columns and hidden.device.type == "cpu"
-    return linear(head) and fits and (head.out_features >= _LEAST or _by_units(head.weight, hidden) is not None)
+    return linear(head) and not extras.columns and hidden.device.type == "cpu"
 
 
 def linear(head: Any) -> TypeGuard[torch.nn.Linear]:
@@ -60,20 +59,19 @@ def stream(
 
 
 def _block(weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor, fold: Fold) -> tuple[Tensor, ...]:
-    own = (hidden.float() * weight[targets].float()).sum(1)
+    limit = (hidden.float() * weight[targets].float()).sum(1)
     if bias is not None:
-        own += bias[targets].float()
-    state = torch.zeros(len(hidden), 5)
+        limit += bias[targets].float()
+    state = torch.zeros(len(hidden), 6)
     state[:, 0] = -torch.inf
     wide = hidden if multiplies(hidden.dtype) else hidden.float()
-    multiply = product if serves(wide.dtype) else plain_product
     columns = TILE * min(torch.get_num_threads(), _CORES)
     for begin in range(0, len(weight), columns):
-        tile = multiply(wide, weight[begin : begin + columns].to(wide.dtype)).float()
+        tile = fastest(wide, weight[begin : begin + columns].to(wide.dtype)).float()
         if bias is not None:
             tile += bias[begin : begin + columns]
-        fold(tile, own, targets - begin, state)
-    return finished(state, own)
+        fold(tile, limit, targets - begin, state)
+    return finished(state[:, :5], state[:, 5])
 
 
 def _by_units(weight: Tensor, hidden: Tensor) -> MatrixUnits | None:
@@ -95,11 +93,11 @@ def _best_fold() -> Fold:
     compiled = kernel()
     if compiled is None:
         return fold_plainly
-    tile, own, place = torch.linspace(-30, 30, 4 * TILE).sin().view(4, TILE) * 30, torch.zeros(4), torch.arange(4)
-    states = torch.zeros(2, 4, 5)
+    tile, limit, place = torch.linspace(-30, 30, 4 * TILE).sin().view(4, TILE) * 30, torch.zeros(4), torch.arange(4)
+    states = torch.zeros(2, 4, 6)
     states[:, :, 0] = -torch.inf
     for fold, state in zip((compiled.fold, fold_plainly), states, strict=True):
-        fold(tile.clone(), own, place, state)
+        fold(tile.clone(), limit, place, state)
     return compiled.fold if torch.allclose(states[0], states[1], rtol=1e-4) else fold_plainly
 
 
@@ -108,12 +106,15 @@ def multiplies(dtype: torch.dtype) -> bool:
     return dtype == torch.float32 or (dtype == torch.bfloat16 and narrows())
 
 
-def fold_plainly(tile: Tensor, own: Tensor, place: Tensor, state: Tensor) -> None:
-    """Adds tile [rows, columns] to state [rows, 5]: highest, S0, S1, S2, rank. What kernel.c does, in torch."""
-    highest, s0, s1, s2, rank = state.unbind(1)
+def fold_plainly(tile: Tensor, limit: Tensor, place: Tensor, state: Tensor) -> None:
+    """Adds tile [rows, columns] to state [rows, 6]: highest, S0, S1, S2, rank, own. What kernel.c does, in torch."""
+    highest, s0, s1, s2, rank, own = state.unbind(1)
     scratch = torch.empty_like(tile)
+    inside = (place >= 0) & (place < tile.shape[1])
+    column = tile.gather(1, place.clamp(0, tile.shape[1] - 1).unsqueeze(1)).squeeze(1)
+    own.copy_(torch.where(inside, column, own))
     # a comparison written as float32 is summed six times as fast as one of booleans, and exact up to 2^24
-    rank += torch.gt(tile, own.unsqueeze(1), out=scratch).sum(1) - _own_counted(tile, own, place)
+    rank += torch.gt(tile, limit.unsqueeze(1), out=scratch).sum(1) - (inside & (column > limit)).long()
     raised = torch.maximum(highest, tile.amax(1))
     shift = torch.where(highest == -torch.inf, 0.0, highest - raised)
     scale = shift.exp() * (highest > -torch.inf)
@@ -125,10 +126,3 @@ def fold_plainly(tile: Tensor, own: Tensor, place: Tensor, state: Tensor) -> Non
     s1.copy_(scale * (s1 + shift * s0) + first)
     s0.copy_(scale * s0 + total)
     highest.copy_(raised)
-
-
-def _own_counted(tile: Tensor, own: Tensor, place: Tensor) -> Tensor:
-    """Returns 1 for each row whose own column is in this tile and came out above its dot product."""
-    inside = (place >= 0) & (place < tile.shape[1])
-    column = tile.gather(1, place.clamp(0, tile.shape[1] - 1).unsqueeze(1)).squeeze(1)
-    return (inside & (column > own)).long()

@@ -1,10 +1,7 @@
-"""Attention of a pack in one call, on the processor's matrix units and in plain float32, and rotary positions, against
-float64 and against transformers' own.
-"""
+"""Attention of a pack in one call, on the processor's matrix units and in plain float32, against float64."""
 
 from __future__ import annotations
 
-import sys
 from itertools import accumulate
 
 import pytest
@@ -12,16 +9,14 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from probe.models.attention import Attention, Job, Units, attention_for, attention_plain, attention_units
+from probe.models.attention import Attention, Job, attention_for, attention_plain, attention_units
 from probe.models.packed import Pack, attend, packed
-from probe.models.rotary import NAME, Rotated, fuse_rotary
 from tests.models.units import needed
 
 
 @pytest.fixture(scope="module")
-def units() -> Units:
+def units() -> Attention:
     return needed(attention_units())
 
 
@@ -83,7 +78,7 @@ def test_queries_that_see_a_prefix(kernel: Attention) -> None:
         torch.testing.assert_close(found[job[0] : job[0] + job[1]].double(), mean, **near(kernel))
 
 
-def test_what_c_would_misread_is_refused(units: Units) -> None:
+def test_what_c_would_misread_is_refused(units: Attention) -> None:
     part = torch.zeros(2, 5, 32).bfloat16()
     jobs = [(0, 5, 0, 5, 1)]
     units.attend(part, part, part, jobs, None)
@@ -95,10 +90,6 @@ def test_what_c_would_misread_is_refused(units: Units) -> None:
     for query, key, value, plan in wrong:
         with pytest.raises(TypeError, match="the kernel takes"):
             units.attend(query, key, value, plan, None)
-    angles = torch.zeros(5, 32).bfloat16()
-    for x, cosine in ((part.float(), angles), (part, angles[:4]), (part, angles.float()), (part, angles[:, :31])):
-        with pytest.raises(TypeError, match="the kernel takes"):
-            units.rotate(x, cosine, cosine)
 
 
 def test_what_c_would_misread_is_refused_in_float32_too() -> None:
@@ -126,48 +117,6 @@ def test_what_is_not_a_number_stays_in_its_text() -> None:
     part[:, 1] = torch.nan
     found, _ = plain.attend(part, part, part, [(0, 4, 0, 4, 1), (4, 5, 4, 5, 1)], None)
     assert found[1:4].isnan().all() and found[4:].isfinite().all()
-
-
-def models() -> list[GPTNeoXForCausalLM | LlamaForCausalLM]:
-    """A rotary part of each head, all of it, and key heads that are shared."""
-    shape = {"vocab_size": 100, "hidden_size": 128, "intermediate_size": 96, "num_hidden_layers": 2}
-    part = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25}
-    return [
-        GPTNeoXForCausalLM(GPTNeoXConfig(**shape, num_attention_heads=4, rope_parameters=part)),
-        LlamaForCausalLM(LlamaConfig(**shape, num_attention_heads=4, num_key_value_heads=2)),
-    ]
-
-
-@pytest.mark.parametrize("number", [0, 1])
-def test_rotary_positions_are_those_of_the_model(units: Units, number: int) -> None:
-    model = models()[number].bfloat16().eval()
-    module = sys.modules[type(model).__module__]
-    fuse_rotary(model)
-    ours = getattr(module, NAME)
-    theirs = ours.plain
-    fuse_rotary(model)
-    assert getattr(module, NAME) is ours  # once
-    torch.manual_seed(0)
-    q, k = (torch.randn(1, heads, 7, 32).bfloat16() for heads in (4, 2))
-    for rotated in (8, 32) if number == 0 else (32,):
-        angles = torch.rand(1, 7, rotated // 2).repeat(1, 1, 2) * 6
-        cos, sin = angles.cos().bfloat16(), angles.sin().bfloat16()
-        with torch.inference_mode():
-            for found, other in zip(ours(q, k, cos, sin), theirs(q, k, cos, sin), strict=True):
-                torch.testing.assert_close(found, other, atol=0.05, rtol=0.02)
-        assert ours(q.requires_grad_(), k, cos, sin)[0].requires_grad  # training goes on by theirs
-
-
-def test_another_rotation_is_left_alone(units: Units) -> None:
-    """Of neighbouring values, as GPT-J and Cohere have it."""
-    from transformers import CohereConfig, CohereForCausalLM
-
-    config = CohereConfig(
-        vocab_size=100, hidden_size=64, intermediate_size=96, num_hidden_layers=1, num_attention_heads=2, pad_token_id=0
-    )
-    model = CohereForCausalLM(config)
-    fuse_rotary(model)
-    assert not isinstance(getattr(sys.modules[type(model).__module__], NAME), Rotated)
 
 
 def test_packed_attention_goes_there(kernel: Attention, monkeypatch: pytest.MonkeyPatch) -> None:

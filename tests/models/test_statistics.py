@@ -99,7 +99,7 @@ def fold(request: pytest.FixtureRequest) -> Fold:
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    rows=st.integers(1, 300), vocabulary=st.integers(8192, 9300), scale=st.floats(0.05, 5), bias=st.booleans(),
+    rows=st.integers(1, 300), vocabulary=st.integers(2, 2500), scale=st.floats(0.05, 5), bias=st.booleans(),
     seed=st.integers(0, 10**6), narrow=st.booleans(),
 )  # fmt: skip
 def test_streamed_statistics_against_brute_force(
@@ -123,13 +123,13 @@ def test_both_forms_of_a_tile_agree_on_hard_numbers(fold: Fold) -> None:
     tiles = [torch.randn(4, 100) * scale for scale in (1e-3, 40, 1)]
     tiles[1][2] = 3e4
     own, place = tiles[0][:, 7].clone(), torch.full((4,), 7)
-    state = torch.zeros(4, 5)
+    state = torch.zeros(4, 6)
     state[:, 0] = -torch.inf
     for number, tile in enumerate(tiles):
         fold(tile.clone(), own, place - 100 * number, state)
     z = torch.cat(tiles, 1).double()
     u = z - z.amax(1, keepdim=True)
-    expected = [z.amax(1), *((u.exp() * u**power).sum(1) for power in range(3)), (z > z[:, 7:8]).sum(1)]
+    expected = [z.amax(1), *((u.exp() * u**power).sum(1) for power in range(3)), (z > z[:, 7:8]).sum(1), z[:, 7]]
     torch.testing.assert_close(state.double(), torch.stack(expected, 1).double(), rtol=1e-5, atol=1e-5)
 
 
@@ -173,8 +173,8 @@ def test_the_likeliest_token_has_rank_0_whatever_the_rounding() -> None:
         assert reduce(head, hidden, best.int()).rank.max() == 0
 
 
-def test_streaming_is_for_plain_linear_heads_of_large_vocabularies() -> None:
-    large, hidden = torch.nn.Linear(4, 9000), torch.randn(3, 4)
-    assert not streams(torch.nn.Linear(4, 500), hidden, Extras())
-    assert not streams(large, hidden, Extras(top=True))
-    assert not streams(torch.nn.Sequential(large), hidden, Extras())
+def test_streaming_is_for_plain_linear_heads() -> None:
+    head, hidden = torch.nn.Linear(4, 500), torch.randn(3, 4)
+    assert streams(head, hidden, Extras())
+    assert not streams(head, hidden, Extras(top=True))
+    assert not streams(torch.nn.Sequential(head), hidden, Extras())
