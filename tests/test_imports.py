@@ -29,6 +29,7 @@ OWNERS = {  # the files that may name a heavy library
         "models/attention.py",
         "models/body.py",
         "models/checks.py",
+        "models/conv.py",
         "models/cuda.py",
         "models/gradient.py",
         "models/head.py",
@@ -65,6 +66,7 @@ OWNERS = {  # the files that may name a heavy library
     "transformers": {
         "models/activation.py",
         "models/body.py",
+        "models/conv.py",
         "models/layers.py",
         "models/load.py",
         "models/neighbours.py",

@@ -25,7 +25,7 @@ class Gelu(torch.nn.Module):
         self.tanh = tanh
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type == "cpu" and x.is_contiguous() and not x.requires_grad:
+        if x.device.type == "cpu" and x.is_contiguous() and torch.is_inference_mode_enabled():
             if x.dtype == torch.bfloat16 and (units := gelu_units()):
                 return units.gelu(x, self.tanh)
             if x.dtype == torch.float32 and self.tanh and (compiled := pointwise()):

@@ -14,7 +14,6 @@ from torch import Tensor
 from probe.models.compiled import compiled, on_units
 
 _P, _I = ctypes.c_void_p, ctypes.c_int64
-_SHORT = 512  # tokens: torch's products of longer ones are faster than plain.c's
 Job = tuple[int, int, int, int, int]  # first query, queries, first key, keys, 1 where each sees those up to itself
 
 
@@ -74,7 +73,7 @@ def attention_plain() -> Attention | None:
     return Attention(library, torch.float32, 16) if library else None
 
 
-def attention_for(query: Tensor, key: Tensor, value: Tensor, longest: int) -> Attention | None:
-    """Returns what takes these, texts of up to so many tokens; None where torch's is at hand alone, or faster."""
-    units, plain = attention_units(), attention_plain() if longest <= _SHORT else None
-    return next((one for one in (units, plain) if one and one.takes(query, key, value)), None)
+def attention_for(query: Tensor, key: Tensor, value: Tensor) -> Attention | None:
+    """Returns what takes these, None where torch's is at hand alone."""
+    both = attention_units(), attention_plain()
+    return next((one for one in both if one and one.takes(query, key, value)), None)

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from probe.models.onednn import fastest
+
 _TILE_FLOATS = 2**22  # logits at once, 16 MiB
 
 
@@ -42,7 +44,7 @@ def _tiles(head: torch.nn.Linear, hidden: Tensor, targets: Tensor) -> Iterator[t
     """Yields logits [tokens, ids] of each tile of the vocabulary, and the rows and columns of the targets in it."""
     columns = max(1, _TILE_FLOATS // len(hidden))
     for begin in range(0, len(head.weight), columns):
-        tile = hidden @ head.weight[begin : begin + columns].float().T
+        tile = fastest(hidden, head.weight[begin : begin + columns].float())
         if head.bias is not None:
             tile += head.bias[begin : begin + columns].float()
         inside = ((targets >= begin) & (targets < begin + tile.shape[1])).nonzero().squeeze(1)

@@ -50,7 +50,7 @@ class LinearUnits:
 
         weight: [outs, width], width a multiple of 16; spread: see `spread_of`. Raises TypeError.
         """
-        x = x.contiguous()
+        x, bias = x.contiguous(), None if bias is None else bias.contiguous()
         require(torch.float32, weight=weight, spread=spread, x=x, **({} if bias is None else {"bias": bias}))
         outs, width = weight.shape
         fits = width % _STEP == 0 and width <= _WIDEST and x.shape[-1] == width and spread.shape == (2, width)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from probe.data.windows import POLICY, Window, cut
+from probe.errors import ModelError
 from probe.models.base import NO_EXTRAS, OWN, Extras, Identity, Sampler, Tokenizing, stats_of
 from probe.models.checks import check_causal
 from probe.models.hub import explained
@@ -52,9 +53,17 @@ class LocalEngine(Tokenizing):
         """Finds a hub id or folder. Raises ModelError."""
         return cls(find(source, dtype=dtype, device_map=device_map, revision=revision), batch_tokens)
 
-    @cached_property
+    @property
     def network(self) -> Network:
-        """The model. Raises ModelError."""
+        """The model. Raises ModelError, also where it is in training."""
+        if self._network.model.training:
+            raise ModelError(
+                f"{self._source.name} is in training mode, where dropout changes every figure: call eval() on it first."
+            )
+        return self._network
+
+    @cached_property
+    def _network(self) -> Network:
         keep_memory()
         if self._model is not None:
             return Network(self._model)

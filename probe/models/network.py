@@ -53,7 +53,7 @@ class Network:
         """Whether texts share a row without padding."""
         fuse(self.model)
         fuse_body(self.model)
-        fuse_layers(self.model)
+        fuse_layers(self.model, self.head)
         return self.head is not None and enable(self.model)
 
     @cached_property

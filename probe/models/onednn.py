@@ -23,11 +23,16 @@ _STEP = 16
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Returns x [..., width] weight^T + bias, [..., outs]; weight [outs, width], all of one dtype."""
     rows = x.numel() // x.shape[-1]
-    missing = rounded(rows, x.dtype) - rows
-    if not missing:
+    if rounded(rows, x.dtype) == rows:
         return _call(x, weight, bias)
-    found = _call(pad(x.reshape(rows, -1), (0, 0, 0, missing)), weight, bias)
+    found = _call(filled(x.reshape(rows, -1)), weight, bias)
     return found[:rows].reshape(*x.shape[:-1], -1)
+
+
+def filled(x: Tensor) -> Tensor:
+    """Returns x [rows, width] with rows of zeros behind, as many as a product is asked for."""
+    missing = rounded(len(x), x.dtype) - len(x) if x.device.type == "cpu" else 0
+    return pad(x, (0, 0, 0, missing)) if missing else x
 
 
 def fastest(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -36,6 +41,7 @@ def fastest(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def _call(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    bias = None if bias is None else bias.contiguous()  # it reads as many values in a row, whatever the strides
     found: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return found
 

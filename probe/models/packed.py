@@ -78,23 +78,30 @@ def attend(
     module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, scaling: float | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
-    """Causal attention; query [batch, heads, tokens, width] -> [batch, tokens, heads, width]."""
+    """Causal attention; query [batch, heads, tokens, width] -> [batch, tokens, heads, width]. Outside of packs, as
+    transformers has it: whoever goes on with the model may pad, or keep what came before.
+    """
     pack = _pack.get()
     if pack is None:
-        shared = query.shape[1] != key.shape[1]
-        whole = query.shape[2] == key.shape[2]  # else one new token looks back at those that a cache keeps
-        found = attention(query, key, value, is_causal=whole, scale=scaling, enable_gqa=shared)
-        return found.transpose(1, 2).contiguous(), None
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **options)
     if attention_mask is not None:
         raise RuntimeError("the model masks its attention in a way of its own")
     pack.used = True
     if pack.records is not None:
         pack.records.layers[module.layer_idx] = (key, value)
     before = pack.prefix.layers[module.layer_idx] if pack.prefix else None
-    longest = max(length for _, length in pack.groups)
-    if kernel := attention_for(query, key, value, longest + (pack.prefix.tokens if pack.prefix else 0)):
+    if kernel := attention_for(query, key, value):
         return _at_once(kernel, query[0], key[0], value[0], pack, before, scaling).unsqueeze(0), None
     return _by_groups(query, key, value, pack, before, scaling).unsqueeze(0), None
+
+
+def _mask(*sizes: Any, **named: Any) -> Tensor | None:
+    """Their mask, which a pack does without."""
+    from transformers.masking_utils import sdpa_mask
+
+    return None if packing() else sdpa_mask(*sizes, **named)
 
 
 def _at_once(
@@ -149,7 +156,7 @@ def batch_decides(config: Any) -> bool:
 @torch.inference_mode()
 def enable(model: Any) -> bool:
     """Switches a model to packed attention; leaves it as it was and returns False where its results would change."""
-    from transformers import AttentionInterface
+    from transformers import AttentionInterface, AttentionMaskInterface
 
     config = model.config.get_text_config()
     if getattr(config, "sliding_window", None) or batch_decides(config) or not hasattr(config, "_attn_implementation"):
@@ -160,6 +167,7 @@ def enable(model: Any) -> bool:
     rows = _samples(model, (5, 5, 8))
     apart = torch.cat([_alone(model, row) for row in rows])
     AttentionInterface.register(NAME, attend)
+    AttentionMaskInterface.register(NAME, _mask)
     try:
         model.set_attn_implementation(NAME)
         together = run(model, torch.cat(rows)[None], [len(row) for row in rows])

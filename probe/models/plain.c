@@ -1,4 +1,4 @@
-/* Attention of many short texts in float32, in one call: plain.py compiles it for any processor.
+/* Attention of many short texts in float32, in one call: attention.py compiles it for any processor.
  *
  * A job is a run of queries and the keys that they see, as in attention.c. Eight queries against sixteen keys at a time, then
  * their weights against sixteen values of each key: what is added up stays in registers.

@@ -7,7 +7,8 @@ length share a batch: nothing is padded, so no model has to know of padding.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from itertools import groupby
 from typing import Any
@@ -66,23 +67,34 @@ def _needed(prompt: Prompt) -> int:
 @torch.inference_mode()
 def _draw(model: Any, prompts: Sequence[Prompt], samples: int, sampler: Sampler) -> list[list[list[int]]]:
     """Returns the new ids of each sample of each prompt, all prompts of one length."""
-    from transformers import GenerationConfig, LogitsProcessorList
+    from transformers import LogitsProcessorList
 
     each = max(1, samples)
     ids = torch.from_numpy(np.repeat(np.stack([prompt.ids for prompt in prompts]), each, axis=0)).long()
     ids = ids.to(model.get_input_embeddings().weight.device)
     ends = _ends(model)
-    model.generation_config = GenerationConfig(
-        eos_token_id=ends or None, pad_token_id=ends[0] if ends else 0
-    )  # no penalties
     noise = [Noise([prompt for prompt in prompts for _ in range(samples)], samples, sampler)] if samples else []
     steps = LogitsProcessorList([_wanted, *noise])
-    made: Tensor = model.generate(
-        ids, attention_mask=torch.ones_like(ids), max_new_tokens=max(prompt.size for prompt in prompts),
-        do_sample=False, logits_processor=steps,
-    )  # fmt: skip
+    with _no_penalties(model, ends):
+        made: Tensor = model.generate(
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=max(prompt.size for prompt in prompts),
+            do_sample=False, logits_processor=steps,
+        )  # fmt: skip
     rows = iter(made[:, ids.shape[1] :].tolist())
     return [[_until(next(rows)[: prompt.size], ends) for _ in range(each)] for prompt in prompts]
+
+
+@contextmanager
+def _no_penalties(model: Any, ends: Sequence[int]) -> Iterator[None]:
+    """Within the block the model knows its ends alone: what its own configuration says else would be taken along."""
+    from transformers import GenerationConfig
+
+    theirs = model.generation_config
+    model.generation_config = GenerationConfig(eos_token_id=ends or None, pad_token_id=ends[0] if ends else 0)
+    try:
+        yield
+    finally:
+        model.generation_config = theirs
 
 
 def _wanted(ids: Tensor, logits: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from probe.models.streaming import finished, linear, stream, streams
 
 TOP = 5
 MATMUL_ROWS = 512
+_COLDEST = 1e-38  # float32 has no colder: what is likeliest has it all, as it has in the limit
 _CACHED_FLOATS = 2**18  # 1 MiB: what the reduction may hold at once on a CPU
 
 
@@ -99,12 +100,13 @@ def drawn_from(logits: Tensor, sampler: Sampler) -> Tensor:
     """Returns the logits of a sampler's distribution, [rows, vocabulary]: -inf for what it cannot give. All that are as
     likely as the last of the k are kept.
     """
-    if sampler.temperature is not None:
-        logits = (logits - logits.amax(1, keepdim=True)) / sampler.temperature
-    if sampler.top_k is None:
+    if sampler.top_k is not None:
+        least = logits.topk(min(sampler.top_k, logits.shape[1]), dim=1).values[:, -1:]
+        logits = logits.masked_fill(logits < least, -torch.inf)
+    if sampler.temperature is None:
         return logits
-    least = logits.topk(min(sampler.top_k, logits.shape[1]), dim=1).values[:, -1:]
-    return logits.masked_fill(logits < least, -torch.inf)
+    temperature = min(max(sampler.temperature, _COLDEST), 1 / _COLDEST)
+    return (logits - logits.amax(1, keepdim=True)) / temperature
 
 
 def _concatenate(parts: list[Columns]) -> Columns:

@@ -20,7 +20,7 @@ from torch import Tensor
 from probe.models.base import Extras
 from probe.models.head import MatrixUnits, matrix_units
 from probe.models.kernel import kernel
-from probe.models.onednn import fastest
+from probe.models.onednn import fastest, filled
 from probe.models.processor import narrows
 
 ROWS, TILE = 1024, 512  # per core: a float32 tile of 2 MiB, the second-level cache of a server's core
@@ -64,10 +64,10 @@ def _block(weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor,
         limit += bias[targets].float()
     state = torch.zeros(len(hidden), 6)
     state[:, 0] = -torch.inf
-    wide = hidden if multiplies(hidden.dtype) else hidden.float()
+    wide = filled(hidden if multiplies(hidden.dtype) else hidden.float())  # here, and not anew for every tile
     columns = TILE * min(torch.get_num_threads(), _CORES)
     for begin in range(0, len(weight), columns):
-        tile = fastest(wide, weight[begin : begin + columns].to(wide.dtype)).float()
+        tile = fastest(wide, weight[begin : begin + columns].to(wide.dtype))[: len(hidden)].float()
         if bias is not None:
             tile += bias[begin : begin + columns]
         fold(tile, limit, targets - begin, state)

@@ -105,11 +105,23 @@ def test_what_c_would_misread_is_refused_in_float32_too() -> None:
             plain.attend(query, key, value, plan, None)
 
 
-def test_long_texts_in_float32_are_left_to_torch() -> None:
+def test_what_they_do_not_take_is_left_to_torch() -> None:
     part = torch.zeros(2, 5, 32)
-    assert attention_for(part, part, part, 512) is needed(attention_plain())
-    assert attention_for(part, part, part, 513) is None
-    assert attention_for(part.double(), part.double(), part.double(), 5) is None
+    assert attention_for(part, part, part) is needed(attention_plain())
+    assert attention_for(part.double(), part.double(), part.double()) is None
+
+
+def test_a_text_s_attention_does_not_depend_on_the_length_of_others(kernel: Attention) -> None:
+    torch.manual_seed(0)
+    part, short, both = torch.randn(2, 1500, 32).to(kernel.dtype), (0, 20, 0, 20, 1), []
+    for jobs in ([short], [short, (20, 1480, 20, 1480, 1)]):
+        tokens = part[:, : jobs[-1][0] + jobs[-1][1]]
+        both.append(kernel.attend(tokens, tokens, tokens, jobs, None)[0][:20])
+    assert torch.equal(*both)
+    found = kernel.attend(part, part, part, [(0, 1500, 0, 1500, 1)], None)[0]
+    torch.testing.assert_close(
+        found.double(), expected(part, part, part, (0, 1500, 0, 1500, 1), 32**-0.5)[0], **near(kernel)
+    )
 
 
 def test_what_is_not_a_number_stays_in_its_text() -> None:

@@ -51,7 +51,7 @@ def test_they_say_the_same(dtype: torch.dtype, shape: tuple[int, ...], conv: boo
     model, x = _model(dtype, conv), torch.randn(shape).to(dtype)
     with torch.inference_mode(), packed(Pack([(1, 1)])):
         expected = model(x)
-        fuse_layers(model)
+        fuse_layers(model, model[-1])
         assert [_other(layer) for layer in model] == [True, True, True, False]  # the head is not
         if dtype == NARROW:
             assert torch.equal(model(x), expected)
@@ -104,36 +104,53 @@ def test_they_are_few() -> None:
 
 
 def test_a_single_new_token_stays_torch_s() -> None:
-    """Unless it is scored: what is, goes one way however short it is."""
+    """Those of few samples, too, unless they are scored: what is, goes one way however short it is."""
     layer, asked = Layer(8, 3), []
     layer.product = lambda x, weight, bias: asked.append(x.shape)
     with torch.inference_mode():
-        assert layer(torch.zeros(1, 1, 8)).shape == (1, 1, 3) and not asked
-        layer(torch.zeros(1, 2, 8))
+        for rows in (1, 15):
+            assert layer(torch.zeros(rows, 1, 8)).shape == (rows, 1, 3) and not asked
+        layer(torch.zeros(2, 8, 8))
         with packed(Pack([(1, 1)])):
             layer(torch.zeros(1, 1, 8))
-    assert asked == [(1, 2, 8), (1, 1, 8)]
+    assert asked == [(2, 8, 8), (1, 1, 8)]
+
+
+@pytest.mark.parametrize("dtype", [NARROW, WIDE])
+def test_a_bias_of_any_strides(dtype: torch.dtype) -> None:
+    _served(dtype)
+    x, weight = torch.randn(16, 48).to(dtype), torch.randn(64, 48).to(dtype)
+    every = torch.randn(64, 2).to(dtype)
+    for bias in (every[:, 0], every[:1, :1].flatten().expand(64)):
+        assert torch.equal(onednn.product(x, weight, bias), onednn.product(x, weight, bias.contiguous()))
+
+
+def test_a_head_that_cannot_stand_alone_is_a_layer_like_others() -> None:
+    _served(NARROW)
+    model = _model(NARROW)
+    fuse_layers(model, None)
+    assert all(map(_other, model))
 
 
 def test_float32_stays_torch_s_where_that_is_as_fast() -> None:
     if slighted():
         pytest.skip("this processor's vectors are left half unused by torch's product")
     model = _model(WIDE)
-    fuse_layers(model)
+    fuse_layers(model, model[-1])
     assert not any(map(_other, model))
 
 
 @pytest.mark.parametrize("cast", [torch.float64, torch.float16])
 def test_a_model_that_is_cast_goes_on(cast: torch.dtype) -> None:
     model = _model(NARROW, conv=True)
-    fuse_layers(model)
+    fuse_layers(model, model[-1])
     with torch.inference_mode():
         assert model.to(cast)(torch.randn(4, 96).to(cast)).dtype == cast
 
 
 def test_autocast_goes_on() -> None:
     model = _model(WIDE)
-    fuse_layers(model)
+    fuse_layers(model, model[-1])
     with torch.inference_mode(), torch.autocast("cpu", NARROW):
         assert model[0](torch.randn(4, 96)).dtype == NARROW
 
@@ -141,6 +158,6 @@ def test_autocast_goes_on() -> None:
 @pytest.mark.parametrize("dtype", [NARROW, WIDE])
 def test_training_goes_on(dtype: torch.dtype) -> None:
     model = _model(dtype, conv=True)
-    fuse_layers(model)
+    fuse_layers(model, model[-1])
     model(torch.randn(4, 96).to(dtype)).sum().backward()
     assert all(part.grad is not None for part in model.parameters())

@@ -102,7 +102,7 @@ def test_layers_of_a_model_become_such_and_its_head_does_not(units: LinearUnits)
     x = torch.randn(2, 300, 256)
     with torch.inference_mode():
         expected = model[:2](x)
-        fuse_layers(model)
+        fuse_layers(model, model.get_output_embeddings())
         assert [_whole(layer) for layer in model] == [True, True, False, False, False]
         assert torch.equal(model[:2](x), expected)  # nothing is scored
         with packed(Pack([(2, 300)])):
@@ -119,7 +119,7 @@ def test_layers_of_gpt2_become_such_too(units: LinearUnits) -> None:
     x = torch.randn(1, 300, 256)
     with torch.inference_mode():
         expected = model(x)
-    fuse_layers(model)
+    fuse_layers(model, model.get_output_embeddings())
     assert [_whole(layer) for layer in model] == [True, True, False]
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     with torch.inference_mode(), packed(Pack([(1, 300)])):
@@ -146,7 +146,7 @@ def test_a_model_of_such_layers_says_what_it_says_of_each_text_alone(
 
 def test_training_and_other_dtypes_go_on(units: LinearUnits) -> None:
     model = Model(Linear(256, 300), Linear(300, 9))
-    fuse_layers(model)
+    fuse_layers(model, model.get_output_embeddings())
     model(torch.randn(400, 256)).sum().backward()
     assert all(part.grad is not None for part in model.parameters())
     with torch.inference_mode(), packed(Pack([(1, 400)])):

@@ -67,3 +67,21 @@ def test_values_are_those_of_one_text_at_a_time(engine: LocalEngine, prefixed: b
         assert isinstance(found, TokenStats)
         wanted = [plain(engine.network.model, window)["logprob"] for window in cut(tokens, CONTEXT, prefix)]
         np.testing.assert_allclose(found.logprob, np.concatenate(wanted), atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_model_that_casts_what_its_head_reads(dtype: str, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer, MambaConfig, MambaForCausalLM
+
+    torch.manual_seed(0)
+    MambaForCausalLM(MambaConfig(**SMALL, state_size=8)).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(ASSETS / "target").save_pretrained(tmp_path)
+    engine = LocalEngine.open(str(tmp_path), dtype=dtype)
+    texts = tokens_of(engine, TEXTS)
+    for tokens, found in zip(texts, engine.score(texts), strict=True):
+        assert isinstance(found, TokenStats)
+        ids = torch.from_numpy(tokens.ids).long()[None]
+        with torch.inference_mode():
+            logits = engine.network.model(input_ids=ids, use_cache=False).logits[0, :-1].float()
+        expected = logits.log_softmax(1).gather(1, ids[0, 1:, None])[:, 0]
+        np.testing.assert_allclose(found.logprob, expected.numpy(), atol=1e-4 if dtype == "float32" else 0.1)

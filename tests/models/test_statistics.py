@@ -157,7 +157,7 @@ def test_narrow_weights_give_float32_logits(fold: Fold, dtype: torch.dtype) -> N
 def test_a_sampler_keeps_what_is_as_likely_as_its_last() -> None:
     """As continuations are drawn; temperatures near 0 are greedy."""
     logits = torch.tensor([[5.0, 3.0, 1.0, 5.0]])
-    for sampler in (Sampler(top_k=1), Sampler(1e-39), Sampler(1e-39, 1)):
+    for sampler in (Sampler(top_k=1), Sampler(1e-39), Sampler(1e-46), Sampler(1e-39, 1), Sampler(1e39, 1)):
         found = drawn_from(logits, sampler).log_softmax(1).exp()
         torch.testing.assert_close(found, torch.tensor([[0.5, 0, 0, 0.5]]))
         told = reduce(torch.nn.Identity(), logits, torch.tensor([3]), Extras(sampler=sampler)).sampled

@@ -1,0 +1,85 @@
+"""What becomes of a model that was scored: whoever goes on with it finds it as it was."""
+
+from __future__ import annotations
+
+import pickle
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from probe.errors import ModelError
+from probe.models.base import Sampler
+from probe.models.local import LocalEngine
+from probe.models.writing import Prompt
+from tests.contract import tokens_of
+from tests.tiny import save
+
+TEXTS = ["Return the number of items in the queue, or none.", "x y " * 30]
+IDS = torch.arange(2, 42).view(2, 20)
+
+
+@pytest.fixture(params=["gpt2", "llama", "neox"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> LocalEngine:
+    return LocalEngine.open(str(save(request.param, tmp_path)), dtype="float32")
+
+
+@pytest.fixture
+def pair(engine: LocalEngine) -> tuple[Any, Any]:
+    """Returns the model that was scored, and one that was not."""
+    before = deepcopy(engine.network.model)
+    engine.score(tokens_of(engine, TEXTS))
+    assert engine.network.packs
+    return engine.network.model, before
+
+
+@torch.no_grad()
+def test_it_heeds_padding_and_what_came_before(pair: tuple[Any, Any]) -> None:
+    mask = torch.ones_like(IDS)
+    mask[0, :7] = 0
+    for say in (lambda model: model(input_ids=IDS, attention_mask=mask).logits[:, 7:], continued):
+        found, expected = (say(model) for model in pair)
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def continued(model: Any) -> Tensor:
+    """Returns logits of the last fifteen tokens, behind a cache of the others."""
+    past = model(input_ids=IDS[:, :5], use_cache=True).past_key_values
+    found: Tensor = model(input_ids=IDS[:, 5:], past_key_values=past).logits
+    return found
+
+
+@pytest.mark.parametrize(
+    "how", [{"attention_mask": (IDS > 8).long()}, {"cache_implementation": "static"}, {"num_beams": 3}]
+)
+def test_it_writes_what_it_wrote(pair: tuple[Any, Any], how: dict[str, Any]) -> None:
+    written = [model.generate(IDS, max_new_tokens=9, do_sample=False, pad_token_id=0, **how) for model in pair]
+    assert torch.equal(*written)
+
+
+def test_it_can_be_pickled_and_exported(pair: tuple[Any, Any]) -> None:
+    model, before = pair
+    again = pickle.loads(pickle.dumps(model))
+    with torch.no_grad():
+        expected = before(input_ids=IDS).logits
+        exported = torch.export.export(model, (), {"input_ids": IDS + 1, "use_cache": False}).module()
+        for found in (again(input_ids=IDS).logits, exported(input_ids=IDS, use_cache=False).logits):
+            torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_its_own_way_of_writing_stays(engine: LocalEngine) -> None:
+    config = engine.network.model.generation_config
+    config.temperature, config.top_k = 0.5, 7
+    engine.write([Prompt(IDS[0].numpy().astype("int32"), 4)], 2, Sampler(0.7))
+    assert engine.network.model.generation_config is config and (config.temperature, config.top_k) == (0.5, 7)
+
+
+def test_what_is_in_training_is_refused(engine: LocalEngine) -> None:
+    engine.network.model.train()
+    with pytest.raises(ModelError, match=r"call eval\(\)"):
+        engine.score(tokens_of(engine, TEXTS))
+    engine._network.model.eval()
+    assert engine.score(tokens_of(engine, TEXTS))
