@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 
 from probe.errors import InputError
@@ -46,7 +47,7 @@ class Options:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prepared:
     """Texts of one caller, tokenised; each list has one entry per text, copies by their name one list per text, behind:
     by role of the prefix that is read before it. reference_copies: those that the reference reads too, as it reads
@@ -63,19 +64,19 @@ class Prepared:
     prompts: Sequence[Prompt | Unscored] = ()
     extras: Extras = NO_EXTRAS
 
-    @property
+    @cached_property
     def tokens(self) -> int:
         """Tokens that the target will read for the texts themselves."""
         return _count(self.target)
 
-    @property
+    @cached_property
     def read(self) -> int:
         """Tokens that the target will read in all, copies included and texts behind a prefix again, or write."""
         others = [group for groups in self.copies.values() for group in groups]
         written = sum(len(entry.ids) + entry.size for entry in self.prompts if isinstance(entry, Prompt))
         return sum(map(_count, [self.target, *others, *self.behind.values()])) + SAMPLES * written
 
-    @property
+    @cached_property
     def compared(self) -> int:
         """Tokens that the reference will read."""
         others = [group for groups in self.reference_copies.values() for group in groups]

@@ -170,14 +170,14 @@ async def _nothing() -> bool:
     return True
 
 
-def service_of(request: Request) -> Service:
-    """FastAPI dependency."""
+async def service_of(request: Request) -> Service:
+    """FastAPI dependency; async, for FastAPI calls others in threads, of which there may be none left."""
     service: Service = request.app.state.service
-    return service.of(caller_of(request))
+    return service.of(await caller_of(request))
 
 
-def desk_of(request: Request) -> Desk:
+async def desk_of(request: Request) -> Desk:
     """FastAPI dependency."""
-    service = service_of(request)
+    service = await service_of(request)
     assert service.desk is not None  # from start-up on
     return service.desk.of(service.caller.owner)

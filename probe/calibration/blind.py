@@ -52,7 +52,7 @@ NO_BAGS = Bags(np.zeros(0, np.uint16), np.zeros(0, np.int64))
 def bag(text: str) -> Bag:
     """Returns the sorted distinct hashes of a text."""
     found = set(words(text)) | {
-        f"mark {character}" for character in text if not (character.isalnum() or character == " ")
+        f"mark {character}" for character in set(text) if not (character.isalnum() or character == " ")
     }
     found.add(_length(round(2 * np.log2(1 + len(text)))))
     return np.array(sorted(set(map(_bucket, found))), dtype=np.uint16)

@@ -36,9 +36,14 @@ def spans(text: str) -> list[tuple[int, int]]:
 
 def shingles(text: str, size: int = SHINGLE) -> list[int]:
     """Returns a 64-bit hash for each run of `size` words, in order; a shorter text is one shingle."""
-    found = words(text)
-    runs = [" ".join(found[i : i + size]) for i in range(max(1, len(found) - size + 1))]
-    return [int.from_bytes(blake2b(run.encode(), digest_size=8).digest(), "big") for run in runs]
+    found: list[int] = _shingles(words(text), size).tolist()
+    return found
+
+
+def _shingles(found: Sequence[str], size: int = SHINGLE) -> npt.NDArray[np.uint64]:
+    runs = zip(*(found[begin:] for begin in range(size)), strict=False) if len(found) >= size else [found]
+    digests = [blake2b(" ".join(run).encode(), digest_size=8).digest() for run in runs]
+    return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
 
 
 def index(texts: Sequence[str]) -> npt.NDArray[np.uint32]:
@@ -46,13 +51,13 @@ def index(texts: Sequence[str]) -> npt.NDArray[np.uint32]:
     return np.unique(np.array([shingle & 0xFFFFFFFF for text in texts for shingle in shingles(text)], dtype=np.uint32))
 
 
-def longest_shared_run(text: str, known: npt.NDArray[np.uint32]) -> int:
-    """Returns the length in words of the longest run of `text` whose shingles are all in `known`; 0 for none."""
+def longest_shared_run(found: Sequence[str], known: npt.NDArray[np.uint32]) -> int:
+    """Returns the length of the longest run of these words whose shingles are all in `known`; 0 for none."""
     if not len(known):
         return 0
-    found = np.array([shingle & 0xFFFFFFFF for shingle in shingles(text)], dtype=np.uint32)
-    place = np.minimum(np.searchsorted(known, found), len(known) - 1)
-    return longest(len(words(text)), (known[place] == found).tolist())
+    hashes = _shingles(found).astype(np.uint32)  # the lower half, as `index` keeps it
+    place = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return longest(len(found), (known[place] == hashes).tolist())
 
 
 def longest(size: int, hits: Sequence[bool]) -> int:
@@ -69,8 +74,9 @@ def overlap(text: str, known: npt.NDArray[np.uint32]) -> int:
 
     Long enough are 13 words, the field's usual measure of contamination, and in a short text four fifths of it.
     """
-    shared = longest_shared_run(text, known)
-    return shared if shared >= enough(len(words(text))) else 0
+    found = words(text)
+    shared = longest_shared_run(found, known)
+    return shared if shared >= enough(len(found)) else 0
 
 
 def enough(size: int) -> int:

@@ -77,7 +77,7 @@ class Caller:
             self.tab.settle()
 
 
-def caller_of(request: Request) -> Caller:
+async def caller_of(request: Request) -> Caller:
     """FastAPI dependency."""
     caller: Caller = request.scope["caller"]
     return caller

@@ -69,11 +69,11 @@ def test_the_index_is_sorted_and_unique() -> None:
     ],
 )
 def test_longest_shared_run(text: str, expected: int) -> None:
-    assert longest_shared_run(text, index([numbered(0, 50), "A short text.", ""])) == expected
+    assert longest_shared_run(words(text), index([numbered(0, 50), "A short text.", ""])) == expected
 
 
 def test_nothing_known_shares_nothing() -> None:
-    assert longest_shared_run(numbered(0, 50), index([])) == 0
+    assert longest_shared_run(words(numbered(0, 50)), index([])) == 0
 
 
 @given(text=loose, known=st.lists(loose, max_size=3))
@@ -82,12 +82,12 @@ def test_longest_shared_run_agrees_with_a_direct_comparison(text: str, known: li
     hits = "".join("x" if run in held else " " for run in runs(text))
     longest = max(map(len, hits.split()), default=0)
     expected = min(longest + SHINGLE - 1, len(words(text))) if longest else 0
-    assert longest_shared_run(text, index(known)) == expected
+    assert longest_shared_run(words(text), index(known)) == expected
 
 
 @given(text=st.text(), others=st.lists(st.text(), max_size=3))
 def test_a_known_text_is_shared_whole(text: str, others: list[str]) -> None:
-    assert longest_shared_run(text, index([*others, text])) == len(words(text))
+    assert longest_shared_run(words(text), index([*others, text])) == len(words(text))
 
 
 def test_four_fifths_of_the_runs_make_a_copy() -> None:
