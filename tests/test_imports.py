@@ -20,7 +20,7 @@ OWNERS = {  # the files that may name a heavy library
     "accelerate": {"shadow/examine.py", "shadow/fleet.py"},
     "datasets": {"data/hub.py"},
     "jinja2": {"audit/report.py"},
-    "matplotlib": {"audit/deletion/plots.py", "audit/plots.py"},
+    "matplotlib": {"audit/deletion/plots.py", "audit/picture.py"},
     "peft": {"models/adapters.py", "shadow/make.py"},
     "torch": {
         "demo/models.py",

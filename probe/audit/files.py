@@ -11,7 +11,8 @@ from typing import Any
 from probe.audit.evaluate import BLIND, Evaluation, reasons
 from probe.audit.figures import Figures, as_json
 from probe.audit.gate import Outcome
-from probe.audit.plots import Plot, picture, plots, png, svg
+from probe.audit.picture import Plot, picture, png, svg
+from probe.audit.plots import plots
 from probe.audit.report import html
 from probe.audit.summary import caution, sentences
 from probe.data.sheet import write_csv

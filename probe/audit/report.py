@@ -10,7 +10,7 @@ from probe.audit.evaluate import Evaluation
 from probe.audit.figures import Figures, Measured, short
 from probe.audit.gate import Outcome
 from probe.audit.metrics import Figure
-from probe.audit.plots import Picture
+from probe.audit.picture import Picture
 from probe.audit.summary import caution, sentences
 from probe.calibration.fingerprint import Fingerprint
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from probe.audit.metrics import Vector
-from probe.audit.plots import COLOURS, INK, Plot, laid_out, new_axes
+from probe.audit.picture import COLOURS, INK, Plot, laid_out, new_axes
 from probe.canaries.rank import Ranked
 from probe.show import excerpt
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from probe.audit.files import write_pages
-from probe.audit.plots import Plot, picture
+from probe.audit.picture import Plot, picture
 from probe.audit.report import page, stamped
 from probe.canaries.judge import CanaryResult
 from probe.canaries.plots import exposures

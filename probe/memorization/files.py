@@ -17,7 +17,7 @@ import numpy as np
 
 from probe.audit.files import write_pages
 from probe.audit.objections import objections
-from probe.audit.plots import Picture, picture
+from probe.audit.picture import Picture, picture
 from probe.audit.report import page, stamped
 from probe.data.sheet import write_csv
 from probe.memorization.continued import Continuation

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from probe.audit.plots import COLOURS, INK, Plot, laid_out, new_axes
+from probe.audit.picture import COLOURS, INK, Plot, laid_out, new_axes
 from probe.memorization.examine import Examined
 from probe.memorization.extraction import LEVELS
 from probe.memorization.scan import Reading

@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-from probe.audit.plots import Picture, picture
+from probe.audit.picture import Picture, picture
 from probe.documents.apart import read_apart
 from probe.documents.document import Document
 from probe.documents.limits import BYTES, check

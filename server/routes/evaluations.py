@@ -12,7 +12,8 @@ from fastapi.responses import HTMLResponse
 from probe.audit.evaluate import Evaluation, evaluate
 from probe.audit.files import as_dict
 from probe.audit.labelled import Entry, both_kinds, distinct
-from probe.audit.plots import Picture, picture, plots
+from probe.audit.picture import Picture, picture
+from probe.audit.plots import plots
 from probe.audit.report import html
 from probe.errors import UnknownName
 from probe.measure import Progress

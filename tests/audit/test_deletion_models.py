@@ -26,7 +26,7 @@ from probe.audit.deletion.summary import limits, reason
 from probe.audit.deletion.texts import Groups, sort_out, units
 from probe.audit.deletion.together import Together
 from probe.audit.deletion.ulira import Attack
-from probe.audit.plots import svg
+from probe.audit.picture import svg
 from probe.errors import InputError
 from probe.models.base import Engine
 from probe.models.cache import Cache, CachedEngine

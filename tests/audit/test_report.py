@@ -17,7 +17,8 @@ from probe.audit.evaluate import Evaluation
 from probe.audit.files import as_dict, write
 from probe.audit.gate import Outcome
 from probe.audit.labelled import Entry
-from probe.audit.plots import plots, svg
+from probe.audit.picture import svg
+from probe.audit.plots import plots
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -106,3 +107,13 @@ def test_the_json_is_strict_and_the_csv_has_a_row_per_text(folder: Path, tiny_ev
     assert len(rows) == 121 and list(rows[0]) == ["id", "label", "blind", "loss", "dcpdd", "ref", "calibrated"]
     assert rows[0]["id"] == "<b>&0" and rows[0]["label"] == "1" and rows[-1]["loss"] == ""
     assert float(rows[0]["loss"]) == tiny_evaluation.scores["loss"][0].value
+
+
+def test_curves_that_are_one_and_the_same_share_a_name(tiny_evaluation: Evaluation) -> None:
+    """Of two that lie on each other the upper one hid the lower."""
+    one = tiny_evaluation.compared[0]
+    scores = {**tiny_evaluation.scores, **dict.fromkeys(("a", "b"), tiny_evaluation.scores[one])}
+    figures = {**tiny_evaluation.figures, **dict.fromkeys(("a", "b"), tiny_evaluation.figures[one])}
+    found = replace(tiny_evaluation, scores=scores, figures=figures, compared=("a", "b"))
+    drawn = svg(next(plot for plot in plots(found) if plot.name == "roc"))
+    assert "a = b " in drawn and drawn.count("a = b ") == 1

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from probe.audit.plots import svg
+from probe.audit.picture import svg
 from probe.canaries.judge import CanaryResult, judge_canaries
 from probe.canaries.plots import chance, exposures
 from probe.canaries.report import write

@@ -11,7 +11,7 @@ from probe.audit.defences.judge import ATTACK, Outcome
 from probe.audit.defences.plots import curves, plots
 from probe.audit.defences.table import as_dict, others, otherwise, row, sentences
 from probe.audit.files import write_pages
-from probe.audit.plots import Plot, picture
+from probe.audit.picture import Plot, picture
 from probe.audit.report import page
 from probe.shadow.plan import Plan
 from probe.versions import versions

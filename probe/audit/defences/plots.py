@@ -13,7 +13,7 @@ import numpy as np
 from probe.audit.defences.judge import ATTACK, Outcome
 from probe.audit.figures import short
 from probe.audit.metrics import Figure
-from probe.audit.plots import COLOURS, INK, Plot, curve, frame, laid_out, new_axes
+from probe.audit.picture import COLOURS, INK, Plot, curve, frame, laid_out, new_axes
 from probe.audit.privacy import allowed
 
 

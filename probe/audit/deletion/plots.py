@@ -9,7 +9,7 @@ import numpy as np
 from probe.audit.deletion.result import Deletion
 from probe.audit.deletion.together import Together
 from probe.audit.metrics import Figure, Vector
-from probe.audit.plots import COLOURS, INK, Plot, laid_out, new_axes
+from probe.audit.picture import COLOURS, INK, Plot, laid_out, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

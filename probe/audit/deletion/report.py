@@ -11,7 +11,7 @@ from probe.audit.deletion.result import Deletion
 from probe.audit.deletion.summary import limits, reason
 from probe.audit.deletion.together import Together
 from probe.audit.deletion.ulira import Attack
-from probe.audit.plots import Plot, picture
+from probe.audit.picture import Plot, picture
 from probe.audit.report import page, said
 from probe.versions import versions
 
