@@ -1,14 +1,16 @@
 """Norms, gates and rotary positions by pointwise.py, where models write each out as several passes over memory.
 
 Models of one family share their code: what a class or a file says is tried once against ours, and where both say the
-same, ours is asked first. That is so for packs alone (packed.py): training, generation, and whatever else is done with
-the model goes by its own code.
+same, ours is asked first. That is so while texts are scored: training, generation, and whatever else is done with the
+model, or with others of its family, goes by their own code.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from copy import deepcopy
 from functools import partial, wraps
 from typing import Any
@@ -17,14 +19,24 @@ import torch
 from torch import Tensor
 from torch.nn import Module, SiLU
 
-from probe.models.packed import packing
 from probe.models.pointwise import Pointwise, pointwise
 
 ROTARY = "apply_rotary_pos_emb"
+_scoring: ContextVar[bool] = ContextVar("scoring", default=False)
 _PLAIN = "memprobe_plain"  # of a function that stands before another: the other
 _FAILURES = (TypeError, RuntimeError, ValueError, IndexError, AttributeError)  # of a function of another signature
 Function = Callable[..., Any]
 Samples = Iterator[tuple[Any, ...]]  # arguments
+
+
+@contextmanager
+def by_ours() -> Iterator[None]:
+    """Within the block texts are scored."""
+    token = _scoring.set(True)
+    try:
+        yield
+    finally:
+        _scoring.reset(token)
 
 
 @torch.inference_mode()
@@ -58,7 +70,7 @@ def _place(owner: Any, name: str, ours: Function, samples: Samples) -> None:
 def _either(plain: Function, ours: Function) -> Function:
     @wraps(plain)
     def either(*arguments: Any, **named: Any) -> Any:
-        if packing():
+        if _scoring.get():
             try:
                 return ours(*arguments, **named)
             except TypeError:  # it takes no such values
@@ -123,7 +135,7 @@ def _gates(part: Any) -> Samples:
 
 def _rotate(by: Pointwise, q: Tensor, k: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
     if not len(q) == len(k) == len(cos) == len(sin) == 1:
-        raise TypeError("a pack is one row")
+        raise TypeError("several rows")
     return by.rotate(q[0], cos[0], sin[0])[None], by.rotate(k[0], cos[0], sin[0])[None]
 
 

@@ -16,7 +16,6 @@ from probe.models import onednn
 from probe.models.linear import whole_for
 from probe.models.packed import packing
 
-_FEW = 16  # rows that other products are filled up to
 Product = Callable[[Tensor, Tensor, Tensor | None], Tensor | None]  # x, weight [outs, width], bias; None: by torch's
 
 
@@ -37,7 +36,7 @@ def asked(product: Product, x: Tensor, weight: Tensor, bias: Tensor | None) -> T
     """
     rows = x.numel() // x.shape[-1]
     plain = x.device.type == "cpu" and x.dtype == weight.dtype and not torch.is_autocast_enabled("cpu")
-    scored = rows >= _FEW or (rows > 0 and packing())
+    scored = rows >= onednn.STEP or (rows > 0 and packing())
     return product(x, weight, bias) if plain and scored and torch.is_inference_mode_enabled() else None
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from probe.data.windows import Window
 from probe.models.activation import fuse
 from probe.models.base import Extras
-from probe.models.body import fuse_body
+from probe.models.body import by_ours, fuse_body
 from probe.models.checks import plain_head
 from probe.models.gradient import gradient
 from probe.models.lanes import Lanes, lanes
@@ -92,7 +92,8 @@ class Network:
     def _forward(self, windows: Sequence[Window], extras: Extras, prefix: Prefix | None) -> Iterator[Arrays]:
         predicts = [np.arange(len(ids) - scored - 1, len(ids) - 1) for ids, scored in windows]  # rows with a next token
         targets = torch.from_numpy(np.concatenate([ids[-scored:] for ids, scored in windows]))
-        hidden, begins = self._packed(windows, prefix) if self.packs else self._padded(windows)
+        with by_ours():
+            hidden, begins = self._packed(windows, prefix) if self.packs else self._padded(windows)
         places = np.concatenate([begin + rows for begin, rows in zip(begins, predicts, strict=True)])
         chosen = hidden[torch.from_numpy(places).to(hidden.device)]
         targets, scored = targets.to(hidden.device), [window.scored for window in windows]

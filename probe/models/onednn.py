@@ -17,7 +17,7 @@ from torch.nn.functional import linear, pad
 
 from probe.models.processor import slighted
 
-_STEP = 16
+STEP = 16  # rows: no product is asked for fewer
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -50,7 +50,7 @@ def rounded(rows: int, dtype: torch.dtype) -> int:
     """Returns the number of rows for which a product is asked: multiples of 16, and from 512 on of a 32nd to a 16th."""
     if dtype == torch.float32 and not slighted():
         return rows  # torch asks another library, which compiles nothing
-    step = max(_STEP, 1 << max(0, (rows - 1).bit_length() - 5))
+    step = max(STEP, 1 << max(0, (rows - 1).bit_length() - 5))
     return -(-rows // step) * step
 
 

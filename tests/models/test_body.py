@@ -1,4 +1,4 @@
-"""Norms, gates and rotary positions in one pass: against float64, against transformers' own, and only within a pack."""
+"""Norms, gates and rotary positions in one pass: against float64 and transformers' own, and only while texts are scored."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from transformers import LlamaForCausalLM as Llama
 from transformers.models.gemma.modeling_gemma import GemmaRMSNorm
 from transformers.models.llama.modeling_llama import LlamaMLP, LlamaRMSNorm
 
-from probe.models.body import ROTARY, fuse_body
-from probe.models.packed import Pack, packed
+from probe.models.body import ROTARY, by_ours, fuse_body
 from probe.models.pointwise import Pointwise, pointwise
 
 NARROW, WIDE = torch.bfloat16, torch.float32
@@ -133,7 +132,7 @@ def model(dtype: torch.dtype = WIDE) -> Llama:
 
 @DTYPES
 @pytest.mark.usefixtures("anew", "by")
-def test_within_a_pack_they_say_what_the_model_says(dtype: torch.dtype) -> None:
+def test_while_texts_are_scored_they_say_what_the_model_says(dtype: torch.dtype) -> None:
     llama, x = model(dtype), torch.randn(1, 9, 96).to(dtype)
     parts: list[Module] = [llama.model.norm, llama.model.layers[0].mlp]
     plain = [type(part).forward for part in parts]
@@ -143,8 +142,8 @@ def test_within_a_pack_they_say_what_the_model_says(dtype: torch.dtype) -> None:
         assert type(part).forward.memprobe_plain is theirs  # type: ignore[attr-defined]
         with torch.inference_mode():
             expected = part(x)
-            assert torch.equal(expected, theirs(part, x))  # outside of a pack, theirs
-            with packed(Pack([(1, 9)])):
+            assert torch.equal(expected, theirs(part, x))  # else theirs
+            with by_ours():
                 assert not torch.equal(part(x), expected) or dtype == NARROW  # ours, or rounded alike
                 torch.testing.assert_close(part(x), expected, rtol=0.02 if dtype == NARROW else 1e-5, atol=1e-2)
 
@@ -167,10 +166,10 @@ def test_rotary_positions_are_those_of_the_model(number: int, dtype: torch.dtype
         angles = torch.rand(1, 7, rotated // 2).repeat(1, 1, 2) * 6
         cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
         expected = theirs(q, k, cos, sin)
-        with torch.inference_mode(), packed(Pack([(1, 7)])):
+        with torch.inference_mode(), by_ours():
             for found, other in zip(ours(q, k, cos, sin), expected, strict=True):
                 torch.testing.assert_close(found, other, atol=0.05 if dtype == NARROW else 1e-6, rtol=0.02)
-            twice = ours(q.repeat(2, 1, 1, 1), k.repeat(2, 1, 1, 1), cos, sin)  # no pack is two rows
+            twice = ours(q.repeat(2, 1, 1, 1), k.repeat(2, 1, 1, 1), cos, sin)  # of two rows, theirs
             assert torch.equal(twice[0][1], expected[0][0])
 
 
@@ -190,7 +189,7 @@ def test_another_gate_of_the_same_class_goes_its_own_way() -> None:
     mlp, x = LlamaMLP(LlamaConfig(**SHAPE, hidden_act="gelu")), torch.randn(1, 5, 96)
     with torch.inference_mode():
         expected = mlp(x)
-        with packed(Pack([(1, 5)])):
+        with by_ours():
             assert torch.equal(mlp(x), expected)
 
 
