@@ -1,6 +1,6 @@
 /* What a model's body does between its products, each in one pass over memory: pointwise.py compiles and calls it.
  *
- * Values are float32 or bfloat16 (narrow), which is widened when it is read and rounded once, when it is written.
+ * Values are float32 or bfloat16 (narrow), which is widened when it is read, and rounded where models round it.
  */
 #include "exponential.h"
 
@@ -14,9 +14,15 @@ INLINE float at(const void *values, int64_t i, int narrow) {
 }
 
 /* Rounds to the nearest, of two to the even one. What is no number stays none: all were widened, so its lower half is empty. */
-INLINE void put(void *values, int64_t i, float value, int narrow) {
+INLINE float settled(float value, int narrow) {
     union { float value; uint32_t bits; } wide = {.value = value};
-    if (narrow) ((uint16_t *)values)[i] = (wide.bits + 0x7fff + (wide.bits >> 16 & 1)) >> 16;
+    wide.bits = (wide.bits + 0x7fff + (wide.bits >> 16 & 1)) & 0xffff0000;
+    return narrow ? wide.value : value;
+}
+
+INLINE void put(void *values, int64_t i, float value, int narrow) {
+    union { float value; uint32_t bits; } wide = {.value = settled(value, narrow)};
+    if (narrow) ((uint16_t *)values)[i] = wide.bits >> 16;
     else ((float *)values)[i] = value;
 }
 
@@ -26,7 +32,7 @@ INLINE void norm_row(const void *x, const void *weight, void *y, int64_t begin, 
     for (int64_t i = 0; i < width; i++) sum += at(x, begin + i, narrow) * at(x, begin + i, narrow);
     float scale = 1 / sqrtf(sum / width + least);
 #pragma omp simd
-    for (int64_t i = 0; i < width; i++) put(y, begin + i, at(weight, i, narrow) * (at(x, begin + i, narrow) * scale), narrow);
+    for (int64_t i = 0; i < width; i++) put(y, begin + i, at(weight, i, narrow) * settled(at(x, begin + i, narrow) * scale, narrow), narrow);
 }
 
 /* RMSNorm (1910.07467): rows of x over the root of their mean square, times weight [width]. */
@@ -41,7 +47,7 @@ INLINE void gate_span(const void *x, const void *by, void *y, int64_t begin, int
 #pragma omp simd
     for (int64_t i = begin; i < end; i++) {
         float value = at(x, i, narrow), half = value < -174 ? 87 : -0.5f * value, root = exponential(half); /* its square may be infinite */
-        put(y, i, value / (1 + root * root) * at(by, i, narrow), narrow);
+        put(y, i, settled(value / (1 + root * root), narrow) * at(by, i, narrow), narrow);
     }
 }
 

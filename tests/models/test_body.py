@@ -1,4 +1,4 @@
-"""Norms, gates and rotary positions in one pass: against float64 and transformers' own, and only while texts are scored."""
+"""Norms, gates and rotary positions in one pass: against float64, against transformers, while texts are scored alone."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def by() -> Pointwise:
 
 
 def near(dtype: torch.dtype) -> dict[str, float]:
-    return {"rtol": 2**-8, "atol": 1e-6} if dtype == NARROW else {"rtol": 2e-6, "atol": 1e-6}
+    return {"rtol": 2**-7, "atol": 1e-6} if dtype == NARROW else {"rtol": 2e-6, "atol": 1e-6}
 
 
 def check(found: Tensor, expected: Tensor) -> None:
-    """No further off than one rounding is."""
+    """No further off than two roundings are, which models make in bfloat16."""
     torch.testing.assert_close(found.double(), expected, **near(found.dtype), equal_nan=True)
 
 
@@ -144,8 +144,12 @@ def test_while_texts_are_scored_they_say_what_the_model_says(dtype: torch.dtype)
             expected = part(x)
             assert torch.equal(expected, theirs(part, x))  # else theirs
             with by_ours():
-                assert not torch.equal(part(x), expected) or dtype == NARROW  # ours, or rounded alike
-                torch.testing.assert_close(part(x), expected, rtol=0.02 if dtype == NARROW else 1e-5, atol=1e-2)
+                found = part(x)
+            torch.testing.assert_close(found, expected, rtol=0.02 if dtype == NARROW else 1e-5, atol=1e-2)
+            if dtype == NARROW:  # rounded where theirs is
+                assert (found == expected).float().mean() > 0.97
+            else:
+                assert not torch.equal(found, expected)  # summed in another order: ours
 
 
 @DTYPES
