@@ -1,4 +1,4 @@
-"""Norms, gates and rotary positions in one pass: against float64, against transformers, while texts are scored alone."""
+"""Norms, gates and rotary positions in one pass: against float64 and transformers, and while texts are scored alone."""
 
 from __future__ import annotations
 
