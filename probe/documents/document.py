@@ -26,11 +26,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """label: how the original calls it, such as "page 12". flows: its first line may go on with the leaf before."""
+    """label: how the original calls it, such as "page 12". flows: its first line may go on with the leaf before. unit:
+    what its lines are called.
+    """
 
     label: str
     lines: Sequence[Line]
     flows: bool = False
+    unit: str = "line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +64,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """text: paragraphs with an empty line between. leaves: their labels. mended: how often what was put right, by name.
-
-    hash: sha256:... of the file's bytes.
+    """text: paragraphs with an empty line between. leaves: their labels; units: what the lines of each are called.
+    mended: how often what was put right, by name. hash: sha256:... of the file's bytes.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Document:
     hash: str
     mended: Mapping[str, int] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    units: Sequence[str] = ()
 
     def of(self, paragraph: Paragraph) -> str:
         return self.text[paragraph.start : paragraph.end]
@@ -84,15 +87,15 @@ class Document:
         if not self.lines:
             return ""
         one = self.lines[max(0, bisect_right(self.lines, character, key=lambda each: each.start) - 1)]
-        label, line = self.leaves[one.leaf], one.line
-        return f"{label}, line {line}" if label else f"line {line}"
+        label, unit = self.leaves[one.leaf], self.units[one.leaf] if self.units else "line"
+        return f"{label}, {unit} {one.line}" if label else f"{unit} {one.line}"
 
     def as_json(self) -> dict[str, Any]:
         return {
             "name": self.name, "kind": self.kind, "text": self.text, "leaves": list(self.leaves), "hash": self.hash,
             "paragraphs": [[one.start, one.end] for one in self.paragraphs],
             "lines": [[one.start, one.leaf, one.line] for one in self.lines],
-            "mended": dict(self.mended), "warnings": list(self.warnings),
+            "mended": dict(self.mended), "warnings": list(self.warnings), "units": list(self.units),
         }  # fmt: skip
 
     @classmethod

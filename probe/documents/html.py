@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 from contextlib import suppress
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from probe.documents.document import Leaf, Line, Opened
@@ -41,7 +42,14 @@ def html(content: bytes, label: str = "") -> Opened:
     if reader.open_since:
         tag, line = reader.open_since
         warnings = [*warnings, f"<{tag}> of line {line} has no end: what follows it was left out"]
-    return Opened([Leaf(label, reader.lines)], warnings)
+    return Opened([_leaf(label, reader.lines)], warnings)
+
+
+def _leaf(label: str, lines: list[Line]) -> Leaf:
+    """Numbers the paragraphs of a page that was written without line breaks: the line of all would be the first."""
+    if len(lines) > 1 and len({line.number for line in lines}) == 1:
+        return Leaf(label, [replace(line, number=number) for number, line in enumerate(lines, 1)], unit="paragraph")
+    return Leaf(label, lines)
 
 
 def _decode(content: bytes) -> tuple[str, list[str]]:

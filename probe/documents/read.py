@@ -42,8 +42,9 @@ def read_bytes(content: bytes, name: str) -> Document:
     if not paragraphs:
         raise InputError("The document holds no text.", "file")
     check("characters", len(text), CHARACTERS)
-    labels = [leaf.label for leaf in found.leaves]
+    labels, units = [leaf.label for leaf in found.leaves], [leaf.unit for leaf in found.leaves]
     counts = {**found.mended, **mended}
     return Document(
-        PurePath(name).name, kind[1:], text, labels, paragraphs, lines, digest(content), counts, found.warnings
+        PurePath(name).name, kind[1:], text, labels, paragraphs, lines, digest(content), counts, found.warnings,
+        units,
     )  # fmt: skip

@@ -49,6 +49,17 @@ def test_places_are_those_of_the_file() -> None:
     assert book.place(book.paragraphs[-1].start) == "OEBPS/c2.xhtml, line 26" and book.place(0).startswith("OEBPS/c0")
 
 
+def test_paragraphs_are_numbered_where_a_page_is_one_line() -> None:
+    """As programs write it: the line of all would be the first."""
+    page = "<html><body>" + "".join(f"<p>{text}</p>" for text in TEXTS)
+    for before in (b"", b"<!DOCTYPE html>\n"):
+        found = read_bytes(before + page.encode(), "a.html")
+        places = [found.place(one.start) for one in found.paragraphs]
+        assert places == [f"paragraph {number}" for number in range(1, len(TEXTS) + 1)]
+        assert Document.from_json(found.as_json()).place(found.paragraphs[-1].start) == places[-1]
+    assert read_bytes(b"<p>one</p>", "a.html").place(0) == "line 1"
+
+
 def test_pages_are_those_that_hold_the_passage() -> None:
     import pypdfium2
 
