@@ -1,6 +1,6 @@
 """A loaded model: what its passes may do, found out once, and a pass.
 
-Texts are packed without padding where the model allows it (packed.py), else padded on the right without an attention
+Texts are packed without padding where the model allows it (packable.py), else padded on the right without an attention
 mask, because causal attention never looks there. Full-vocabulary statistics are taken in chunks (statistics.py).
 """
 
@@ -23,7 +23,7 @@ from probe.models.gradient import gradient
 from probe.models.lanes import Lanes, lanes
 from probe.models.layers import fuse_layers
 from probe.models.onednn import rounded
-from probe.models.packed import batch_decides, enable, keep, run, shares
+from probe.models.packable import batch_decides, enable, keep, run, shares
 from probe.models.passes import spared
 from probe.models.prefix import Prefix
 from probe.models.statistics import Columns, reduce

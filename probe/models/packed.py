@@ -3,18 +3,16 @@
 transformers would build a dense [tokens, tokens] mask for a packed row, and a padded batch computes what nobody reads.
 Here everything but attention sees one long row, and attention takes each group of equally long texts as a batch of its
 own. A prefix that stands before every text runs once: its keys and values are kept, all queries of a pack attend to
-them together, and prefix.py merges that with the attention of each text to itself. Registered with transformers as an
-attention function, so the models' code stays theirs. Sliding windows and long RoPE are refused by their configuration;
-whether a model allows it otherwise is found out by comparing both ways when it is loaded.
+them together, and prefix.py merges that with the attention of each text to itself. packable.py gives it to models.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -24,9 +22,7 @@ from torch.nn.functional import scaled_dot_product_attention as attention
 from probe.models.attention import Attention, Job, attention_for
 from probe.models.prefix import Layer, Prefix, merge, weighed
 
-NAME = "memprobe_packed"
 _RUN = 512  # queries that look at a prefix together: its keys are laid out anew for each run
-_REFUSALS = (ValueError, TypeError, RuntimeError, KeyError, AttributeError)  # of a model with attention of its own kind
 Groups = list[tuple[int, int]]  # texts, tokens of each
 
 
@@ -52,16 +48,6 @@ _pack: ContextVar[Pack | None] = ContextVar("pack", default=None)
 def packing() -> bool:
     """True while a pack is scored."""
     return _pack.get() is not None
-
-
-def groups_of(lengths: Sequence[int]) -> Groups:
-    """Returns (texts, tokens) for each run of equal lengths."""
-    return [(len(list(run)), length) for length, run in groupby(lengths)]
-
-
-def positions(lengths: Sequence[int], begin: int = 0) -> Tensor:
-    """Returns int64 [1, tokens]: each text's positions count from `begin`."""
-    return torch.cat([torch.arange(begin, begin + length) for length in lengths]).unsqueeze(0)
 
 
 @contextmanager
@@ -97,7 +83,7 @@ def attend(
     return _by_groups(query, key, value, pack, before, scaling).unsqueeze(0), None
 
 
-def _mask(*sizes: Any, **named: Any) -> Tensor | None:
+def mask(*sizes: Any, **named: Any) -> Tensor | None:
     """Their mask, which a pack does without."""
     from transformers.masking_utils import sdpa_mask
 
@@ -146,80 +132,3 @@ def _by_groups(
 def _batch(part: Tensor, texts: int, length: int) -> Tensor:
     """[heads, texts * length, width] -> [texts, heads, length, width]."""
     return part.reshape(len(part), texts, length, part.shape[2]).transpose(0, 1)
-
-
-def batch_decides(config: Any) -> bool:
-    """True where a text's positions are scaled by the longest text beside it (long RoPE: Phi-3 and its kin)."""
-    return "longrope" in str([getattr(config, name, None) for name in ("rope_parameters", "rope_scaling")])
-
-
-@torch.inference_mode()
-def enable(model: Any) -> bool:
-    """Switches a model to packed attention; leaves it as it was and returns False where its results would change."""
-    from transformers import AttentionInterface, AttentionMaskInterface
-
-    config = model.config.get_text_config()
-    if getattr(config, "sliding_window", None) or batch_decides(config) or not hasattr(config, "_attn_implementation"):
-        return False
-    if set(getattr(config, "layer_types", None) or ()) - {"full_attention"}:
-        return False  # sparse or chunked attention acts on texts longer than those that are tried below
-    before = config._attn_implementation
-    rows = _samples(model, (5, 5, 8))
-    apart = torch.cat([_alone(model, row) for row in rows])
-    AttentionInterface.register(NAME, attend)
-    AttentionMaskInterface.register(NAME, _mask)
-    try:
-        model.set_attn_implementation(NAME)
-        together = run(model, torch.cat(rows)[None], [len(row) for row in rows])
-    except _REFUSALS:
-        together = torch.full_like(apart, torch.nan)
-    if _same(apart, together):
-        return True
-    model.set_attn_implementation(before)
-    return False
-
-
-@torch.inference_mode()
-def shares(model: Any) -> bool:
-    """True where a model with packed attention gives the same with a prefix kept as with one repeated."""
-    first, *rows = _samples(model, (6, 3, 3, 5))
-    apart = torch.cat([_alone(model, torch.cat([first, row]))[len(first) :] for row in rows])
-    try:
-        together = run(model, torch.cat(rows)[None], [len(row) for row in rows], keep(model, first[None]))
-    except _REFUSALS:
-        return False
-    return _same(apart, together)
-
-
-def keep(model: Any, ids: Tensor) -> Prefix:
-    """Runs a prefix, ids [1, tokens], and returns its keys and values."""
-    prefix = Prefix(ids.shape[1], {})
-    with packed(Pack([(1, ids.shape[1])], records=prefix)):
-        model.base_model(input_ids=ids, position_ids=positions([ids.shape[1]]).to(ids.device), use_cache=False)
-    return prefix
-
-
-def run(model: Any, ids: Tensor, lengths: Sequence[int], prefix: Prefix | None = None) -> Tensor:
-    """Returns the hidden states [tokens, width] of texts of these lengths, one after the other in ids [1, tokens]."""
-    pack = Pack(groups_of(lengths), prefix)
-    with packed(pack):
-        places = positions(lengths, prefix.tokens if prefix else 0).to(ids.device)
-        hidden: Tensor = model.base_model(input_ids=ids, position_ids=places, use_cache=False).last_hidden_state[0]
-    if not pack.used:
-        raise RuntimeError("the model's attention is its own")
-    return hidden
-
-
-def _samples(model: Any, lengths: Sequence[int]) -> list[Tensor]:
-    weight = model.get_input_embeddings().weight
-    numbers = [torch.arange(n, n * n + n, n, device=weight.device)[:n] for n in lengths]
-    return [row % len(weight) for row in numbers]
-
-
-def _alone(model: Any, ids: Tensor) -> Tensor:
-    hidden: Tensor = model.base_model(input_ids=ids[None], use_cache=False).last_hidden_state[0]
-    return hidden
-
-
-def _same(one: Tensor, other: Tensor) -> bool:
-    return torch.allclose(one, other, rtol=2e-2, atol=2e-2 * float(one.abs().max()))

@@ -20,7 +20,7 @@ from probe.models.base import NO_EXTRAS, Extras, Sampler
 from probe.models.load import find, load
 from probe.models.local import LocalEngine
 from probe.models.onednn import rounded
-from probe.models.packed import enable
+from probe.models.packable import enable
 from probe.models.passes import batches
 from probe.models.writing import Prompt
 from probe.types import Tokens, TokenStats, Unscored
