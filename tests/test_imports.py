@@ -48,6 +48,7 @@ OWNERS = {  # the files that may name a heavy library
         "models/prefix.py",
         "models/processor.py",
         "models/sampling.py",
+        "models/scoring.py",
         "models/statistics.py",
         "models/streaming.py",
         "models/vllm_plugin.py",

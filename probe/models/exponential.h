@@ -15,6 +15,6 @@ static inline float exponential(float x) {
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    union { int32_t bits; float value; } power = {.bits = ((int32_t)n + 127) << 23};
+    union { int32_t bits; float value; } power = {.bits = (int32_t)((uint32_t)((int32_t)n + 127) << 23)};
     return p * power.value;
 }

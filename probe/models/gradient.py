@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from probe.models.onednn import fastest
+from probe.models.onednn import fastest, filled
 
 _TILE_FLOATS = 2**22  # logits at once, 16 MiB
 
@@ -42,9 +42,10 @@ def gradient(head: torch.nn.Linear, hidden: Tensor, targets: Tensor, rows: Seque
 
 def _tiles(head: torch.nn.Linear, hidden: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, tuple[Tensor, Tensor]]]:
     """Yields logits [tokens, ids] of each tile of the vocabulary, and the rows and columns of the targets in it."""
-    columns = max(1, _TILE_FLOATS // len(hidden))
+    wide = filled(hidden)
+    columns = 1 << (max(1, _TILE_FLOATS // len(wide)).bit_length() - 1)  # few numbers of them, too (onednn.py)
     for begin in range(0, len(head.weight), columns):
-        tile = fastest(hidden, head.weight[begin : begin + columns].float())
+        tile = fastest(wide, head.weight[begin : begin + columns].float())[: len(hidden)]
         if head.bias is not None:
             tile += head.bias[begin : begin + columns].float()
         inside = ((targets >= begin) & (targets < begin + tile.shape[1])).nonzero().squeeze(1)

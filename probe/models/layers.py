@@ -14,7 +14,7 @@ from torch.nn import Linear
 
 from probe.models import onednn
 from probe.models.linear import whole_for
-from probe.models.packed import packing
+from probe.models.scoring import is_scoring
 
 Product = Callable[[Tensor, Tensor, Tensor | None], Tensor | None]  # x, weight [outs, width], bias; None: by torch's
 
@@ -36,7 +36,7 @@ def asked(product: Product, x: Tensor, weight: Tensor, bias: Tensor | None) -> T
     """
     rows = x.numel() // x.shape[-1]
     plain = x.device.type == "cpu" and x.dtype == weight.dtype and not torch.is_autocast_enabled("cpu")
-    scored = rows >= onednn.STEP or (rows > 0 and packing())
+    scored = rows >= onednn.STEP or (rows > 0 and is_scoring())
     return product(x, weight, bias) if plain and scored and torch.is_inference_mode_enabled() else None
 
 

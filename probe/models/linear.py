@@ -14,8 +14,8 @@ from torch import Tensor
 
 from probe.models.compiled import on_units
 from probe.models.kernel import require
-from probe.models.packed import packing
 from probe.models.processor import has_units
+from probe.models.scoring import is_scoring
 
 _P, _I = ctypes.c_void_p, ctypes.c_int64
 _DONE = 2  # what linear.c says
@@ -32,7 +32,7 @@ class Whole:
         """Returns it, None where nothing is scored: a text that is goes there however short, for its figures must not
         depend on what stands beside.
         """
-        units = linear_units() if packing() and weight.dtype == torch.float32 and weight.is_contiguous() else None
+        units = linear_units() if is_scoring() and weight.dtype == torch.float32 and weight.is_contiguous() else None
         return units.linear(weight, bias, self.spread, x) if units else None
 
 

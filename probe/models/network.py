@@ -17,7 +17,7 @@ from torch import Tensor
 from probe.data.windows import Window
 from probe.models.activation import fuse
 from probe.models.base import Extras
-from probe.models.body import by_ours, fuse_body
+from probe.models.body import fuse_body
 from probe.models.checks import plain_head
 from probe.models.gradient import gradient
 from probe.models.lanes import Lanes, lanes
@@ -26,6 +26,7 @@ from probe.models.onednn import rounded
 from probe.models.packable import batch_decides, enable, keep, run, shares
 from probe.models.passes import spared
 from probe.models.prefix import Prefix
+from probe.models.scoring import scoring
 from probe.models.statistics import Columns, reduce
 from probe.models.streaming import linear
 from probe.types import Unscored
@@ -92,8 +93,7 @@ class Network:
     def _forward(self, windows: Sequence[Window], extras: Extras, prefix: Prefix | None) -> Iterator[Arrays]:
         predicts = [np.arange(len(ids) - scored - 1, len(ids) - 1) for ids, scored in windows]  # rows with a next token
         targets = torch.from_numpy(np.concatenate([ids[-scored:] for ids, scored in windows]))
-        with by_ours():
-            hidden, begins = self._packed(windows, prefix) if self.packs else self._padded(windows)
+        hidden, begins = self._packed(windows, prefix) if self.packs else self._padded(windows)
         places = np.concatenate([begin + rows for begin, rows in zip(begins, predicts, strict=True)])
         chosen = hidden[torch.from_numpy(places).to(hidden.device)]
         targets, scored = targets.to(hidden.device), [window.scored for window in windows]
@@ -120,10 +120,11 @@ class Network:
         width = max(len(window.ids) for window in windows)
         rows = np.stack([np.pad(window.ids, (0, width - len(window.ids))) for window in windows])
         ids = torch.from_numpy(rows).long().to(self.device)
-        if self.head is None:
-            found = self.model(input_ids=ids, use_cache=False).logits
-        else:
-            found = self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        with scoring():
+            if self.head is None:
+                found = self.model(input_ids=ids, use_cache=False).logits
+            else:
+                found = self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state
         return found.flatten(0, 1), range(0, ids.numel(), width)
 
 

@@ -21,6 +21,7 @@ from torch.nn.functional import scaled_dot_product_attention as attention
 
 from probe.models.attention import Attention, Job, attention_for
 from probe.models.prefix import Layer, Prefix, merge, weighed
+from probe.models.scoring import is_scoring, scoring
 
 _RUN = 512  # queries that look at a prefix together: its keys are laid out anew for each run
 Groups = list[tuple[int, int]]  # texts, tokens of each
@@ -47,15 +48,16 @@ _pack: ContextVar[Pack | None] = ContextVar("pack", default=None)
 
 def packing() -> bool:
     """True while a pack is scored."""
-    return _pack.get() is not None
+    return is_scoring() and _pack.get() is not None
 
 
 @contextmanager
 def packed(pack: Pack) -> Iterator[None]:
-    """Within the block the models' single row is this pack."""
+    """Within the block the models' single row is this pack, and scored."""
     token = _pack.set(pack)
     try:
-        yield
+        with scoring():
+            yield
     finally:
         _pack.reset(token)
 
@@ -67,7 +69,7 @@ def attend(
     """Causal attention; query [batch, heads, tokens, width] -> [batch, tokens, heads, width]. Outside of packs, as
     transformers has it: whoever goes on with the model may pad, or keep what came before.
     """
-    pack = _pack.get()
+    pack = _pack.get() if packing() else None
     if pack is None:
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 

@@ -29,11 +29,16 @@ class Pointwise:
         library.norm.restype = library.gate.restype = library.gelu.restype = library.rotate.restype = None
         self._library = library
 
+    def takes(self, *tensors: Tensor) -> bool:
+        """True for tensors of one dtype that it knows, contiguous and on the CPU."""
+        (dtype, *others) = {tensor.dtype for tensor in tensors}
+        there = all(tensor.device.type == "cpu" and tensor.is_contiguous() for tensor in tensors)
+        return not others and dtype in _DTYPES and there
+
     def norm(self, x: Tensor, weight: Tensor, least: float) -> Tensor:
         """Returns RMSNorm of x [..., width]; least: what is added to the mean square."""
-        _require(x=x, weight=weight)
-        if weight.shape != x.shape[-1:] or not len(weight):
-            raise TypeError("the kernel takes as many values as the weight has")
+        if not self.takes(x, weight) or weight.shape != x.shape[-1:] or not len(weight):
+            raise TypeError("the kernel takes as many values of one dtype as the weight has")
         y = torch.empty_like(x)
         rows, sizes = x.numel() // len(weight), (_narrow(x), torch.get_num_threads())
         self._library.norm(x.data_ptr(), weight.data_ptr(), y.data_ptr(), rows, len(weight), least, *sizes)
@@ -41,9 +46,8 @@ class Pointwise:
 
     def gate(self, x: Tensor, by: Tensor) -> Tensor:
         """Returns x sigmoid(x) `by`."""
-        _require(x=x, by=by)
-        if x.shape != by.shape:
-            raise TypeError("the kernel takes as many values of each")
+        if not self.takes(x, by) or x.shape != by.shape:
+            raise TypeError("the kernel takes as many values of each, of one dtype")
         y = torch.empty_like(x)
         sizes = (x.numel(), _narrow(x), torch.get_num_threads())
         self._library.gate(x.data_ptr(), by.data_ptr(), y.data_ptr(), *sizes)
@@ -56,32 +60,29 @@ class Pointwise:
         self._library.gelu(x.data_ptr(), y.data_ptr(), x.numel(), torch.get_num_threads())
         return y
 
+    def turns(self, x: Tensor, cosine: Tensor, sine: Tensor) -> bool:
+        """True for what `rotate` takes."""
+        fits = x.dim() == 3 and cosine.shape == sine.shape == (x.shape[1], cosine.shape[-1])
+        even = fits and cosine.shape[-1] % 2 == 0 and cosine.shape[-1] <= x.shape[2] and x.stride(2) == 1
+        return even and self.takes(x[:0], cosine, sine)  # of x no more than dtype and device: it may have strides
+
     def rotate(self, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         """Returns x [heads, tokens, width], whose values lie side by side, with rotary positions; cosine, sine:
         [tokens, rotated values].
         """
-        _require(x=x[:0], cosine=cosine, sine=sine)  # of x no more than the dtype: it may have strides
-        (heads, tokens, width), rotated = x.shape if x.dim() == 3 else (0, 0, 0), cosine.shape[-1]
-        fits = cosine.shape == sine.shape == (tokens, rotated) and rotated % 2 == 0 and rotated <= width
-        if not fits or x.stride(2) != 1:
+        if not self.turns(x, cosine, sine):
             raise TypeError("the kernel takes heads whose values lie side by side, and angles of their tokens")
+        heads, tokens, width = x.shape
         y = x.new_empty(heads, tokens, width)
         self._library.rotate(
             x.data_ptr(), x.stride(0), x.stride(1), cosine.data_ptr(), sine.data_ptr(), heads, tokens, width,
-            rotated // 2, y.data_ptr(), _narrow(x), torch.get_num_threads(),
+            cosine.shape[1] // 2, y.data_ptr(), _narrow(x), torch.get_num_threads(),
         )  # fmt: skip
         return y
 
 
 def _narrow(x: Tensor) -> bool:
     return x.dtype == torch.bfloat16
-
-
-def _require(**tensors: Tensor) -> None:
-    (dtype, *others) = {tensor.dtype for tensor in tensors.values()}
-    if others or dtype not in _DTYPES:
-        raise TypeError(f"the kernel takes one of {_DTYPES}")
-    require(dtype, **tensors)
 
 
 @cache

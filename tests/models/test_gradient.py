@@ -13,6 +13,7 @@ import torch
 from probe import open_probe
 from probe.config import Settings
 from probe.models import gradient as module
+from probe.models import onednn
 from probe.models.base import NO_EXTRAS, Extras
 from probe.models.gradient import gradient
 from probe.models.local import LocalEngine
@@ -140,3 +141,21 @@ def test_it_is_cached_like_the_other_columns(make_model: Callable[[str], Path], 
     warm = open_probe(folder, settings=where)
     assert [r.scores for r in warm(TEXTS, scores=["gradnorm", "loss"])] == [r.scores for r in cold]
     assert warm.target._engine.__dict__.get("network") is None  # type: ignore[attr-defined]
+
+
+def test_few_products_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """oneDNN compiles and keeps one for each shape: every number of tokens had tiles of another width."""
+    if not onednn.serves(torch.float32):
+        pytest.skip("torch's own product of float32 is the fastest here, and compiles nothing")
+    shapes, call, head = set(), onednn._call, torch.nn.Linear(8, 4001)
+
+    def watched(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        shapes.add((len(x), len(weight)))
+        return call(x, weight, bias)
+
+    monkeypatch.setattr(onednn, "_call", watched)
+    monkeypatch.setattr(module, "_TILE_FLOATS", 2**16)
+    with torch.inference_mode():
+        for tokens in range(1, 400, 3):
+            gradient(head, torch.randn(tokens, 8), torch.zeros(tokens, dtype=torch.int64), [tokens])
+    assert 0 < len(shapes) <= 100
