@@ -48,14 +48,19 @@ def _shingles(found: Sequence[str], size: int = SHINGLE) -> npt.NDArray[np.uint6
 
 def index(texts: Sequence[str]) -> npt.NDArray[np.uint32]:
     """Returns the sorted 32-bit shingles of all texts: enough, because overlap is decided on runs of them."""
-    return np.unique(np.array([shingle & 0xFFFFFFFF for text in texts for shingle in shingles(text)], dtype=np.uint32))
+    return np.unique(np.concatenate([np.zeros(0, np.uint32), *(_halves(words(text)) for text in texts)]))
+
+
+def _halves(found: Sequence[str]) -> npt.NDArray[np.uint32]:
+    """Returns the lower half of each shingle of these words."""
+    return _shingles(found).astype(np.uint32)
 
 
 def longest_shared_run(found: Sequence[str], known: npt.NDArray[np.uint32]) -> int:
     """Returns the length of the longest run of these words whose shingles are all in `known`; 0 for none."""
     if not len(known):
         return 0
-    hashes = _shingles(found).astype(np.uint32)  # the lower half, as `index` keeps it
+    hashes = _halves(found)
     place = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
     return longest(len(found), (known[place] == hashes).tolist())
 
@@ -94,16 +99,16 @@ class Seen:
 
     def shares(self, text: str) -> bool:
         """True where a text shares a run of words with those that were added, by the rule of `overlap`."""
-        size = len(words(text))
-        return longest(size, self._hits(text)) >= enough(size)
+        found = words(text)
+        return longest(len(found), self._hits(found)) >= enough(len(found))
 
     def copies(self, text: str) -> bool:
         """True where four fifths of a text's runs of words were met before: stock phrases alone make no copy."""
-        hits = self._hits(text)
+        hits = self._hits(words(text))
         return sum(hits) >= SHORT_SHARE * len(hits)
 
-    def _hits(self, text: str) -> list[bool]:
-        return [shingle in self._shingles for shingle in shingles(text)]
+    def _hits(self, found: Sequence[str]) -> list[bool]:
+        return [shingle in self._shingles for shingle in _shingles(found).tolist()]
 
     def add(self, text: str) -> None:
         self._shingles.update(shingles(text))

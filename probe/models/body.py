@@ -57,7 +57,8 @@ def _code(function: Any) -> tuple[Any, ...] | None:
     if found is None or hasattr(function, _PLAIN):
         return None
     said = tuple(value for value in found.co_consts if not isinstance(value, str))
-    return found.co_code, found.co_names, found.co_varnames, found.co_freevars, said
+    names = found.co_names, found.co_varnames, found.co_freevars
+    return found.co_code, *names, said, repr(function.__defaults__)  # which need not have a hash
 
 
 @cache
@@ -125,7 +126,7 @@ def _gate(by: Pointwise, mlp: Any, x: Tensor) -> Tensor | None:
 def _rotate(
     by: Pointwise, q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, unsqueeze_dim: int = 1
 ) -> tuple[Tensor, Tensor] | None:
-    if unsqueeze_dim != 1 or not len(q) == len(k) == len(cos) == len(sin) == 1 or q.dim() != 4 or k.dim() != 4:
+    one_row = unsqueeze_dim == len(q) == len(k) == len(cos) == len(sin) == 1
+    if not one_row or not all(by.turns(part[0], cos[0], sin[0]) for part in (q, k)):
         return None
-    found = [by.rotate(part[0], cos[0], sin[0])[None] for part in (q, k) if by.turns(part[0], cos[0], sin[0])]
-    return (found[0], found[1]) if len(found) == 2 else None
+    return by.rotate(q[0], cos[0], sin[0])[None], by.rotate(k[0], cos[0], sin[0])[None]

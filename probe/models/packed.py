@@ -69,7 +69,7 @@ def attend(
     """Causal attention; query [batch, heads, tokens, width] -> [batch, tokens, heads, width]. Outside of packs, as
     transformers has it: whoever goes on with the model may pad, or keep what came before.
     """
-    pack = _pack.get() if packing() else None
+    pack = _pack.get() if is_scoring() else None
     if pack is None:
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 

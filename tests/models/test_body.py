@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from copy import deepcopy
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -210,6 +211,24 @@ def test_what_only_behaves_alike_is_left_alone() -> None:
         expected = mlp(x)
         with scoring():
             assert torch.equal(mlp(x), expected)
+
+
+class Odd(LlamaRMSNorm):
+    """Of the same code with another default, and one that has no hash."""
+
+    def forward(self, hidden_states: Tensor, more: list[int] = []) -> Tensor:  # noqa: B006 - that is the case
+        return hidden_states
+
+
+@pytest.mark.usefixtures("anew", "by")
+def test_another_default_is_other_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules[Llama.__module__]
+    theirs = getattr(module, ROTARY)
+    other = FunctionType(theirs.__code__, theirs.__globals__, argdefs=(2,))
+    monkeypatch.setattr(module, ROTARY, other)
+    fuse_body(torch.nn.ModuleList([LlamaRMSNorm(8), Odd(8)]))
+    assert getattr(module, ROTARY) is other and not hasattr(Odd.forward, "memprobe_plain")
+    assert hasattr(LlamaRMSNorm.forward, "memprobe_plain")
 
 
 def test_large_values_are_not_cut(by: Pointwise) -> None:
