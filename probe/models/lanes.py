@@ -69,10 +69,9 @@ def side_by_side(pool: ThreadPoolExecutor, many: int, work: Callable[[T], R], it
             except BaseException as error:  # of whatever kind: the caller is told
                 failed.append(error)
 
-    begun = [pool.submit(copy_context().run, lane) for _ in range(many)]
     try:
-        wait(begun)
-    except BaseException as error:  # Ctrl-C: none begins another item
+        wait([pool.submit(copy_context().run, lane) for _ in range(many)])
+    except BaseException as error:  # Ctrl-C, also before all have begun: none begins another item
         failed.append(error)
         raise
     if failed:

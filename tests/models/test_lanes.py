@@ -6,8 +6,11 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.models.lanes import Lanes, lanes
+from probe.models.lanes import Lanes, lanes, side_by_side
 from probe.models.local import LocalEngine
 from probe.models.passes import planned
 from probe.types import TokenStats
@@ -175,6 +178,26 @@ sys.exit(4)
 def test_whoever_is_interrupted_leaves_no_work_behind() -> None:
     """In a process of its own: signals come to the main thread, in which a test need not run."""
     assert subprocess.run([sys.executable, "-c", INTERRUPTED], timeout=120, check=False).returncode == 0
+
+
+class Interrupted(ThreadPoolExecutor):
+    """Ctrl-C comes when one lane has begun and the other has not."""
+
+    begun = 0
+
+    def submit(self, *given: Any, **named: Any) -> Future[Any]:
+        self.begun += 1
+        if self.begun == 2:
+            raise KeyboardInterrupt
+        return super().submit(*given, **named)
+
+
+def test_nor_before_all_lanes_have_begun() -> None:
+    done, pool = list[int](), Interrupted(2)
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(pool, 2, lambda number: (time.sleep(0.01), done.append(number)), range(500))
+    pool.shutdown()  # waits for what still works
+    assert len(done) < 100
 
 
 def test_a_plan_of_texts_over_half_a_batch_is_quick() -> None:
