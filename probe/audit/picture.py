@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from probe.audit.metrics import Vector, roc
+from probe.audit.metrics import Vector
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,8 +112,8 @@ def frame(axes: Axes, corner: Sequence[float], title: str, legend: str) -> None:
 
 
 def curve(
-    axes: Axes, sides: tuple[Vector, Vector], corner: Sequence[float], label: str, line: str, colour: str, width: float
+    axes: Axes, rates: tuple[Vector, Vector], corner: Sequence[float], label: str, line: str, colour: str, width: float
 ) -> None:  # fmt: skip
-    """Draws the ROC of members' and non-members' scores."""
-    fpr, tpr = (np.maximum(rate, least) for rate, least in zip(roc(*sides), corner, strict=True))
+    """Draws a ROC: FPR and TPR (metrics.roc)."""
+    fpr, tpr = map(np.maximum, rates, corner)
     axes.plot(fpr, tpr, drawstyle="steps-post", linestyle=line, color=colour, linewidth=width, label=label)

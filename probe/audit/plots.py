@@ -30,8 +30,8 @@ def _split(found: Evaluation, values: Vector) -> tuple[Vector, Vector]:
 
 
 def _roc(found: Evaluation) -> Plot | None:
-    curves = {name: _split(found, as_values(found.scores[name])) for name in found.compared}
-    curves = {name: sides for name, sides in curves.items() if all(map(len, sides))}
+    split = {name: _split(found, as_values(found.scores[name])) for name in found.compared}
+    curves = {name: roc(*sides) for name, sides in split.items() if all(map(len, sides))}
     if not curves:
         return None
     canvas, axes = new_axes(8, 5)
@@ -43,7 +43,7 @@ def _roc(found: Evaluation) -> Plot | None:
     for names in _alike({name: curves[name] for name in order}):
         width = 2.6 if found.default in names else 1.4
         curve(axes, curves[names[0]], corner, f"{' = '.join(names)} {short(said[names[0]])}", *next(looks), width)
-    curve(axes, sides, corner, f"words alone {short(said[BLIND])}", ":", INK, 2.6)
+    curve(axes, roc(*sides), corner, f"words alone {short(said[BLIND])}", ":", INK, 2.6)
     frame(axes, corner, "ROC, log-log", "score, AUC")
     areas = ", ".join(f"{name} {short(said[name])}" for name in order)
     words = f"True-positive against false-positive rate of {len(order)} scores, and of the words alone. AUC: {areas}, "
@@ -54,8 +54,8 @@ def _roc(found: Evaluation) -> Plot | None:
 def _alike(curves: dict[str, tuple[Vector, Vector]]) -> list[list[str]]:
     """Returns the names of curves that are one and the same together: of two, one would hide the other."""
     found: dict[bytes, list[str]] = {}
-    for name, sides in curves.items():
-        found.setdefault(np.concatenate(roc(*sides)).tobytes(), []).append(name)
+    for name, rates in curves.items():
+        found.setdefault(np.concatenate(rates).tobytes(), []).append(name)
     return list(found.values())
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from probe.audit.defences.judge import ATTACK, Outcome
 from probe.audit.figures import short
-from probe.audit.metrics import Figure
+from probe.audit.metrics import Figure, roc
 from probe.audit.picture import COLOURS, INK, Plot, curve, frame, laid_out, new_axes
 from probe.audit.privacy import allowed
 
@@ -29,7 +29,7 @@ def _roc(found: Sequence[Outcome]) -> Plot:
     for outcome in found:
         line, colour = next(looks)
         label = f"{outcome.arm} {short(outcome.figures[ATTACK].auc)}"
-        curve(axes, outcome.values[ATTACK], (least, least), label, line, colour, 1.4)
+        curve(axes, roc(*outcome.values[ATTACK]), (least, least), label, line, colour, 1.4)
         if outcome.promise:
             bound = np.maximum(allowed(fprs, *outcome.promise), least)
             axes.plot(fprs, bound, linestyle=":", color=colour, linewidth=1.4, label=f"bound of {outcome.arm}")
