@@ -48,11 +48,12 @@ async def lacking(service: Service) -> Obstacle | None:
         except Exception:  # whatever it is: the models still fail
             return found
         found = obstacle(service)
-    return found or await _uncounted(service)
+    return found or await asyncio.to_thread(uncounted, service)
 
 
-async def _uncounted(service: Service) -> Obstacle | None:
+def uncounted(service: Service) -> Obstacle | None:
+    """Returns the same where nothing counts requests; what is kept elsewhere is asked, so not in the event loop."""
     access = service.access
-    if access is None or not access.required or await asyncio.to_thread(access.quota.answers):
+    if access is None or not access.required or access.quota.answers():
         return None
     return "failing", "The storage of quotas does not answer, so no request is let in: mend MEMPROBE_QUOTA_STORAGE."

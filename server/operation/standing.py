@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from probe.models.cache import caches_of
 from probe.versions import versions
-from server.operation.readiness import obstacle
+from server.operation.readiness import obstacle, uncounted
 from server.service import Service
 
 
@@ -26,7 +26,7 @@ class Standing(Collector):
     def collect(self) -> Iterator[Metric]:
         service = self._service
         yield _gauge("info", "The version that runs", {(versions().get("memprobe", "0"),): 1}, "version")
-        yield _gauge("ready", "1 where a verdict can be given", obstacle(service) is None)
+        yield _gauge("ready", "1 where a verdict can be given", not (obstacle(service) or uncounted(service)))
         yield _gauge("queue_requests", "Requests that wait or are being measured", service.batcher.pending)
         yield _gauge("queue_limit", "Requests that may (MEMPROBE_QUEUE_DEPTH)", service.batcher.depth)
         yield _gauge("still_seconds", "Time since the thread that moved least took a step", service.batcher.still)

@@ -86,6 +86,18 @@ def test_nobody_is_let_in_while_nothing_counts(demo: Probe, tmp_path: Path, reac
         assert client.post("/v1/probe", json=BODY, headers=key).status_code == 200
 
 
+def test_an_operator_sees_that_nothing_counts(demo: Probe, tmp_path: Path, reached: type[Away]) -> None:
+    opened, key = service(tmp_path, demo, "cut-off://", key_rate="1/minute")
+    admin = {"Authorization": f"Bearer {KeyRing(tmp_path / 'keys.json').add('root', ['admin'])[1]}"}
+    with opened as client:
+        assert client.get("/metrics", headers=key).status_code == 403
+        for there in (True, False):
+            reached.reached = there
+            found = client.get("/metrics", headers=admin)
+            assert found.status_code == 200 and f"memprobe_ready {there:.1f}" in found.text
+        assert client.get("/v1/models", headers=admin).status_code == 503
+
+
 def test_what_has_begun_goes_on_uncounted(
     demo: Probe, tmp_path: Path, reached: type[Away], caplog: pytest.LogCaptureFixture
 ) -> None:
