@@ -18,6 +18,7 @@ import torch
 from benchmarks.measure import Row, compare, verdict, write
 from benchmarks.shapes import scored_tokens, texts
 from probe.models.vllm import VllmEngine
+from probe.models.vllm_start import start
 from tests.tiny import ASSETS
 
 TEXTS, MICROSECONDS = 200, 2.0
@@ -40,7 +41,7 @@ def save(folder: Path) -> Path:
 def rows(folder: Path, dtype: str, rounds: int) -> list[Row]:
     engine, peer = (VllmEngine.open(str(folder), dtype=dtype) for _ in range(2))
     engine.load()
-    peer._route, peer._llm = "prompt_logprobs", peer._start("prompt_logprobs")
+    peer._route, peer._llm = "prompt_logprobs", start(peer._source, "prompt_logprobs", peer.context, {})
     sample = texts(TEXTS, _LLAMA["vocab_size"])
     spent: dict[str, list[float]] = {"prompt_logprobs": [], "plugin": []}
 

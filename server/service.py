@@ -29,7 +29,8 @@ from server.operation.ending import Ending
 from server.operation.lately import Lately
 from server.operation.metrics import Metrics
 from server.work.batcher import Batcher
-from server.work.jobs import Job, Jobs, Work
+from server.work.job import Job, Work
+from server.work.jobs import Jobs
 from server.work.places import Places
 from server.work.reading import Reading
 from server.work.turns import Turns

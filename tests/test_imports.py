@@ -21,11 +21,10 @@ OWNERS = {  # the files that may name a heavy library
     "datasets": {"data/hub.py"},
     "jinja2": {"audit/report.py"},
     "matplotlib": {"audit/deletion/plots.py", "audit/picture.py"},
-    "peft": {"models/adapters.py", "shadow/make.py"},
+    "peft": {"models/merging.py", "shadow/make.py"},
     "torch": {
         "demo/models.py",
         "models/activation.py",
-        "models/adapters.py",
         "models/attention.py",
         "models/body.py",
         "models/checks.py",
@@ -38,6 +37,7 @@ OWNERS = {  # the files that may name a heavy library
         "models/layers.py",
         "models/linear.py",
         "models/load.py",
+        "models/merging.py",
         "models/network.py",
         "models/neighbours.py",
         "models/onednn.py",
@@ -76,7 +76,7 @@ OWNERS = {  # the files that may name a heavy library
         "models/tokens.py",
         "models/packable.py",
         "models/packed.py",
-        "models/vllm.py",
+        "models/vllm_start.py",
         "demo/models.py",
         "demo/build.py",
         "shadow/adapt.py",
@@ -95,7 +95,7 @@ OWNERS = {  # the files that may name a heavy library
         "scans/uploads.py",
     },
     "zstandard": {"data/streams.py"},
-    "vllm": {"models/vllm.py", "models/vllm_plugin.py"},
+    "vllm": {"models/vllm.py", "models/vllm_plugin.py", "models/vllm_start.py"},
 }
 
 

@@ -13,7 +13,7 @@ from probe.errors import InputError
 from probe.scans.database import Database
 from probe.scans.desk import Desk
 from probe.scans.options import ScanOptions
-from probe.scans.split import Source
+from probe.scans.source import Source
 from probe.scans.store import Store
 from probe.scans.worker import Worker
 from probe.untold import called, listed, place

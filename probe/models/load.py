@@ -1,7 +1,7 @@
 """From a hub id or a folder to a loaded causal language model: safetensors only, no remote code.
 
-A folder may hold an adapter (adapters.py): it is merged into its base. Quantised weights load where transformers, and
-the library that wrote them, can read them here.
+A folder may hold an adapter (adapters.py): it is merged into its base (merging.py). Quantised weights load where
+transformers, and the library that wrote them, can read them here.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any
 import torch
 
 from probe.errors import ModelError
-from probe.models.adapters import Adapter, adapter_of, merge
+from probe.models.adapters import Adapter, adapter_of
 from probe.models.checks import sample
 from probe.models.code import check_code
 from probe.models.content import check_unchanged, content_hash, weight_files
 from probe.models.hub import commit_of, explained, folder_of
+from probe.models.merging import merge
 from probe.models.tokens import Tokenizer, open_tokenizer
 from probe.types import Ints, Unscored
 

@@ -8,7 +8,6 @@ checkpoints wrongly without an error.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -20,18 +19,12 @@ from probe.errors import ModelError
 from probe.models.base import NO_EXTRAS, Extras, Identity, Tokenizing, stats_from
 from probe.models.load import ALIEN, Source, alien, find
 from probe.models.local import LocalEngine
-from probe.models.vllm_plugin import ACTIVE, COLUMNS, register
+from probe.models.vllm_plugin import COLUMNS
+from probe.models.vllm_start import start
 from probe.types import Tokens, TokenStats, Unscored
 
 SELF_TEST = "The test compares the mean loss of this sentence, and 3 numbers: 17, 29 and 4096."
 TOLERANCE = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}  # nats, of the text's loss
-_LEAST_HEAD = 32  # its CPU attention takes no smaller heads
-_CPU = {
-    "VLLM_CPU_KVCACHE_SPACE": "2",
-    "VLLM_NO_USAGE_STATS": "1",
-    "DO_NOT_TRACK": "1",
-    "VLLM_LOGGING_STREAM": "ext://sys.stderr",
-}
 _COLUMNS = {"pooling": COLUMNS, "prompt_logprobs": ("logprob", "rank")}  # by route
 _OURS = {
     "model", "dtype", "load_format", "max_model_len", "enforce_eager", "runner", "hf_overrides", "trust_remote_code",
@@ -96,7 +89,7 @@ class VllmEngine(Tokenizing):
 
     def _try(self, route: str, tokens: Tokens, expected: float) -> str | None:
         """Starts vLLM on a route; returns what is wrong with it, after ending it again. Raises ModelError."""
-        self._route, self._llm = route, self._start(route)
+        self._route, self._llm = route, start(self._source, route, self.context, self._options)
         try:
             (found,) = self._score([tokens])
         except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
@@ -164,39 +157,6 @@ class VllmEngine(Tokenizing):
         outputs = self._llm.generate(prompts, SamplingParams(max_tokens=1, prompt_logprobs=0), use_tqdm=False)
         return [_logprobs(output.prompt_logprobs, window) for output, window in zip(outputs, windows, strict=True)]
 
-    def _start(self, route: str) -> Any:
-        if self._source.adapter:
-            raise ModelError(
-                f"{self._source.name} is an adapter, of which vLLM drops a part without a word: merge it into its base "
-                "and name that folder, or use the local engine, which merges it."
-            )
-        config = _config(self._source)
-        heads = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        for name, value in _CPU.items():
-            os.environ.setdefault(name, value)
-        os.environ[ACTIVE] = str(int(route == "pooling"))
-        try:
-            from vllm import LLM
-            from vllm.platforms import current_platform
-        except ImportError as error:
-            raise ModelError("vLLM is not installed here: pip install memprobe[vllm].") from error
-        if current_platform.is_cpu() and heads < _LEAST_HEAD:
-            raise ModelError(f"vLLM on a CPU takes heads of {_LEAST_HEAD} or more, not {heads}: use the local engine.")
-        register()  # vLLM asks its plugins once per process, and an earlier engine may have gone the other route
-        options: dict[str, Any] = (
-            {"runner": "pooling", "hf_overrides": {"head_dtype": "model"}} if route == "pooling" else {}
-        )
-        options |= {"max_model_len": self.context + 1, "enforce_eager": bool(current_platform.is_cpu())}
-        try:
-            return LLM(
-                model=str(self._source.folder), dtype=self._source.dtype, load_format="safetensors",
-                **options, **self._options,
-            )  # fmt: skip
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise ModelError(
-                f"vLLM does not start {self._source.name} ({error}): mend MEMPROBE_VLLM_OPTIONS or use local."
-            ) from error
-
 
 def _pooling(**options: Any) -> Any:
     """Returns parameters that all prompts share: vLLM would copy them twice a prompt, a third of its Python time."""
@@ -207,12 +167,6 @@ def _pooling(**options: Any) -> Any:
             return self
 
     return Shared(**options)
-
-
-def _config(source: Source) -> Any:
-    from transformers import AutoConfig
-
-    return AutoConfig.from_pretrained(source.folder, trust_remote_code=False).get_text_config()
 
 
 def _logprobs(found: Sequence[Any], window: Window) -> np.ndarray[Any, Any]:

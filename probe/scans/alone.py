@@ -20,7 +20,7 @@ from probe.scans.leases import LEASE
 from probe.scans.nouns import Done, Scan
 from probe.scans.options import ScanOptions
 from probe.scans.parts import folder_key
-from probe.scans.split import Source
+from probe.scans.source import Source
 from probe.scans.store import Store
 from probe.scans.worker import Worker
 

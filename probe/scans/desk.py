@@ -21,7 +21,7 @@ from probe.scans.ledger import Ledger
 from probe.scans.nouns import OPEN, Done, Scan
 from probe.scans.options import ScanOptions
 from probe.scans.parts import folder_key, part_key, raw_key
-from probe.scans.split import Source
+from probe.scans.source import Source
 from probe.scans.store import Store
 from probe.scans.tables import FILES
 from probe.scans.uploads import File, Uploads

@@ -1,26 +1,26 @@
-"""Input -> shards. Where a shard ends depends on the rows alone, so that who begins again comes to the same ones."""
+"""Requests -> shards. Where a shard ends depends on the rows alone, so that who begins again comes to the same ones."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
-from hashlib import blake2b
+from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
-from probe.data.fetch import Interrupted
+from probe.calibration.batch import find_blind
+from probe.calibration.gates import BATCH
 from probe.data.hashed import text_hash
-from probe.data.hub import SCHEME, hub_rows
-from probe.data.read import check_columns
-from probe.data.rows import rows
-from probe.data.within import within
 from probe.errors import InputError
+from probe.pipeline import Probe
 from probe.provenance.record import Hashes
+from probe.scans.ledger import Ledger
+from probe.scans.nouns import Task
 from probe.scans.options import ScanOptions
-from probe.scans.requests import Request, request
-from probe.wanted import still_wanted
+from probe.scans.parts import shard_key, write_shard
+from probe.scans.poison import Alive, Stopped
+from probe.scans.requests import Request
+from probe.scans.source import Source, requests
+from probe.scans.store import Store
 
 SMALLEST, LARGEST = 64, 1024  # rows of a shard, which grows with what lies before it: little is redone, early or late
 GROWTH = 64
@@ -29,73 +29,25 @@ SAMPLE = 2000  # texts that the blind gate looks at
 SAMPLED = 1 << 15  # characters of each: all of them are in memory, and a row may have 16 MB
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """place: a path, a URL, or hf:NAME:SPLIT. name: as the user calls it. within: what it must lie under, where whoever
-    asks for it may not read all. most: bytes of text that were paid for, where it costs something.
-    """
-
-    place: str
-    name: str
-    within: str | None = None
-    most: int | None = None
-
-    @classmethod
-    def of(cls, stored: dict[str, Any]) -> Source:
-        return cls(stored["place"], stored["name"], stored.get("within"), stored.get("most"))
-
-
-class Sampled:
-    """What is kept of all texts while they pass: a sample without choice, and what stands for the whole."""
-
-    def __init__(self) -> None:
-        self.hashes, self.texts, self._dice = Hashes(), list[str](), random.Random(0)
-
-    def add(self, one: Request) -> None:
-        for text in one.texts:
-            self.hashes.add(text_hash(text.text))
-            if len(self.texts) < SAMPLE:
-                self.texts.append(text.text[:SAMPLED])
-            elif (place := self._dice.randrange(self.hashes.size)) < SAMPLE:
-                self.texts[place] = text.text[:SAMPLED]
-
-
-def requests(source: Source, options: ScanOptions, model: str) -> Iterator[Request]:
-    """Yields the rows. Raises InputError where the input as a whole cannot be read, or has become more than paid."""
-    if source.within is not None and not within(source.place, source.within):  # it was when the scan was asked for
-        raise InputError("The input leads out of what may be read: a link was put in its place.", "input_file_id")
-    named = None if source.name == source.place else source.name
-    table = hub_rows(source.place, streaming=True) if source.place.startswith(SCHEME) else rows(source.place, named)
-    check_columns(source.name, table.columns, options.columns)
-    ids, size = _Ids(), 0
-    for raw in table.rows:
-        found = request(raw, options, model)
-        if found.id and not found.error and ids.known(found.id):
-            found = Request(found.row, found.id, error="this id is that of an earlier row; give each row its own")
-        size += 0 if source.most is None else _bytes(found)
-        if source.most is not None and size > source.most:  # it was counted when the scan was asked for
-            raise InputError("The input holds more text than it did when its tokens were paid: ask for it again.")
-        yield found
-
-
-def text_bytes(source: Source, options: ScanOptions, model: str, most: int) -> int:
-    """Returns the bytes of all texts that would be scored, or a number beyond `most` as soon as there are more. It ends
-    where it is not wanted any more. Raises InputError as `requests` does.
-    """
-    size = 0
-    try:
-        for one in requests(source, options, model):
-            still_wanted()
-            size += _bytes(one)
-            if size > most:
-                break
-    except Interrupted as error:  # a worker comes back to it; here somebody waits
-        raise InputError("The connection to the input broke off: ask again.", "metadata.url") from error
-    return size
-
-
-def _bytes(one: Request) -> int:
-    return sum(len(text.text.encode()) for text in one.texts)
+def split(store: Store, ledger: Ledger, task: Task, probe: Probe, alive: Alive) -> dict[str, Any]:
+    """Writes the shards; returns what is known of the scan once all rows were read. Raises InputError, Stopped."""
+    scan, options = task.scan, ScanOptions.of_stored(task.scan.options)
+    sampled, count = Sampled(), 0
+    for number, shard in enumerate(shards(requests(Source.of(scan.source), options, scan.model))):
+        alive()
+        write_shard(store, shard_key(scan.id, number), shard)
+        if not ledger.add_shard(task, number, len(shard)):
+            raise Stopped
+        count += len(shard)
+        for one in shard:
+            sampled.add(one)
+    if not count:
+        raise InputError("The input holds no rows.", "input_file_id")
+    calibration, batch = probe.calibration, sampled.hashes.batch
+    blind = list(find_blind(sampled.texts, calibration)) if calibration and batch.size >= BATCH else None
+    known = len(calibration.nonmembers) if calibration else 0
+    held = {"nonmembers": known, "fingerprint": asdict(probe.fingerprint)}
+    return {"split": True, "rows": count, "batch": {**asdict(batch), **held}, "blind": blind}
 
 
 def shards(every: Iterator[Request]) -> Iterator[list[Request]]:
@@ -112,22 +64,16 @@ def shards(every: Iterator[Request]) -> Iterator[list[Request]]:
         yield shard
 
 
-class _Ids:
-    """Ids that were met, by 64-bit hashes, eight bytes each."""
-
-    _MOST = 1 << 16
+class Sampled:
+    """What is kept of all texts while they pass: a sample without choice, and what stands for the whole."""
 
     def __init__(self) -> None:
-        self._old, self._new = np.empty(0, dtype=np.uint64), set[int]()
+        self.hashes, self.texts, self._dice = Hashes(), list[str](), random.Random(0)
 
-    def known(self, name: str) -> bool:
-        """Returns whether it was met before, and remembers it."""
-        hashed = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
-        place = int(np.searchsorted(self._old, np.uint64(hashed)))
-        if hashed in self._new or (place < len(self._old) and int(self._old[place]) == hashed):
-            return True
-        self._new.add(hashed)
-        if len(self._new) >= self._MOST:
-            self._old = np.union1d(self._old, np.fromiter(self._new, np.uint64, len(self._new)))
-            self._new = set()
-        return False
+    def add(self, one: Request) -> None:
+        for text in one.texts:
+            self.hashes.add(text_hash(text.text))
+            if len(self.texts) < SAMPLE:
+                self.texts.append(text.text[:SAMPLED])
+            elif (place := self._dice.randrange(self.hashes.size)) < SAMPLE:
+                self.texts[place] = text.text[:SAMPLED]

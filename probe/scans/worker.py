@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from probe.calibration.batch import find_blind
 from probe.calibration.fingerprint import Fingerprint
-from probe.calibration.gates import BATCH
 from probe.errors import InputError, MemprobeError, StoreError
 from probe.logs import saying, where
 from probe.models.stats_table import drop
@@ -19,14 +17,15 @@ from probe.models.tags import tagged
 from probe.pipeline import Probe
 from probe.provenance.record import Sources
 from probe.scans.finish import finish
+from probe.scans.lease import Lease
 from probe.scans.ledger import Ledger
 from probe.scans.nouns import Task
 from probe.scans.options import ScanOptions
-from probe.scans.parts import folder_key, raws_key, shard_key, shards_key, write_shard
+from probe.scans.parts import folder_key, raws_key, shards_key
 from probe.scans.poison import MOST, Alive, Stopped
 from probe.scans.processes import new_worker
 from probe.scans.score import score_shard
-from probe.scans.split import Sampled, Source, requests, shards
+from probe.scans.split import split
 from probe.scans.store import Store
 from probe.wanted import while_wanted
 
@@ -83,7 +82,7 @@ class Worker:
             return False
         with (
             saying(scan=task.scan.id, task=f"{task.kind} {task.number}"),
-            _Lease(self.ledger, task, self._name, self._stop) as lease,
+            Lease(self.ledger, task, self._name, self._stop) as lease,
         ):
             try:
                 self._do(task, lease.check)
@@ -117,7 +116,7 @@ class Worker:
         options = ScanOptions.of_stored(task.scan.options)
         probe = self.opened(task.scan.model, options.calibration, task.scan.owner)
         if task.kind == "split":
-            self._complete(task, scan=self._split(task, options, probe, alive))
+            self._complete(task, scan=split(self.store, self.ledger, task, probe, alive))
             return
         _check_model(task, probe)
         with while_wanted(alive), tagged(task.scan.id):  # it ends within a batch of texts, not only between shards
@@ -130,26 +129,6 @@ class Worker:
     def _complete(self, task: Task, **values: Any) -> None:
         if not self.ledger.complete(task, self._name, **values):
             raise Stopped
-
-    def _split(self, task: Task, options: ScanOptions, probe: Probe, alive: Alive) -> dict[str, Any]:
-        """Writes the shards; returns what is known of the scan once all rows were read."""
-        sampled, count = Sampled(), 0
-        every = requests(Source.of(task.scan.source), options, task.scan.model)
-        for number, shard in enumerate(shards(every)):
-            alive()
-            write_shard(self.store, shard_key(task.scan.id, number), shard)
-            if not self.ledger.add_shard(task, number, len(shard)):
-                raise Stopped
-            count += len(shard)
-            for one in shard:
-                sampled.add(one)
-        if not count:
-            raise InputError("The input holds no rows.", "input_file_id")
-        calibration, batch = probe.calibration, sampled.hashes.batch
-        blind = list(find_blind(sampled.texts, calibration)) if calibration and batch.size >= BATCH else None
-        known = len(calibration.nonmembers) if calibration else 0
-        held = {"nonmembers": known, "fingerprint": asdict(probe.fingerprint)}
-        return {"split": True, "rows": count, "batch": {**asdict(batch), **held}, "blind": blind}
 
     def _pause(self, task: Task, why: str) -> None:
         try:
@@ -184,34 +163,3 @@ def _check_model(task: Task, probe: Probe) -> None:
             f"A worker serves {task.scan.model} with another {', '.join(other)} than this scan began with. End that "
             "worker, then resume."
         )
-
-
-class _Lease:
-    """Renews a task's lease in a thread of its own while the block runs."""
-
-    def __init__(self, ledger: Ledger, task: Task, worker: str, stop: threading.Event) -> None:
-        self._ledger, self._task, self._worker, self._stop = ledger, task, worker, stop
-        self._over, self._lost = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
-
-    def check(self) -> None:
-        """Raises Stopped where the task is lost or the worker is to end."""
-        if self._lost.is_set() or self._stop.is_set():
-            raise Stopped
-
-    def __enter__(self) -> _Lease:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _renew(self) -> None:
-        while not self._over.wait(self._ledger.lease / 4):
-            try:
-                if not self._ledger.renew(self._task, self._worker):
-                    self._lost.set()
-                    return
-            except StoreError:
-                _LOG.warning("The lease of %s could not be renewed.", self._task.scan.id)

@@ -19,7 +19,7 @@ from probe.scans.nouns import OPEN, Done, Scan
 from probe.scans.options import of_metadata
 from probe.scans.requests import ENDPOINT
 from probe.scans.show import rate, remaining
-from probe.scans.split import Source, text_bytes
+from probe.scans.source import Source, text_bytes
 from server.operation.ending import Ending
 from server.schemas.batches import Batch, BatchList, BatchRequest, RequestCounts, ScanProgress, page
 from server.schemas.common import Deleted, failures

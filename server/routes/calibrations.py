@@ -24,7 +24,7 @@ from server.schemas.common import Progress as Done
 from server.schemas.documented import binary, leads_to
 from server.schemas.entries import CalibrationName, KnownTexts
 from server.service import Service, service_of
-from server.work.jobs import Job
+from server.work.job import Job
 
 KIND = "calibration"
 router = APIRouter(prefix="/v1/calibrations", tags=["calibrations"], responses=failures(400, 404, 413, 422, 429))

@@ -38,7 +38,7 @@ from server.schemas.documents import (
 from server.schemas.probe import Usage
 from server.service import Service, service_of
 from server.wire.headers import REPORT
-from server.work.jobs import Job
+from server.work.job import Job
 
 KIND = "document"
 router = APIRouter(prefix="/v1/documents", tags=["documents"], responses=failures(400, 404, 409, 413, 422, 429))

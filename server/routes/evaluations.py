@@ -29,7 +29,7 @@ from server.schemas.entries import Entry as Given
 from server.schemas.evaluations import EvaluationJob, EvaluationList, EvaluationRequest, PictureCard
 from server.service import Service, service_of
 from server.wire.headers import REPORT
-from server.work.jobs import Job
+from server.work.job import Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from probe.errors import InputError
 from server.schemas.common import Deleted, Progress
 from server.service import Service
-from server.work.jobs import Job
+from server.work.job import Job
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from server.schemas.documented import leads_to, text
 from server.schemas.documents import PiiJob, PiiList, PiiRequest
 from server.service import Service, service_of
 from server.wire.headers import REPORT
-from server.work.jobs import Job
+from server.work.job import Job
 
 KIND = "pii"
 router = APIRouter(prefix="/v1/pii", tags=["documents"], responses=failures(400, 404, 409, 413, 422, 429))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from server.schemas.common import Progress
 from server.schemas.entries import Asked, CalibrationName, KnownTexts, Seed
 from server.schemas.probe import Gate
-from server.work.jobs import Status
+from server.work.job import Status
 
 
 class CalibrationRequest(Asked):

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from server.work.jobs import Status
+from server.work.job import Status
 
 
 class Progress(BaseModel):

@@ -7,73 +7,21 @@ Jobs live as long as the process: what they leave behind (a stored calibration) 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextvars import Context, copy_context
-from dataclasses import dataclass, field
 from threading import Lock
-from typing import Literal
-from uuid import uuid4
 
 from probe.errors import Busy, MemprobeError, UnknownName
-from probe.logs import described, saying
-from probe.measure import Progress
+from probe.logs import saying
 from probe.models.tags import tagged
 from probe.untold import called
-from probe.wanted import while_wanted
+from server.work.job import Job, Work, nothing
 from server.work.line import Line
 
-Status = Literal["queued", "running", "completed", "failed", "cancelled"]
-Work = Callable[[Progress], object]
 MOST_OWN, MOST_WAITING = 8, 64  # jobs that are not over, of an owner and of all
 MOST_KEPT = 256  # that are over, of an owner
 _LOG = logging.getLogger(__name__)
 _NAMED = frozenset(("calibration",))  # kinds that make something with a name of its own; of others it is the model's
-
-
-def _nothing() -> None:
-    """The last that the thread is given, and what is called where nobody waits for an end."""
-
-
-class Cancelled(Exception):
-    """Raised inside a job by its progress, once its cancellation was asked for."""
-
-
-@dataclass(eq=False)
-class Job:
-    """done and total count texts; error says why it failed. subject: what it is about, if that is kept beside.
-    ended: is called once nothing is done for it any more, maybe twice.
-    """
-
-    kind: str
-    name: str
-    owner: str
-    id: str = field(default_factory=lambda: f"job-{uuid4().hex}")
-    status: Status = "queued"
-    created: int = field(default_factory=lambda: int(time.time()))
-    done: int = 0
-    total: int = 0
-    error: str | None = None
-    cancelling: bool = False
-    result: object = None
-    subject: object = None
-    work: Work | None = field(default=None, repr=False)
-    ended: Callable[[], object] = field(default=_nothing, repr=False)
-    context: Context = field(default_factory=copy_context, repr=False)  # what it logs names the request that began it
-    forgotten: bool = False
-
-    @property
-    def over(self) -> bool:
-        return self.status in ("completed", "failed", "cancelled")
-
-    def advance(self, done: int, total: int) -> None:
-        self.done, self.total = done, total
-        self.check()
-
-    def check(self) -> None:
-        if self.cancelling:
-            raise Cancelled
 
 
 class Jobs:
@@ -87,7 +35,7 @@ class Jobs:
 
     def start(
         self, kind: str, name: str, owner: str, work: Work, subject: object = None,
-        ended: Callable[[], object] = _nothing,
+        ended: Callable[[], object] = nothing,
     ) -> Job:  # fmt: skip
         """Queues work and returns its job. Raises Busy."""
         job = Job(kind, name, owner, subject=subject, work=work, ended=ended)
@@ -153,7 +101,7 @@ class Jobs:
         for job in open_ones:
             if job.status == "queued":
                 self.cancel(job)
-        last = self._thread.submit(_nothing)
+        last = self._thread.submit(nothing)
         self._thread.shutdown(wait=False)
         wait([last], grace)
         for job in open_ones:
@@ -175,7 +123,7 @@ class Jobs:
 
     def _run(self, job: Job) -> None:
         with tagged(job.id), saying(job=job.id):
-            _run(job)
+            job.run()
         job.ended()
         job.work = None  # it holds the texts
         if job.forgotten:
@@ -183,21 +131,3 @@ class Jobs:
                 self._clear(job)
             except MemprobeError as error:
                 _LOG.error("Job %s is forgotten, its statistics are not: %s", job.id, error)
-
-
-def _run(job: Job) -> None:
-    work = job.work
-    if job.cancelling or work is None:
-        job.status = "cancelled"
-        return
-    try:
-        with while_wanted(job.check):
-            job.result = work(job.advance)
-        job.status = "completed"
-    except Cancelled:
-        job.status = "cancelled"
-    except MemprobeError as error:
-        job.status, job.error = "failed", str(error)
-    except Exception as error:  # the process and the jobs behind it go on
-        _LOG.error("A job failed.", extra={"facts": {"error": described(error)}})
-        job.status, job.error = "failed", "An internal error; the service's log names it."

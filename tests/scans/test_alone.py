@@ -24,7 +24,7 @@ from probe.scans.database import Database
 from probe.scans.desk import Desk
 from probe.scans.nouns import Done, Scan
 from probe.scans.options import ScanOptions, of_metadata
-from probe.scans.split import Source
+from probe.scans.source import Source
 from probe.scans.store import Store
 from probe.scans.worker import Worker
 from tests.tiny import ASSETS

@@ -14,7 +14,7 @@ from probe.scans.desk import Desk
 from probe.scans.ledger import Ledger
 from probe.scans.options import ScanOptions
 from probe.scans.processes import new_worker
-from probe.scans.split import Source
+from probe.scans.source import Source
 from probe.scans.store import Store
 from probe.scans.worker import Worker
 from tests.engines import Gated

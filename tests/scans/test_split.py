@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from probe.errors import InputError
 from probe.scans.options import ScanOptions
 from probe.scans.requests import Request
-from probe.scans.split import LARGEST, MOST_BYTES, SMALLEST, Sampled, Source, _Ids, requests, shards, text_bytes
+from probe.scans.source import Source, _Ids, requests, text_bytes
+from probe.scans.split import LARGEST, MOST_BYTES, SMALLEST, Sampled, shards
 from probe.types import Text
 from probe.wanted import while_wanted
 

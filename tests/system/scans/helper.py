@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool
 from probe.scans.database import Database
 from probe.scans.desk import Desk
 from probe.scans.options import ScanOptions
-from probe.scans.split import Source
+from probe.scans.source import Source
 from probe.scans.store import Store
 
 Line = dict[str, Any]
