@@ -11,7 +11,8 @@ import numpy.typing as npt
 from probe.data.frequencies import Frequencies
 from probe.models.base import NO_EXTRAS, Engine, Extras
 from probe.models.writing import Prompt, write
-from probe.prepare import NO_REFERENCE, Entry, Prepared
+from probe.prepare import NO_REFERENCE
+from probe.prepared import Entry, Prepared
 from probe.scores.samia import SAMPLES
 from probe.scores.shadowed import Shadowed
 from probe.scores.view import NOT_ASKED

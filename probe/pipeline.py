@@ -13,6 +13,7 @@ from probe.ahead import ahead
 from probe.calibration.batch import as_batch
 from probe.calibration.calibration import Calibration
 from probe.calibration.fingerprint import Fingerprint, take
+from probe.calibration.sentinels import check_sentinels
 from probe.corpus.opening import Corpus
 from probe.data.frequencies import Frequencies
 from probe.errors import FingerprintMismatch
@@ -21,12 +22,12 @@ from probe.measure import CHUNK, Progress, measure
 from probe.models.base import Engine
 from probe.neighbours import Proposer
 from probe.prefixes import NO_PREFIXES, Prefixes
-from probe.prepare import ALPHA, Options, Prepared, prepare
-from probe.scores import TABLE, choose
+from probe.prepare import prepare
+from probe.prepared import ALPHA, Options, Prepared
+from probe.scores import choose
 from probe.setup import Setup
-from probe.types import Evidence, Result, Text, TokenStats
+from probe.types import Evidence, Result, Text
 
-SENTINEL_TOLERANCE = 1e-3
 Input = str | Text
 
 
@@ -128,12 +129,4 @@ class Probe:
             return
         texts = [Text(sentinel.text) for sentinel in calibration.sentinels]
         (measured,) = self.measure([self.prepare(texts, Options(frozenset({calibration.score})))])
-        method = TABLE[calibration.score]
-        for sentinel, evidence in zip(calibration.sentinels, measured, strict=True):
-            value = method(evidence, calibration.fitted).value if isinstance(evidence.target, TokenStats) else None
-            if value is None or abs(value - sentinel.value) > SENTINEL_TOLERANCE:
-                raise FingerprintMismatch(
-                    f"This machine scores calibration {calibration.name}'s sentinel texts differently ({value} instead "
-                    f"of {sentinel.value:.6f}; tolerance {SENTINEL_TOLERANCE}). Calibrate again here, or use its "
-                    f"versions: {calibration.fingerprint.versions}."
-                )
+        check_sentinels(calibration, measured)

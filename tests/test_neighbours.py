@@ -113,7 +113,7 @@ def test_the_model_is_named_in_the_fingerprint(opened: Probe, demo: Probe) -> No
 
 
 def test_the_reference_reads_neighbours_only_where_a_score_compares(opened: Probe) -> None:
-    from probe.prepare import Options
+    from probe.prepared import Options
     from probe.types import Text
 
     for names, count in ((["neighbour"], 0), (["spv"], COUNT)):

@@ -7,15 +7,18 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from probe import Text, open_probe
 from probe.calibration.calibration import Sentinel
 from probe.errors import FingerprintMismatch, InputError, UnknownName
+from probe.judge import difficulty_of
 from probe.pipeline import Probe
-from probe.prepare import SPARSE, Options
+from probe.prepare import SPARSE
+from probe.prepared import Options
 from probe.scores import TABLE, choose
-from probe.types import Call, Tokens, Unscored
+from probe.types import Call, Tokens, TokenStats, Unscored
 from tests.tiny import ASSETS
 
 SENTENCES = [
@@ -148,14 +151,34 @@ def test_calibration_decides_the_dtype(demo: Probe) -> None:
         open_probe(dtype="bfloat16")
 
 
-def test_sentinels_are_scored_where_versions_differ(demo: Probe) -> None:
+@pytest.mark.parametrize(("moved", "refused"), [(0.009, False), (-0.009, False), (0.012, True), (-0.012, True)])
+def test_sentinels_are_scored_where_versions_differ(demo: Probe, moved: float, refused: bool) -> None:
+    """In standard deviations of the known non-members: a raw score moves by .005 where trees are given other digits."""
     known = demo.calibration
     assert known and len(known.sentinels) == 32
     elsewhere = dataclasses.replace(known.fingerprint, versions={"torch": "0"})
-    Probe(demo.target, demo.reference, dataclasses.replace(known, fingerprint=elsewhere))
-    moved = (*known.sentinels[:5], Sentinel(known.sentinels[5].text, known.sentinels[5].value + 0.002))
-    with pytest.raises(FingerprintMismatch, match="scores calibration demo's sentinel texts differently"):
-        Probe(demo.target, demo.reference, dataclasses.replace(known, fingerprint=elsewhere, sentinels=moved))
+    sentinel = known.sentinels[5]
+    (evidence,) = demo.measure([demo.prepare([Text(sentinel.text)], Options())])[0]
+    assert isinstance(evidence.target, TokenStats)
+    place = len(evidence.target.logprob), difficulty_of(evidence)
+    one = known.calibrated(1.0, *place)[0] - known.calibrated(0.0, *place)[0]  # of what the raw score counts
+    raw = sentinel.value + moved * float(np.std(known.nonmembers)) / one
+    sentinels = (*known.sentinels[:5], Sentinel(sentinel.text, raw), *known.sentinels[6:])
+    other = dataclasses.replace(known, fingerprint=elsewhere, sentinels=sentinels)
+    if not refused:
+        Probe(demo.target, demo.reference, other)
+        return
+    with pytest.raises(FingerprintMismatch, match=r"sentinel texts differently, by 0\.012 standard deviations"):
+        Probe(demo.target, demo.reference, other)
+
+
+def test_a_sentinel_that_cannot_be_scored_any_more_is_a_difference(demo: Probe) -> None:
+    known = demo.calibration
+    assert known
+    elsewhere = dataclasses.replace(known.fingerprint, versions={"torch": "0"})
+    lost = dataclasses.replace(known, fingerprint=elsewhere, sentinels=(Sentinel("", -20.0),))
+    with pytest.raises(FingerprintMismatch, match="differently, by inf"):
+        Probe(demo.target, demo.reference, lost)
 
 
 def test_another_tokenizer_leaves_bits_per_byte(shared: Path) -> None:

@@ -12,7 +12,7 @@ from probe.models.base import Engine
 from probe.models.cache import Cache, CachedEngine
 from probe.models.local import LocalEngine
 from probe.pipeline import Probe
-from probe.prepare import Options
+from probe.prepared import Options
 from probe.scores import SHADOWED
 from probe.scores.shadowed import Flags
 from probe.shadow.duel import duel

@@ -19,7 +19,7 @@ from probe.errors import CalibrationError
 from probe.measure import Progress
 from probe.models.base import Engine
 from probe.pipeline import Probe
-from probe.prepare import Options
+from probe.prepared import Options
 from probe.scores import TABLE
 from probe.types import Evidence, Text, TokenStats
 

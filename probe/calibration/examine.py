@@ -25,7 +25,8 @@ from probe.errors import CalibrationError
 from probe.measure import Progress, measure
 from probe.models.base import Engine
 from probe.pipeline import Probe
-from probe.prepare import Options, prepare
+from probe.prepare import prepare
+from probe.prepared import Options
 from probe.scores.fitted import Fitted, Vector
 from probe.scores.tokenwise import NEEDS
 from probe.types import Evidence, TokenStats

@@ -16,7 +16,7 @@ from probe.canaries.verdict import decide, gates_of, notes_of
 from probe.errors import InputError
 from probe.measure import Progress
 from probe.models.base import Engine
-from probe.prepare import ALPHA
+from probe.prepared import ALPHA
 from probe.setup import Setup
 from probe.types import Unscored, Verdict
 

@@ -47,7 +47,7 @@ def probe(
     tokens: Annotated[bool, typer.Option(help="with --json: every token's log-probability, rank and place")] = False,
 ) -> None:  # fmt: skip
     """Judges texts without a server."""
-    from probe.prepare import Options
+    from probe.prepared import Options
     from probe.provenance.record import Sources, record_all
     from probe.scores import choose
     from probe.show import progress, table

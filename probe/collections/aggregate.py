@@ -18,7 +18,8 @@ from probe.judge import default_score, difficulty_of
 from probe.measure import CHUNK, Progress, measure
 from probe.models.base import Engine
 from probe.pipeline import Probe
-from probe.prepare import Options, prepare
+from probe.prepare import prepare
+from probe.prepared import Options
 from probe.scores import TABLE
 from probe.scores.features import NAMES, row
 from probe.scores.fitted import UNFITTED

@@ -19,7 +19,7 @@ from probe.collections.inference import FEWEST as SPLIT
 from probe.collections.inference import Inference
 from probe.collections.sample_size import Sizes, difference_behind, difference_of, sizes
 from probe.errors import InputError
-from probe.prepare import ALPHA
+from probe.prepared import ALPHA
 from probe.scores import choose
 from probe.types import Call, Unscored, Verdict
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from probe.errors import InputError
 from probe.measure import Progress
 from probe.models.base import Engine
-from probe.prepare import ALPHA
+from probe.prepared import ALPHA
 from probe.types import Call, Gate, Grade, Tokens, TokenStats, Unscored, Verdict
 
 Vector = npt.NDArray[np.float64]

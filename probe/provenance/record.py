@@ -17,7 +17,7 @@ from probe.config import Settings
 from probe.data.hashed import text_hash
 from probe.data.rows import is_unicode
 from probe.pipeline import Probe
-from probe.prepare import Options
+from probe.prepared import Options
 from probe.response import result_dict
 from probe.scores.table import origins
 from probe.types import Result, Text

@@ -19,7 +19,7 @@ from probe.errors import FingerprintMismatch, InputError
 from probe.measure import Progress
 from probe.opening import find_calibration, open_setup
 from probe.pipeline import Probe
-from probe.prepare import Options
+from probe.prepared import Options
 from probe.provenance.checks import Check, Outcome, same
 from probe.provenance.compare import compare_results
 from probe.provenance.record import Provenance, Record, Sources, batch_of

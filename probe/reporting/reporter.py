@@ -13,7 +13,7 @@ from probe.calibration.file import content_hash
 from probe.calibration.gates import SET_LEVEL
 from probe.errors import InputError, ModelError
 from probe.pipeline import Input, Probe
-from probe.prepare import Options, Prepared
+from probe.prepared import Options, Prepared
 from probe.reporting.cohort import Cohort, gather
 from probe.reporting.ledger import Asked, Ledger
 from probe.reporting.mean import Noised, Range, aggregate

@@ -9,7 +9,7 @@ from typing import Any
 
 from probe.data.read import Columns
 from probe.errors import InputError
-from probe.prepare import ALPHA, LEAST_ALPHA, Options
+from probe.prepared import ALPHA, LEAST_ALPHA, Options
 from probe.scores import choose
 from probe.untold import called
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
-from probe.prepare import Options
+from probe.prepared import Options
 from probe.types import Text
 from server.service import Service
 

@@ -23,7 +23,7 @@ from probe.memorization.scan import Options
 from probe.memorization.windows import Shape
 from probe.models.base import Sampler
 from probe.pipeline import Probe
-from probe.prepare import Options as Level
+from probe.prepared import Options as Level
 from server.operation.asked import note
 from server.routes.jobs import completed, end, forget, state
 from server.routes.uploads import one_file

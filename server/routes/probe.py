@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Depends
 
-from probe.prepare import Options
+from probe.prepared import Options
 from probe.provenance.record import Sources, answer
 from probe.scores import choose
 from server.routes.texts import texts_of

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
 
-from probe.prepare import LEAST_ALPHA
+from probe.prepared import LEAST_ALPHA
 
 
 def _string(value: object) -> str:

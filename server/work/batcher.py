@@ -18,7 +18,8 @@ from typing import TypeVar
 from probe.errors import Busy, InputError
 from probe.logs import said, saying
 from probe.pipeline import Probe
-from probe.prepare import SPARSE, Options, Prepared
+from probe.prepare import SPARSE
+from probe.prepared import Options, Prepared
 from probe.types import Evidence, Result, Text, TokenStats
 from probe.wanted import while_wanted
 from server.operation.asked import note

@@ -21,7 +21,8 @@ from probe.errors import CalibrationError
 from probe.measure import measure
 from probe.models.local import LocalEngine
 from probe.pipeline import Probe
-from probe.prepare import Options, prepare
+from probe.prepare import prepare
+from probe.prepared import Options
 from probe.scores.fitted import Fitted
 from probe.scores.view import View
 from probe.types import Text

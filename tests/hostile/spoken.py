@@ -49,7 +49,7 @@ def _tokens(folder: Path) -> Iterator[Run]:
     from probe.errors import InputError
     from probe.memorization.pii.spans import find, patterns_of
     from probe.opening import open_probe
-    from probe.prepare import Options
+    from probe.prepared import Options
     from probe.types import Text, Tokens
 
     probe, known = open_probe(), index([TEXTS[0]])

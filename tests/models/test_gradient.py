@@ -18,7 +18,7 @@ from probe.models.base import NO_EXTRAS, Extras
 from probe.models.gradient import gradient
 from probe.models.local import LocalEngine
 from probe.pipeline import Probe
-from probe.prepare import Options
+from probe.prepared import Options
 from probe.scores import choose
 from probe.types import Text, Tokens, TokenStats, Unscored
 from tests.tiny import ASSETS

@@ -16,7 +16,7 @@ from probe.data.hashed import text_hash
 from probe.data.read import Unreadable
 from probe.errors import InputError
 from probe.pipeline import Probe
-from probe.prepare import Options
+from probe.prepared import Options
 from probe.provenance.read import load_records, read_records
 from probe.provenance.record import Record, Sources, answer, batch_of, record_all
 from probe.types import Text

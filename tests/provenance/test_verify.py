@@ -19,7 +19,7 @@ from probe.corpus.index import open_index
 from probe.demo.locate import find, marks
 from probe.errors import InputError
 from probe.pipeline import Probe
-from probe.prepare import Options
+from probe.prepared import Options
 from probe.provenance.checks import Check, Outcome, close, outcome
 from probe.provenance.compare import _reason
 from probe.provenance.read import read_records

@@ -11,7 +11,7 @@ import pytest
 from probe.errors import Busy, InputError
 from probe.models.base import NO_EXTRAS, Engine, Extras
 from probe.pipeline import Probe
-from probe.prepare import Options
+from probe.prepared import Options
 from probe.types import Text, Tokens, TokenStats, Unscored
 from server.work.batcher import Batcher
 from tests import engines

@@ -19,7 +19,7 @@ from probe.audit.one_run import CONFIDENCE, Flags
 from probe.audit.privacy import DELTA, Shown, shown
 from probe.models.base import Engine
 from probe.pipeline import Probe
-from probe.prepare import Options
+from probe.prepared import Options
 from probe.setup import Setup
 from probe.shadow.duel import duel
 from probe.shadow.folder import base_of, place_of

@@ -1,0 +1,42 @@
+"""Known texts that are scored again where versions, engine or device differ from those of a calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from probe.calibration.calibration import Calibration, Sentinel
+from probe.errors import FingerprintMismatch
+from probe.judge import difficulty_of
+from probe.scores import TABLE
+from probe.types import Evidence, TokenStats
+
+TOLERANCE = 0.01  # standard deviations of the known non-members: far below what they know of a p-value themselves
+
+
+def check_sentinels(calibration: Calibration, measured: Sequence[Evidence]) -> None:
+    """Compares calibrated scores, as verdicts do: a raw one may be of any unit, and one that trees give moves by a leaf
+    where a rounding puts a token on the other side of a threshold. Raises FingerprintMismatch.
+    """
+    spread = float(np.std(calibration.nonmembers))
+    for sentinel, evidence in zip(calibration.sentinels, measured, strict=True):
+        gap = _gap(calibration, sentinel, evidence)
+        if not gap <= TOLERANCE * spread:
+            raise FingerprintMismatch(
+                f"This machine scores calibration {calibration.name}'s sentinel texts differently, by "
+                f"{gap / spread:.3g} standard deviations of its non-members where {TOLERANCE:g} may be rounding. "
+                f"Calibrate again here, or use its versions: {calibration.fingerprint.versions}."
+            )
+
+
+def _gap(calibration: Calibration, sentinel: Sentinel, evidence: Evidence) -> float:
+    """Returns how far a calibrated score is from what it was, infinity where there is none any more."""
+    target = evidence.target
+    value = TABLE[calibration.score](evidence, calibration.fitted).value if isinstance(target, TokenStats) else None
+    if value is None or not isinstance(target, TokenStats):
+        return float("inf")
+    now, then = (
+        calibration.calibrated(raw, len(target.logprob), difficulty_of(evidence))[0] for raw in (value, sentinel.value)
+    )
+    return abs(now - then)
