@@ -67,6 +67,7 @@ OWNERS = {  # the files that may name a heavy library
     "triton": {"models/blocks.py"},
     "transformers": {
         "models/activation.py",
+        "models/attending.py",
         "models/body.py",
         "models/conv.py",
         "models/layers.py",
@@ -74,7 +75,6 @@ OWNERS = {  # the files that may name a heavy library
         "models/neighbours.py",
         "models/sampling.py",
         "models/tokens.py",
-        "models/packable.py",
         "models/packed.py",
         "models/vllm_start.py",
         "demo/models.py",

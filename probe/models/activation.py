@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import gelu
 
+from probe.models.checks import untouched
 from probe.models.compiled import on_units
 from probe.models.kernel import require
 from probe.models.pointwise import pointwise
@@ -62,6 +63,8 @@ def fuse(model: Any) -> None:
 
     for module in list(model.modules()):
         for name, child in module.named_children():
+            if not untouched(child):
+                continue
             if type(child) in (NewGELUActivation, GELUTanh):
                 setattr(module, name, Gelu(tanh=True))
             elif type(child) is GELUActivation and child.act is gelu:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import SiLU
 
+from probe.models.checks import untouched, wave
 from probe.models.pointwise import Pointwise, pointwise
 from probe.models.scoring import is_scoring
 
@@ -78,12 +79,12 @@ def _ours() -> dict[tuple[Any, ...] | None, Function]:
 
     if (by := pointwise()) is None:
         return {}
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         norm, mlp = llama.LlamaRMSNorm(32), llama.LlamaMLP(LlamaConfig(hidden_size=32, intermediate_size=48))
     norm, mlp = norm.float(), mlp.float()
-    norm.weight.copy_(torch.linspace(-2, 2, 32))
-    x = torch.linspace(-4, 4, 3 * 32, dtype=torch.float32).sin().view(1, 3, 32) * _LARGE
-    q, angles = x.view(1, 1, 3, 32), torch.linspace(0, 3, 3 * 16, dtype=torch.float32).view(1, 3, 16).repeat(1, 1, 2)
+    norm.weight.copy_(2 * wave(1, 32, 2)[0])
+    x = _LARGE * wave(3, 32, 4)[None]
+    q, angles = x[None], 3 * wave(3, 16, 3)[None].repeat(1, 1, 2)
     turned = q, 2 * q, angles.cos(), angles.sin()
     part = q, 2 * q, angles[..., 8:24].cos(), angles[..., 8:24].sin()
     trials: list[tuple[Function, Function, tuple[Any, ...]]] = [
@@ -115,7 +116,7 @@ def _norm(by: Pointwise, norm: Any, hidden_states: Tensor) -> Tensor | None:
 def _gate(by: Pointwise, mlp: Any, x: Tensor) -> Tensor | None:
     from transformers.activations import SiLUActivation
 
-    if type(mlp.act_fn) not in (SiLUActivation, SiLU) or not by.takes(x):
+    if type(mlp.act_fn) not in (SiLUActivation, SiLU) or not untouched(mlp.act_fn) or not by.takes(x):
         return None
     gate, up = mlp.gate_proj(x), mlp.up_proj(x)
     both = by.gate(gate, up) if by.takes(gate, up) and gate.shape == up.shape else mlp.act_fn(gate) * up

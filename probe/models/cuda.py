@@ -14,10 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from probe.models.checks import wave
+
 HALVES = (torch.bfloat16, torch.float16)
 TILE, WARPS = 4096, 16  # logits that one program reads at once, 8 a thread: no register spills
 ROWS, COLUMNS, DEPTH, HEAD_WARPS = 64, 128, 64, 8  # of a block of the head
 _SPANS = 1 << 12  # programs that fill a device, about
+_ROUNDING = 1e-6  # of the sizes that a logit sums up: words that are as likely as the target are not above it
 _LEAST = -1e4  # nats below the likeliest: what lies lower counts for nothing
 
 
@@ -37,8 +40,8 @@ class Blocks:
             raise ValueError(f"the kernel keeps {self._held} logits a row, not {top}")
         rows, vocabulary = logits.shape
         targets = targets.to(logits.device)
-        out = torch.empty(rows, 4, device=logits.device)
-        largest = torch.empty(rows, self._held, device=logits.device) if top else out
+        out = torch.empty(rows, 4, dtype=torch.float32, device=logits.device)
+        largest = out.new_empty(rows, self._held) if top else out
         if rows:
             with _on(logits.device):
                 self._kernels.of_logits[rows,](
@@ -55,12 +58,13 @@ class Blocks:
         weight [vocabulary, width], hidden [rows, width] in half precision; targets: int64 [rows], of the vocabulary.
         """
         rows, (vocabulary, width) = len(hidden), weight.shape
-        limits = (hidden.float() * weight[targets].float()).sum(1)
+        terms = hidden.float() * weight[targets].float()
+        limits = terms.sum(1) + _ROUNDING * terms.abs().sum(1)
         limits = limits if bias is None else limits + bias[targets].float()
         blocks = -(-rows // ROWS)
         span = -(-vocabulary // max(1, _SPANS // max(blocks, 1)) // COLUMNS) * COLUMNS
         spans = -(-vocabulary // span)
-        out = torch.empty(spans, rows, 6, device=hidden.device)
+        out = torch.empty(spans, rows, 6, dtype=torch.float32, device=hidden.device)
         if rows:
             with _on(hidden.device):
                 self._kernels.of_head[blocks, spans](
@@ -103,8 +107,7 @@ def blocks_of(device: torch.device) -> Blocks | None:
 
 def agree(found: Blocks, device: torch.device) -> bool:
     """True where they say what torch says of a small head."""
-    weight, hidden = (torch.linspace(-9, 9, rows * 96, device=device).sin().view(rows, 96) for rows in (300, 70))
-    weight, hidden = weight.bfloat16(), hidden.bfloat16()
+    weight, hidden = (wave(rows, 96, device=device).bfloat16() for rows in (300, 70))
     targets = torch.arange(70, device=device) * 3
     logits = hidden.float() @ weight.float().T
     state, own = found.head(weight, None, hidden, targets)

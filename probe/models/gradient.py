@@ -23,7 +23,7 @@ _TILE_FLOATS = 2**22  # logits at once, 16 MiB
 def gradient(head: torch.nn.Linear, hidden: Tensor, targets: Tensor, rows: Sequence[int]) -> Tensor:
     """Returns c, float32 [tokens], of windows of `rows` tokens each; hidden [tokens, width], target ids [tokens]."""
     hidden, targets = hidden.float(), targets.long()
-    own = torch.empty(len(hidden), device=hidden.device)
+    own = hidden.new_empty(len(hidden))
     others = torch.full_like(own, -torch.inf)  # logarithm of the sum of all but the own exponential
     for tile, place in _tiles(head, hidden, targets):
         own[place[0]] = tile[place]

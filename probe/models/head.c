@@ -11,16 +11,16 @@
 #define NONE -1e30f /* a logit that counts for nothing */
 
 /* Multiplies 32 rows of the weight, w [32][words], with 32 tokens, h [2][words][16], words of two bfloat16, into next
- * [32 logits][32 tokens]; meanwhile reduces z, the logits from `first` on of the block before.
+ * [32 logits][32 tokens]; meanwhile reduces z, the logits of the block before.
  */
-INLINE void multiply(const uint32_t *w, const uint32_t *h, int64_t words, float *next, const float *z, Block *before, int64_t first) {
+INLINE void multiply(const uint32_t *w, const uint32_t *h, int64_t words, float *next, const float *z, Block *before) {
 #ifdef BY_VECTORS /* which would do the one and the other in turn */
-    reduce(before, z, first);
+    reduce(before, z);
     multiply_rows(w, h, words, next);
 #else
     int64_t c = 0;
     Tiles tiles;
-    Sums one = begin(before, z, 0, first), two = begin(before, z, HALF, first);
+    Sums one = begin(before, z, 0), two = begin(before, z, HALF);
     zero(&tiles, 0); zero(&tiles, 1); zero(&tiles, 2); zero(&tiles, 3);
     for (int64_t k = 0; k < words; k += HALF) {
         load(&tiles, 4, w + k, words * 4); load(&tiles, 5, w + HALF * words + k, words * 4);
@@ -39,11 +39,11 @@ INLINE void multiply(const uint32_t *w, const uint32_t *h, int64_t words, float 
  * [SUMS][32 logits][32 tokens].
  */
 INLINE void multiply_digits(
-    const uint32_t *w, const uint32_t *h, int64_t away, int64_t words, float *next, const float *z, Block *before, int64_t first
+    const uint32_t *w, const uint32_t *h, int64_t away, int64_t words, float *next, const float *z, Block *before
 ) {
     int64_t c = 0, done = 0;
     Tiles tiles;
-    Sums one = begin(before, z, 0, first), two = begin(before, z, HALF, first);
+    Sums one = begin(before, z, 0), two = begin(before, z, HALF);
     for (int quarter = 0; quarter < 4; quarter++) {
         const uint32_t *a = w + quarter / 2 * HALF * words, *b = h + quarter % 2 * HALF * words;
         begin_digits(&tiles);
@@ -74,97 +74,117 @@ typedef struct {
     int parts;                        /* 1 for bfloat16, DIGITS for float32 */
 } Task;
 
-/* The target's logit by one dot product, for ranks; of float32 no less than its digits may give, or all words of equal rows, such
- * as a padded vocabulary's, would stand above each other. */
-static float own(const Task *task, int64_t row) {
-    int64_t width = task->width, target = task->targets[row];
-    float sum = 0, size = 0;
-    for (int64_t k = 0; k < width; k++) {
-        union { float value; uint32_t bits; } a, b;
-        if (task->parts == 1) {
-            a.bits = (uint32_t)((const uint16_t *)task->hidden)[row * width + k] << 16;
-            b.bits = (uint32_t)((const uint16_t *)task->weight)[target * width + k] << 16;
-        } else {
-            a.value = ((const float *)task->hidden)[row * width + k];
-            b.value = ((const float *)task->weight)[target * width + k] - task->frame[2 * width + k];
-        }
-        sum += a.value * b.value, size += fabsf(a.value * b.value);
-    }
-    if (task->parts > 1) sum += 3e-7f * size;
-    return task->bias ? sum + task->bias[target] : sum;
-}
+typedef struct {
+    int64_t row, rows, blocks, away; /* of tokens; between parts of h */
+    uint32_t *h, *spare;             /* [parts][blocks][2][words][16]; [parts][32][words] */
+    Block *state;                    /* [blocks] */
+} Piece;
 
-/* Fills h [parts][blocks][2][words][16], and what is known of each block. */
-static void prepare(const Task *task, int64_t row, int64_t rows, int64_t blocks, uint32_t *spare, uint32_t *h, Block *state) {
-    int64_t width = task->width, words = task->words, away = blocks * SIDE * words;
-    for (int64_t r = 0; r < blocks * SIDE; r++) {
-        Block *block = state + r / SIDE;
-        int64_t at = r % SIDE;
-        block->highest[at] = -INFINITY, block->s0[at] = block->s1[at] = block->s2[at] = block->above[at] = block->worth[at] = 0;
-        block->place[at] = r < rows ? (int32_t)task->targets[row + r] : -1;
-        block->limit[at] = r < rows ? own(task, row + r) : INFINITY;
-    }
-    for (int64_t r = 0; r < blocks * SIDE; r += HALF, h += HALF * words) {
-        int64_t count = rows - r < 0 ? 0 : rows - r < HALF ? rows - r : HALF;
-        if (task->parts == 1) pack((const uint32_t *)task->hidden + (row + r) * words, count, words, h);
-        else {
-            const float *values = (const float *)task->hidden + (row + r) * width;
-            cut(values, count, width, task->frame, task->frame + width, spare, words, SIDE * words, state[r / SIDE].worth + r % SIDE);
-            for (int part = 0; part < DIGITS; part++) pack(spare + part * SIDE * words, count, words, h + part * away);
-        }
-    }
-}
-
-/* Returns 32 rows of the weight from `row` on: where they lie, or cut, or with zeros behind the last, in spare. NULL: FAR. */
-static const uint32_t *rows_of(const Task *task, int64_t row, int64_t rows, uint32_t *spare, float *worth) {
+/* Fills h, and what is known of each block. */
+static void prepare(const Task *task, Piece *piece) {
     int64_t width = task->width, words = task->words;
-    const uint32_t *w = (const uint32_t *)task->weight + row * words;
-    if (task->parts == 1) return rows == SIDE ? w : memcpy(spare, w, rows * words * 4);
-    const float *values = (const float *)task->weight + row * width, *frame = task->frame + 2 * width;
-    float most = cut(values, rows, width, frame, frame + width, spare, words, SIDE * words, worth);
+    uint32_t *h = piece->h, *spare = piece->spare;
+    memset(spare, 0, task->parts * SIDE * words * 4);
+    memset(piece->state, 0, piece->blocks * sizeof(Block));
+    for (int64_t r = 0; r < piece->blocks * SIDE; r++) piece->state[r / SIDE].highest[r % SIDE] = -INFINITY;
+    for (int64_t r = 0; r < piece->blocks * SIDE; r += HALF, h += HALF * words) {
+        int64_t left = piece->rows - r, count = left < 0 ? 0 : left < HALF ? left : HALF;
+        if (task->parts == 1) pack((const uint32_t *)task->hidden + (piece->row + r) * words, count, words, h);
+        else {
+            const float *values = (const float *)task->hidden + (piece->row + r) * width;
+            cut(values, count, width, task->frame, task->frame + width, spare, words, SIDE * words, piece->state[r / SIDE].worth + r % SIDE);
+            for (int part = 0; part < DIGITS; part++) pack(spare + part * SIDE * words, count, words, h + part * piece->away);
+        }
+    }
+    memset(spare, 0, task->parts * SIDE * words * 4);
+}
+
+/* Returns rows of the weight, 32 at most: where they lie, or cut, or with zeros behind the last, in spare. NULL: FAR. */
+static const uint32_t *rows_of(const Task *task, const char *weight, int64_t rows, uint32_t *spare, float *worth) {
+    int64_t width = task->width, words = task->words;
+    if (task->parts == 1) return rows == SIDE ? (const uint32_t *)weight : memcpy(spare, weight, rows * words * 4);
+    const float *frame = task->frame + 2 * width;
+    float most = cut((const float *)weight, rows, width, frame, frame + width, spare, words, SIDE * words, worth);
     return most > FAR ? NULL : spare;
 }
 
-/* Rows [row, row + rows) of a task, in one thread; their tokens stay in its second cache while the weight passes. */
-static int piece(const Task *task, int64_t row, int64_t rows) {
-    int64_t blocks = (rows + SIDE - 1) / SIDE, words = task->words, away = blocks * SIDE * words;
-    Block idle = {.highest = {0}}, *before = &idle, *state = aligned_alloc(64, blocks * sizeof(Block));
-    uint32_t *h = aligned_alloc(64, task->parts * away * 4), *spare = aligned_alloc(64, task->parts * SIDE * words * 4);
-    float logits[2][SUMS * SIDE * SIDE] __attribute__((aligned(64))) = {{0}}, *z = logits[0], *next = logits[1], worth[SIDE] = {0};
-    int64_t first = 0;
-    int done = state && h && spare ? DONE : NO_MEMORY;
-    if (done) {
-        memset(idle.place, 255, sizeof idle.place);
-        memset(spare, 0, task->parts * SIDE * words * 4);
-        prepare(task, row, rows, blocks, spare, h, state);
-        memset(spare, 0, task->parts * SIDE * words * 4);
-        configure();
-        for (int64_t v = 0; v < task->vocabulary; v += SIDE) {
-            int64_t columns = task->vocabulary - v < SIDE ? task->vocabulary - v : SIDE;
-            const uint32_t *w = rows_of(task, v, columns, spare, worth);
-            if (!w) { done = APART; break; }
-            for (int64_t b = 0; b < blocks; b++) {
-                if (task->parts == 1) multiply(w, h + b * SIDE * words, words, next, z, before, first);
-                else {
-                    multiply_digits(w, h + b * SIDE * words, away, words, next, z, before, first);
-                    join(next, worth, state[b].worth);
-                }
-                for (int64_t i = 0; task->bias && i < columns * SIDE; i++) next[i] += task->bias[v + i / SIDE];
-                for (int64_t i = columns * SIDE; i < SIDE * SIDE; i++) next[i] = NONE;
-                float *swapped = z;
-                z = next, next = swapped, before = state + b, first = v;
-            }
+/* Multiplies 32 rows of the weight, w, by a block of tokens and adds their bias, into next; meanwhile reduces z. */
+INLINE void logits(
+    const Task *task, const Piece *piece, int64_t block, const uint32_t *w, const float *worth, const float *bias, int64_t columns,
+    float *next, const float *z, Block *before
+) {
+    const uint32_t *h = piece->h + block * SIDE * task->words;
+    if (task->parts == 1) multiply(w, h, task->words, next, z, before);
+    else {
+        multiply_digits(w, h, piece->away, task->words, next, z, before);
+        join(next, worth, piece->state[block].worth);
+    }
+    for (int64_t i = 0; bias && i < columns * SIDE; i++) next[i] += bias[i / SIDE];
+    for (int64_t i = columns * SIDE; i < SIDE * SIDE; i++) next[i] = NONE;
+}
+
+/* Finds the targets' logits as all others are found: by a dot product of its own a word would stand below those that are as likely, as
+ * all of a padded vocabulary are, or words that were added with one value. */
+static int aim(const Task *task, const Piece *piece, float *next, const float *z, Block *idle) {
+    int64_t size = task->width * (task->parts == 1 ? 2 : 4);
+    char *chosen = aligned_alloc(64, SIDE * size);
+    int done = chosen ? DONE : NO_MEMORY;
+    for (int64_t b = 0; done == DONE && b < piece->blocks; b++) {
+        float worth[SIDE] = {0}, bias[SIDE] = {0};
+        int64_t left = piece->rows - b * SIDE, count = left < SIDE ? left : SIDE;
+        for (int64_t i = 0; i < SIDE; i++) {
+            int64_t target = task->targets[piece->row + b * SIDE + (i < count ? i : 0)];
+            memcpy(chosen + i * size, (const char *)task->weight + target * size, size);
+            if (task->bias) bias[i] = task->bias[target];
         }
-        release();
-        reduce(before, z, first);
-        for (int64_t r = 0; r < rows; r++) {
-            const Block *block = state + r / SIDE;
-            int64_t at = r % SIDE;
-            float found[] = {block->highest[at], block->s0[at], LN2 * block->s1[at], LN2 * LN2 * block->s2[at], block->above[at], block->own[at]};
-            memcpy(task->out + 6 * (row + r), found, sizeof found);
+        const uint32_t *w = rows_of(task, chosen, SIDE, piece->spare, worth);
+        if (w) logits(task, piece, b, w, worth, bias, SIDE, next, z, idle);
+        else done = APART;
+        for (int64_t i = 0; i < SIDE; i++) piece->state[b].own[i] = i < count ? next[i * SIDE + i] : INFINITY;
+    }
+    free(chosen);
+    return done;
+}
+
+/* Multiplies all of the weight by a piece, and reduces. */
+static int pass(const Task *task, const Piece *piece) {
+    float both[2][SUMS * SIDE * SIDE] __attribute__((aligned(64))) = {{0}}, *z = both[0], *next = both[1], worth[SIDE] = {0};
+    int64_t size = task->width * (task->parts == 1 ? 2 : 4);
+    Block idle = {.highest = {0}}, *before = &idle;
+    int done = aim(task, piece, next, z, &idle);
+    for (int64_t v = 0; done == DONE && v < task->vocabulary; v += SIDE) {
+        int64_t columns = task->vocabulary - v < SIDE ? task->vocabulary - v : SIDE;
+        const uint32_t *w = rows_of(task, (const char *)task->weight + v * size, columns, piece->spare, worth);
+        if (!w) return APART;
+        for (int64_t b = 0; b < piece->blocks; b++) {
+            logits(task, piece, b, w, worth, task->bias ? task->bias + v : NULL, columns, next, z, before);
+            float *swapped = z;
+            z = next, next = swapped, before = piece->state + b;
         }
     }
-    free(state), free(h), free(spare);
+    if (done == DONE) reduce(before, z);
+    return done;
+}
+
+/* Rows [row, row + rows) of a task, in one thread; their tokens stay in its second cache while the weight passes. */
+static int part(const Task *task, int64_t row, int64_t rows) {
+    int64_t blocks = (rows + SIDE - 1) / SIDE, away = blocks * SIDE * task->words;
+    uint32_t *h = aligned_alloc(64, task->parts * away * 4), *spare = aligned_alloc(64, task->parts * SIDE * task->words * 4);
+    Piece piece = {row, rows, blocks, away, h, spare, aligned_alloc(64, blocks * sizeof(Block))};
+    int done = piece.state && h && spare ? DONE : NO_MEMORY;
+    if (done) {
+        prepare(task, &piece);
+        configure();
+        done = pass(task, &piece);
+        release();
+    }
+    for (int64_t r = 0; done == DONE && r < rows; r++) {
+        const Block *block = piece.state + r / SIDE;
+        int64_t at = r % SIDE;
+        float found[] = {block->highest[at], block->s0[at], LN2 * block->s1[at], LN2 * LN2 * block->s2[at], block->above[at], block->own[at]};
+        memcpy(task->out + 6 * (row + r), found, sizeof found);
+    }
+    free(h), free(spare), free(piece.state);
     return done;
 }
 
@@ -182,7 +202,7 @@ int head(
     if (each > most) each = most;
 #pragma omp parallel for num_threads(threads) schedule(static, 1) reduction(min : done)
     for (int64_t row = 0; row < rows; row += each) {
-        int found = piece(&task, row, rows - row < each ? rows - row : each);
+        int found = part(&task, row, rows - row < each ? rows - row : each);
         if (found < done) done = found;
     }
     return done;

@@ -14,6 +14,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from probe.models.checks import wave
 from probe.models.compiled import on_units
 from probe.models.kernel import require
 from probe.models.processor import has_units
@@ -54,8 +55,8 @@ class MatrixUnits:
             raise TypeError("the kernel takes hidden states as wide as the weight, a multiple of 32, and their targets")
         if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < len(weight):
             raise TypeError("the kernel takes targets of the vocabulary")
-        out = torch.empty(len(hidden), 6)
-        frame = _frame(weight) if weight.dtype == torch.float32 else torch.empty(0)
+        out = hidden.new_empty(len(hidden), 6, dtype=torch.float32)
+        frame = _frame(weight) if weight.dtype == torch.float32 else out[:0]
         done = self._head(
             weight.data_ptr(), None if bias is None else bias.data_ptr(), frame.data_ptr(), *weight.shape,
             _PARTS[weight.dtype], hidden.data_ptr(), targets.data_ptr(), len(hidden), out.data_ptr(),
@@ -93,7 +94,7 @@ def matrix_units() -> MatrixUnits | None:
 
 def _agrees(units: MatrixUnits, dtype: torch.dtype) -> bool:
     """True where they say what torch says of a small head."""
-    weight, hidden = (torch.linspace(-9, 9, rows * 64).sin().view(rows, 64).to(dtype) for rows in (70, 33))
+    weight, hidden = (wave(rows, 64).to(dtype) for rows in (70, 33))
     targets = torch.arange(33) * 2
     found = units.head(weight, None, hidden, targets)
     if found is None:

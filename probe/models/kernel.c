@@ -25,7 +25,9 @@ void fold(const float *tile, int64_t rows, int64_t columns, const float *limits,
         float s0 = 0, s1 = 0, s2 = 0;
 #pragma omp simd reduction(+ : s0, s1, s2)
         for (int64_t c = 0; c < columns; c++) {
-            float u = z[c] - highest, weight = exponential(u);
+            float u = z[c] - highest, weight;
+            u = u < -1e4f ? -1e4f : u; /* what is ruled out counts for nothing: 0 times infinity would be no number */
+            weight = exponential(u);
             s0 += weight;
             s1 += weight * u;
             s2 += weight * u * u;

@@ -12,6 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from probe.models.checks import wave
 from probe.models.compiled import on_units
 from probe.models.kernel import require
 from probe.models.processor import has_units
@@ -94,7 +95,6 @@ def whole_for(weight: Tensor) -> Whole | None:
 
 def _agrees(units: LinearUnits) -> bool:
     """True where they say what torch says of a small layer."""
-    weight, x = (torch.linspace(-9, 9, rows * 80).sin().view(rows, 80) for rows in (70, 33))
-    bias = torch.arange(70.0)
+    weight, x, bias = wave(70, 80), wave(33, 80), wave(1, 70)[0]
     found = units.linear(weight, bias, spread_of(weight), x)
     return found is not None and torch.allclose(found, x @ weight.T + bias, rtol=1e-5, atol=1e-4)

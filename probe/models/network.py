@@ -1,7 +1,8 @@
 """A loaded model: what its passes may do, found out once, and a pass.
 
 Texts are packed without padding where the model allows it (packable.py), else padded on the right without an attention
-mask, because causal attention never looks there. Full-vocabulary statistics are taken in chunks (statistics.py).
+mask, because causal attention never looks there; where a model is found to, texts go one by one. Full-vocabulary
+statistics are taken in chunks (statistics.py).
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from probe.data.windows import Window
 from probe.models.activation import fuse
 from probe.models.base import Extras
 from probe.models.body import fuse_body
-from probe.models.checks import plain_head
+from probe.models.checks import may_pad, plain_head
 from probe.models.gradient import gradient
 from probe.models.lanes import Lanes, lanes
 from probe.models.layers import fuse_layers
 from probe.models.onednn import rounded
-from probe.models.packable import batch_decides, enable, keep, run, shares
+from probe.models.packable import batch_decides, keep, may_pack, run, shares
 from probe.models.passes import spared
 from probe.models.prefix import Prefix
 from probe.models.scoring import scoring
@@ -55,7 +56,7 @@ class Network:
         fuse(self.model)
         fuse_body(self.model)
         fuse_layers(self.model, self.head)
-        return self.head is not None and enable(self.model)
+        return self.head is not None and may_pack(self.model)
 
     @cached_property
     def shares(self) -> bool:
@@ -74,9 +75,14 @@ class Network:
     def _whole(self) -> bool:
         return not any(hasattr(part, "_hf_hook") for part in self.model.modules())
 
+    @cached_property
+    def _pads(self) -> bool:
+        with scoring():
+            return may_pad(self.model)
+
     def budget(self, wanted: int | None) -> int:
         """Returns how many tokens a batch has, padding counted: those that are wanted, or 0 for each text alone."""
-        if batch_decides(self.model.config.get_text_config()):
+        if batch_decides(self.model.config.get_text_config()) or not (self.packs or self._pads):
             return 0
         return wanted or (CPU_TOKENS if self.device.type == "cpu" else CUDA_TOKENS)
 

@@ -1,6 +1,6 @@
 """Whether a model's texts may share a row without padding (packed.py), and its passes over such rows.
 
-The attention of packs is registered with transformers, so the models' code stays theirs. Sliding windows and long RoPE
+The models' code stays theirs, and their attention outside of passes (attending.py). Sliding windows and long RoPE
 are refused by their configuration; whether a model allows it otherwise is found out by comparing both ways.
 """
 
@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from probe.models.packed import Groups, Pack, attend, mask, packed
+from probe.models.attending import attending
+from probe.models.packed import Groups, Pack, packed
 from probe.models.prefix import Prefix
 
-NAME = "memprobe_packed"
+_CHOOSING = ("keep_window_size", "index_topk")  # as configurations call how many keys are chosen
 _REFUSALS = (ValueError, TypeError, RuntimeError, KeyError, AttributeError)  # of a model with attention of its own kind
 
 
@@ -31,34 +32,27 @@ def positions(lengths: Sequence[int], begin: int = 0) -> Tensor:
 
 
 def batch_decides(config: Any) -> bool:
-    """True where a text's positions are scaled by the longest text beside it (long RoPE: Phi-3 and its kin)."""
-    return "longrope" in str([getattr(config, name, None) for name in ("rope_parameters", "rope_scaling")])
+    """True where a text's figures depend on the longest text beside it: positions are scaled by it (long RoPE: Phi-3
+    and its kin), or the keys that count are chosen among all that stand in a row (Doge, DeepSeek-V3.2).
+    """
+    scaled = "longrope" in str([getattr(config, name, None) for name in ("rope_parameters", "rope_scaling")])
+    return scaled or any(getattr(config, name, None) is not None for name in _CHOOSING)
 
 
 @torch.inference_mode()
-def enable(model: Any) -> bool:
-    """Switches a model to packed attention; leaves it as it was and returns False where its results would change."""
-    from transformers import AttentionInterface, AttentionMaskInterface
-
+def may_pack(model: Any) -> bool:
+    """True where a model gives the same with its texts in a row as with each alone."""
     config = model.config.get_text_config()
     if getattr(config, "sliding_window", None) or batch_decides(config) or not hasattr(config, "_attn_implementation"):
         return False
     if set(getattr(config, "layer_types", None) or ()) - {"full_attention"}:
         return False  # sparse or chunked attention acts on texts longer than those that are tried below
-    before = config._attn_implementation
     rows = _samples(model, (5, 5, 8))
     apart = torch.cat([_alone(model, row) for row in rows])
-    AttentionInterface.register(NAME, attend)
-    AttentionMaskInterface.register(NAME, mask)
     try:
-        model.set_attn_implementation(NAME)
-        together = run(model, torch.cat(rows)[None], [len(row) for row in rows])
+        return _same(apart, run(model, torch.cat(rows)[None], [len(row) for row in rows]))
     except _REFUSALS:
-        together = torch.full_like(apart, torch.nan)
-    if _same(apart, together):
-        return True
-    model.set_attn_implementation(before)
-    return False
+        return False
 
 
 @torch.inference_mode()
@@ -76,7 +70,7 @@ def shares(model: Any) -> bool:
 def keep(model: Any, ids: Tensor) -> Prefix:
     """Runs a prefix, ids [1, tokens], and returns its keys and values."""
     prefix = Prefix(ids.shape[1], {})
-    with packed(Pack([(1, ids.shape[1])], records=prefix)):
+    with attending(model), packed(Pack([(1, ids.shape[1])], records=prefix)):
         model.base_model(input_ids=ids, position_ids=positions([ids.shape[1]]).to(ids.device), use_cache=False)
     return prefix
 
@@ -84,7 +78,7 @@ def keep(model: Any, ids: Tensor) -> Prefix:
 def run(model: Any, ids: Tensor, lengths: Sequence[int], prefix: Prefix | None = None) -> Tensor:
     """Returns the hidden states [tokens, width] of texts of these lengths, one after the other in ids [1, tokens]."""
     pack = Pack(groups_of(lengths), prefix)
-    with packed(pack):
+    with attending(model), packed(pack):
         places = positions(lengths, prefix.tokens if prefix else 0).to(ids.device)
         hidden: Tensor = model.base_model(input_ids=ids, position_ids=places, use_cache=False).last_hidden_state[0]
     if not pack.used:

@@ -19,7 +19,7 @@ from torch import Tensor
 from probe.models.base import NO_EXTRAS, Extras, Sampler
 from probe.models.cuda import HALVES, Blocks, blocks_of
 from probe.models.onednn import fastest
-from probe.models.streaming import finished, linear, stream, streams
+from probe.models.streaming import LEAST, finished, linear, stream, streams
 
 TOP = 5
 MATMUL_ROWS = 512
@@ -78,7 +78,7 @@ def _rows(logits: Tensor, targets: Tensor, extras: Extras) -> Columns:
     own = shifted.gather(1, index).squeeze(1)
     top = shifted.topk(min(TOP, shifted.shape[1]), dim=1).values if extras.top else None
     sampled = _sampled(shifted, index, extras)
-    weight = shifted.exp()
+    weight = shifted.clamp_min_(LEAST).exp()
     total = weight.sum(1)
     log_total = total.log()
     first = torch.linalg.vecdot(weight, shifted) / total

@@ -3,9 +3,9 @@
 A [rows, vocabulary] logits tensor would go to memory and come back; a [ROWS, TILE] tile stays in the cache that the
 matmul wrote it to. Running sums are rebased when a tile raises the maximum m: with d = m_old - m_new,
     S0' = e^d S0,  S1' = e^d (S1 + d S0),  S2' = e^d (S2 + 2 d S1 + d^2 S0),  Sk = sum e^u u^k, u = z - m.
-Ranks are counted before the target's logit is seen: they take one dot product for it, whose rounding differs from the
-matmul's, and leave its column out. Everything else takes it from its tile, so that the likeliest token's is the highest
-exactly.
+Ranks are counted before the target's column is seen: its logit is multiplied first, by the product that the tiles take,
+for a dot product is rounded otherwise, and a word would stand below all that are as likely. Its column is left out, and
+everything else takes it from its tile, so that the likeliest token's is the highest exactly.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ import torch
 from torch import Tensor
 
 from probe.models.base import Extras
+from probe.models.checks import untouched, wave
 from probe.models.head import MatrixUnits, matrix_units
 from probe.models.kernel import kernel
 from probe.models.onednn import fastest, filled
 from probe.models.processor import narrows
 
 ROWS, TILE = 1024, 512  # per core: a float32 tile of 2 MiB, the second-level cache of a server's core
+_SIDE = 64  # of a product for the targets' own logits
 _CORES = 4  # more would not shorten the loop much, and take memory
+LEAST = -1e4  # nats below the likeliest: e to that is 0, and 0 times it still a number
 Fold = Callable[[Tensor, Tensor, Tensor, Tensor], None]
 
 
@@ -34,9 +37,8 @@ def streams(head: Any, hidden: Tensor, extras: Extras) -> TypeGuard[torch.nn.Lin
 
 
 def linear(head: Any) -> TypeGuard[torch.nn.Linear]:
-    """True for a head whose weight is a plain matrix: not quantised, not adapted, not kept elsewhere (accelerate)."""
-    plain = type(head) is torch.nn.Linear and not hasattr(head, "_hf_hook")
-    return plain and not head._forward_hooks and not head._forward_pre_hooks
+    """True for a head whose weight is a plain matrix: not quantised, not adapted, not changed (checks.py)."""
+    return type(head) is torch.nn.Linear and untouched(head)
 
 
 def stream(
@@ -59,12 +61,12 @@ def stream(
 
 
 def _block(weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor, fold: Fold) -> tuple[Tensor, ...]:
-    limit = (hidden.float() * weight[targets].float()).sum(1)
-    if bias is not None:
-        limit += bias[targets].float()
-    state = torch.zeros(len(hidden), 6)
-    state[:, 0] = -torch.inf
     wide = filled(hidden if multiplies(hidden.dtype) else hidden.float())  # here, and not anew for every tile
+    limit = _own(wide, weight, targets)
+    if bias is not None:
+        limit += bias[targets]
+    state = hidden.new_zeros(len(hidden), 6, dtype=torch.float32)
+    state[:, 0] = -torch.inf
     columns = TILE * min(torch.get_num_threads(), _CORES)
     for begin in range(0, len(weight), columns):
         tile = fastest(wide, weight[begin : begin + columns].to(wide.dtype))[: len(hidden)].float()
@@ -72,6 +74,17 @@ def _block(weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor,
             tile += bias[begin : begin + columns]
         fold(tile, limit, targets - begin, state)
     return finished(state[:, :5], state[:, 5])
+
+
+def _own(wide: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    """Returns the targets' logits without bias, float32, of rows that may be more: diagonals of small products."""
+    side = min(len(wide), _SIDE)
+    ids = torch.cat([targets, targets.new_zeros(len(wide) - len(targets) + _SIDE - side)])
+    found = wide.new_empty(len(wide), dtype=torch.float32)
+    for begin in range(0, len(wide), _SIDE):
+        rows = slice(first := min(begin, len(wide) - side), first + side)  # whole ones: of one row it would be another
+        found[rows] = fastest(wide[rows], weight[ids[first : first + _SIDE]].to(wide.dtype)).diagonal()
+    return found[: len(targets)]
 
 
 def _by_units(weight: Tensor, hidden: Tensor) -> MatrixUnits | None:
@@ -93,8 +106,8 @@ def _best_fold() -> Fold:
     compiled = kernel()
     if compiled is None:
         return fold_plainly
-    tile, limit, place = torch.linspace(-30, 30, 4 * TILE).sin().view(4, TILE) * 30, torch.zeros(4), torch.arange(4)
-    states = torch.zeros(2, 4, 6)
+    tile, limit, place = 30 * wave(4, TILE, 30), torch.zeros(4, dtype=torch.float32), torch.arange(4)
+    states = tile.new_zeros(2, 4, 6)
     states[:, :, 0] = -torch.inf
     for fold, state in zip((compiled.fold, fold_plainly), states, strict=True):
         fold(tile.clone(), limit, place, state)
@@ -118,7 +131,7 @@ def fold_plainly(tile: Tensor, limit: Tensor, place: Tensor, state: Tensor) -> N
     raised = torch.maximum(highest, tile.amax(1))
     shift = torch.where(highest == -torch.inf, 0.0, highest - raised)
     scale = shift.exp() * (highest > -torch.inf)
-    tile -= raised.unsqueeze(1)
+    tile.sub_(raised.unsqueeze(1)).clamp_min_(LEAST)
     weights = torch.exp(tile, out=scratch)
     total = weights.sum(1)
     first = weights.mul_(tile).sum(1)

@@ -16,7 +16,7 @@ from probe.models.processor import has_units
 
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[1]
-_TESTS = ("test_head.py", "test_linear.py", "test_attention.py")
+_TESTS = ("test_head.py", "test_alike.py", "test_linear.py", "test_attention.py")
 _UNITS = ("-mamx-tile", "-mamx-bf16", "-mamx-int8")
 _LIBRARY = ("-O3", "-march=native", "-shared", "-fPIC", "-ftls-model=initial-exec")
 _SECONDS = 400

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from probe.data.windows import Window
 from probe.errors import ModelError
 from probe.models.base import Sampler
 from probe.models.local import LocalEngine
 from probe.models.writing import Prompt
-from tests.contract import tokens_of
+from probe.types import TokenStats
+from tests.contract import plain, tokens_of
 from tests.tiny import save
 
 TEXTS = ["Return the number of items in the queue, or none.", "x y " * 30]
@@ -58,6 +63,58 @@ def continued(model: Any) -> Tensor:
 def test_it_writes_what_it_wrote(pair: tuple[Any, Any], how: dict[str, Any]) -> None:
     written = [model.generate(IDS, max_new_tokens=9, do_sample=False, pad_token_id=0, **how) for model in pair]
     assert torch.equal(*written)
+
+
+def test_another_process_reads_it_from_a_pickle(pair: tuple[Any, Any], tmp_path: Path) -> None:
+    """Which knows nothing of what was registered with transformers here."""
+    model, before = pair
+    file, out = tmp_path / "model.pkl", tmp_path / "logits.pt"
+    file.write_bytes(pickle.dumps(model))
+    code = f"import pickle, torch; model = pickle.load(open({str(file)!r}, 'rb'))\n"
+    code += f"torch.save(model(input_ids=torch.arange(2, 42).view(2, 20)).logits.detach(), {str(out)!r})"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, cwd=Path(__file__).parents[2])
+    torch.testing.assert_close(torch.load(out), before(input_ids=IDS).logits, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_its_attention_is_its_own_again(engine: LocalEngine) -> None:
+    """Of one that writes its attention out, others read the weights of it."""
+    model, texts = engine.network.model, tokens_of(engine, TEXTS)
+    model.set_attn_implementation("eager")
+    before = model(input_ids=IDS, output_attentions=True).attentions
+    assert all(isinstance(one, TokenStats) for one in engine.score(texts)) and engine.network.packs
+    after = model(input_ids=IDS, output_attentions=True).attentions
+    assert model.config._attn_implementation == "eager" and len(before) == len(after) > 0
+    model.set_attn_implementation("sdpa")
+    assert all(isinstance(one, TokenStats) for one in engine.score(texts))
+    assert model.config._attn_implementation == "sdpa"
+
+
+def halved(module: Any, *arguments: Any) -> Any:
+    return arguments[-1] / 2
+
+
+@pytest.mark.parametrize("how", ["hook", "forward"])
+@pytest.mark.parametrize("part", ["head", "activation"])
+@torch.no_grad()
+def test_what_its_owner_changed_of_it_counts(engine: LocalEngine, part: str, how: str) -> None:
+    """And is not lost to him."""
+    model = engine._network.model
+    kinds = ("GELU", "SiLU")
+    found = [one for one in model.modules() if any(kind in type(one).__name__ for kind in kinds)]
+    changed = [model.get_output_embeddings()] if part == "head" else found
+    assert changed
+    for one in changed:
+        if how == "hook":
+            one.register_forward_hook(halved)
+        else:
+            one.forward = lambda x, plain=one.forward: plain(x) / 2
+    before = model(input_ids=IDS).logits
+    for tokens, stats in zip(texts := tokens_of(engine, TEXTS), engine.score(texts), strict=True):
+        assert isinstance(stats, TokenStats)
+        expected = plain(model, Window(tokens.ids, len(tokens.ids) - 1))["logprob"]
+        np.testing.assert_allclose(stats.logprob, expected, atol=1e-4)
+    torch.testing.assert_close(model(input_ids=IDS).logits, before, atol=1e-5, rtol=1e-5)
 
 
 def test_it_can_be_pickled_and_exported(pair: tuple[Any, Any]) -> None:

@@ -20,7 +20,7 @@ from probe.models.base import NO_EXTRAS, Extras, Sampler
 from probe.models.load import find, load
 from probe.models.local import LocalEngine
 from probe.models.onednn import rounded
-from probe.models.packable import enable
+from probe.models.packable import may_pack
 from probe.models.passes import batches
 from probe.models.writing import Prompt
 from probe.types import Tokens, TokenStats, Unscored
@@ -123,7 +123,7 @@ def test_few_numbers_of_rows_are_asked_for(
 ) -> None:
     """In scoring and in writing, packed and padded (gemma2), and no pass is wider for it than its longest text."""
     engine = LocalEngine.open(str(make_model(shape)), dtype="bfloat16")
-    assert engine.network.packs is (shape != "gemma2")
+    assert engine.network.packs is (shape != "gemma2") and engine.network.budget(None)  # what is tried is tried now
     rows, widths, call, forward = set(), set(), onednn._call, engine.network.model.base_model.forward
 
     def counted(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -250,9 +250,9 @@ def test_layers_that_do_not_attend_to_everything_are_not_packed(make_model: Call
     engine = LocalEngine.open(str(make_model("llama")))
     engine.load()
     engine.network.model.config.layer_types = ["full_attention", "full_attention"]
-    assert enable(engine.network.model)
+    assert may_pack(engine.network.model)
     engine.network.model.config.layer_types = ["full_attention", "minimax_m3_sparse"]
-    assert not enable(engine.network.model)
+    assert not may_pack(engine.network.model)
 
 
 def test_a_model_that_masks_its_attention_in_its_own_way_is_not_packed(make_model: Callable[[str], Path]) -> None:
@@ -269,4 +269,4 @@ def test_a_model_that_masks_its_attention_in_its_own_way_is_not_packed(make_mode
         return plain(**(options | {"attention_mask": mask[None, None]}))
 
     layer.forward = masked
-    assert not enable(engine.network.model)
+    assert not may_pack(engine.network.model)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from probe.data.windows import cut
+from probe.data.windows import Window, cut
+from probe.errors import ModelError
 from probe.models.base import Extras
 from probe.models.local import LocalEngine
 from probe.types import TokenStats
@@ -33,6 +34,11 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
             "original_max_position_embeddings": 24, "rope_parameters": ROPE | {"original_max_position_embeddings": 24},
         }
     ),
+    "keys chosen among all that stand in a row": (
+        "doge", SMALL | {
+            "intermediate_size": 64, "num_attention_heads": 2, "num_key_value_heads": 2, "keep_window_size": 24,
+        }
+    ),
     "another name for its context": (
         "mpt", {"vocab_size": 4096, "d_model": 32, "n_heads": 2, "n_layers": 2, "max_seq_len": CONTEXT}
     ),
@@ -46,16 +52,20 @@ TEXTS = [
 
 @pytest.fixture(params=list(KINDS))
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> LocalEngine:
+    kind, options = KINDS[request.param]
+    return made(kind, options, tmp_path)
+
+
+def made(kind: str, options: dict[str, Any], folder: Path) -> LocalEngine:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    kind, options = KINDS[request.param]
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **options))
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    model.save_pretrained(tmp_path)
-    AutoTokenizer.from_pretrained(ASSETS / "target").save_pretrained(tmp_path)
-    return LocalEngine.open(str(tmp_path), dtype="float32")
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(ASSETS / "target").save_pretrained(folder)
+    return LocalEngine.open(str(folder), dtype="float32")
 
 
 @pytest.mark.parametrize("prefixed", [False, True])
@@ -67,6 +77,24 @@ def test_values_are_those_of_one_text_at_a_time(engine: LocalEngine, prefixed: b
         assert isinstance(found, TokenStats)
         wanted = [plain(engine.network.model, window)["logprob"] for window in cut(tokens, CONTEXT, prefix)]
         np.testing.assert_allclose(found.logprob, np.concatenate(wanted), atol=1e-3)
+
+
+def test_a_model_that_counts_what_stands_in_a_row_has_each_text_alone(tmp_path: Path) -> None:
+    heads = {f"num_{side}_attention_heads": 2 for side in ("encoder", "decoder")}
+    layers = {f"num_{side}_layers": 2 for side in ("encoder", "decoder")}
+    small = {"vocab_size": 4096, "hidden_size": 32, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64}
+    engine = made("prophetnet", small | heads | layers | {"is_decoder": True, "max_position_embeddings": 256}, tmp_path)
+    for tokens, found in zip(texts := tokens_of(engine, TEXTS), engine.score(texts), strict=True):
+        assert isinstance(found, TokenStats)
+        wanted = plain(engine.network.model, Window(tokens.ids, len(tokens.ids) - 1))["logprob"]
+        np.testing.assert_allclose(found.logprob, wanted, atol=1e-4)
+
+
+def test_a_model_that_looks_ahead_is_refused_though_it_takes_ids_for_padding(tmp_path: Path) -> None:
+    """XLM counts what is not its padding to know how long a text is."""
+    small = {"vocab_size": 4096, "emb_dim": 32, "n_layers": 2, "n_heads": 2, "max_position_embeddings": CONTEXT}
+    with pytest.raises(ModelError, match="not causal"):
+        made("xlm", small, tmp_path).load()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

@@ -1,0 +1,89 @@
+"""Words that are as likely as each other, and words that are ruled out: the same whatever way the head goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from probe.models import streaming
+from probe.models.base import Extras
+from probe.models.head import MatrixUnits
+from probe.models.kernel import kernel
+from probe.models.statistics import reduce
+from probe.models.streaming import fold_plainly, stream
+from tests.models.test_statistics import brute
+from tests.models.units import in_use, needed
+
+WORDS, EQUAL, WIDTH, ROWS = 3000, 500, 128, 150
+FLOAT, NARROW = torch.float32, torch.bfloat16
+
+
+@pytest.fixture(params=["units", "compiled", "plain", "logits"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """By matrix units or what stands in for them, by tiles and either fold, or by logits that are made first."""
+    if request.param == "units":
+        with in_use(MatrixUnits, "head", streaming, "matrix_units"):
+            yield request.param
+        return
+    fold = needed(kernel()).fold if request.param == "compiled" else fold_plainly
+    monkeypatch.setattr(streaming, "matrix_units", lambda: None)
+    monkeypatch.setattr(streaming, "_best_fold", lambda: fold)
+    yield request.param
+
+
+def reduced(
+    way: str, weight: torch.Tensor, bias: torch.Tensor | None, hidden: torch.Tensor, own: torch.Tensor
+) -> list[np.ndarray]:  # type: ignore[type-arg]
+    """Returns logprob, mu, sigma, rank."""
+    if way != "logits":
+        return [column.numpy() for column in stream(weight, bias, hidden, own)]
+    head = torch.nn.Linear(WIDTH, len(weight), bias is not None, dtype=weight.dtype)
+    with torch.no_grad():
+        head.weight.copy_(weight)
+        if bias is not None:
+            head.bias.copy_(bias)
+        found = reduce(head, hidden, own, Extras(top=True))
+    return [getattr(found, name).numpy() for name in ("logprob", "mu", "sigma", "rank")]
+
+
+def words(dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns a weight whose last rows are equal, none of them zero, with columns that stand out; and hidden states."""
+    torch.manual_seed(0)
+    weight, hidden = torch.randn(WORDS, WIDTH), torch.randn(ROWS, WIDTH)
+    weight[:, 3], hidden[:, 3] = 3 * weight[:, 3], 30 * hidden[:, 3]
+    weight[-EQUAL:] = weight[0] + 0.3
+    return weight.to(dtype), hidden.to(dtype)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 64, 65, ROWS])
+@pytest.mark.parametrize("dtype", [FLOAT, NARROW])
+def test_none_of_equal_words_stands_above_another(way: str, dtype: torch.dtype, rows: int) -> None:
+    weight, hidden = words(dtype)
+    own = torch.arange(rows) % EQUAL + WORDS - EQUAL
+    logits = hidden[:rows].double() @ weight.double().T
+    expected = (logits > logits.gather(1, own[:, None]) + 1e-9).sum(1).numpy()
+    close = ((logits - logits.gather(1, own[:, None])).abs() < 1e-3).sum(
+        1
+    ).numpy() - EQUAL  # others that rounding may put there
+    off = np.abs(reduced(way, weight, None, hidden[:rows], own)[3] - expected)
+    if dtype == FLOAT or way == "units":
+        assert (off <= close).all()
+    else:  # logits of eight bits: others are as likely, too
+        assert (off < EQUAL / 4).all()
+
+
+@pytest.mark.parametrize("low", [-1e9, -1e20, -3e38])
+@pytest.mark.parametrize("dtype", [FLOAT, NARROW])
+def test_what_is_ruled_out_counts_for_nothing(way: str, dtype: torch.dtype, low: float) -> None:
+    weight, hidden = words(dtype)
+    hidden, bias = hidden / 8, torch.zeros(WORDS, dtype=dtype)
+    bias[100:] = low
+    own = torch.arange(ROWS) % 100
+    rounds = dtype == NARROW and way != "units"  # a logit to eight bits
+    logits = (hidden @ weight.T if rounds else hidden.double() @ weight.double().T).double()[:, :100]
+    found, expected = reduced(way, weight, bias, hidden, own), brute(logits, own)
+    for name, column in zip(("logprob", "mu", "sigma"), found, strict=False):
+        np.testing.assert_allclose(column, expected[name], rtol=1e-3, atol=0.05 if rounds else 1e-4, err_msg=name)
