@@ -75,7 +75,6 @@ OWNERS = {  # the files that may name a heavy library
         "models/neighbours.py",
         "models/sampling.py",
         "models/tokens.py",
-        "models/packed.py",
         "models/vllm_start.py",
         "demo/models.py",
         "demo/build.py",

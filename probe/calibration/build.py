@@ -101,6 +101,6 @@ def _left_out(measured: Sequence[Sequence[Evidence]], given: int) -> tuple[str, 
 def _sentinels(probe: Probe, texts: Sequence[str | Text], found: Fit) -> tuple[Sentinel, ...]:
     chosen = [text if isinstance(text, Text) else Text(text) for text in texts[:SENTINELS]]
     (evidence,) = probe.measure([probe.prepare(chosen, _PLAIN)])
-    values = table(evidence, found.score, found.fitted)[:, 0].tolist()
-    pairs = zip(chosen, values, strict=True)
-    return tuple(Sentinel(text.text, value) for text, value in pairs if not np.isnan(value))
+    rows = table(evidence, found.score, found.fitted)
+    pairs = zip(chosen, rows.tolist(), scored(rows), strict=True)
+    return tuple(Sentinel(text.text, value, hard) for text, (value, _, hard, _), there in pairs if there)

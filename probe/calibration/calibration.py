@@ -25,10 +25,11 @@ OUTSIDE = 0.02  # share of the known non-members that are left outside of what t
 
 @dataclass(frozen=True, slots=True)
 class Sentinel:
-    """A text and its raw score, to notice that another machine scores differently."""
+    """A text, its raw score and its difficulty, to notice that another machine scores differently."""
 
     text: str
     value: float
+    difficulty: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

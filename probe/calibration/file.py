@@ -93,5 +93,8 @@ def _parts(calibration: Calibration) -> tuple[dict[str, Any], Arrays]:
     header = asdict(plain) | {"fitted": fitted}
     if not header["fingerprint"]["revisions"]:  # as before there was such a field: the content is the same
         del header["fingerprint"]["revisions"]
+    for row in header["sentinels"]:
+        if row["difficulty"] is None:
+            del row["difficulty"]
     del header["bags"], header["strata"]
     return header, arrays | {name: header.pop(name) for name in ARRAYS}

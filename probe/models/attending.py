@@ -1,47 +1,42 @@
-"""The attention of packs (packed.py), which a model has while a pass runs: its code stays its own, and so does what it
-is afterwards, wherever it is sent.
+"""The attention of packs (packed.py) before transformers' own: it is asked while a pack is scored, and whatever else is
+done with a model, meanwhile in another thread or afterwards, goes by what it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
-from threading import Lock
+from collections.abc import Callable
+from functools import cache, wraps
 from typing import Any
 
-from probe.models.packed import attend, mask
+from probe.models.packed import attend, packing
 
-_NAME = "memprobe_packed"
-_lock = Lock()
-_lent: dict[int, tuple[str, int]] = {}  # by configuration: its own attention, and how many passes run
+_OWN = "sdpa"  # what transformers gives a model that is not told otherwise, where its code allows it
+Function = Callable[..., Any]
 
 
-@contextmanager
-def attending(model: Any) -> Iterator[None]:
-    """Within the block a model of transformers has it; several threads may be within. Raises AttributeError for models
-    that cannot be told which attention is theirs.
-    """
-    _register()
-    config = model.config.get_text_config()
-    with _lock:
-        own, passes = _lent.get(id(config), (config._attn_implementation_internal, 0))
-        _lent[id(config)] = own, passes + 1
-        config._attn_implementation_internal = _NAME
-    try:
-        yield
-    finally:
-        with _lock:
-            own, passes = _lent.pop(id(config))
-            if passes > 1:
-                _lent[id(config)] = own, passes - 1
-            else:
-                config._attn_implementation_internal = own
+def attends(config: Any) -> bool:
+    """True for a model of this configuration that attends by what ours stands before."""
+    _place()
+    return getattr(config, "_attn_implementation", None) == _OWN
 
 
 @cache
-def _register() -> None:
+def _place() -> None:
     from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-    AttentionInterface.register(_NAME, attend)
-    AttentionMaskInterface.register(_NAME, mask)
+    AttentionInterface.register(_OWN, _either(attend, ALL_ATTENTION_FUNCTIONS[_OWN]))
+    AttentionMaskInterface.register(_OWN, _either(_no_mask, ALL_MASK_ATTENTION_FUNCTIONS[_OWN]))
+
+
+def _either(ours: Function, plain: Function) -> Function:
+    @wraps(plain)
+    def either(*arguments: Any, **named: Any) -> Any:
+        return (ours if packing() else plain)(*arguments, **named)
+
+    return either
+
+
+def _no_mask(*_: Any, **__: Any) -> None:
+    """A pack does without."""

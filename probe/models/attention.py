@@ -42,8 +42,8 @@ class Attention:
             raise TypeError(f"the kernel takes {self.dtype} heads of a multiple of {self._step} values")
         if any(q + queries > tokens or k + keys > key.shape[1] or keys < 1 for q, queries, k, keys, _ in jobs):
             raise TypeError("the kernel takes jobs within the tokens")
-        strides = torch.tensor([part.stride(axis) for part in (query, key, value) for axis in (0, 1)])
-        plan, out = torch.tensor(jobs), query.new_empty(tokens, heads, width)
+        strides = torch.tensor([part.stride(n) for part in (query, key, value) for n in (0, 1)], device="cpu")
+        plan, out = torch.tensor(jobs, device="cpu"), query.new_empty(tokens, heads, width)
         total = query.new_empty(tokens, heads, dtype=torch.float32) if weigh else None
         done = self._attend(
             query.data_ptr(), key.data_ptr(), value.data_ptr(), strides.data_ptr(), plan.data_ptr(), len(jobs), heads,

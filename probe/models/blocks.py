@@ -33,6 +33,7 @@ def of_logits(
         best = tl.max(z, 0)
         raised = tl.maximum(highest, best)
         d = tl.where(highest == NONE, 0.0, highest - raised)
+        d = tl.where(d < LEAST, LEAST, d)
         scale, highest = tl.exp(d), raised
         u = z - tl.where(raised == NONE, 0.0, raised)
         u = tl.where(u < LEAST, LEAST, u)
@@ -104,6 +105,7 @@ def of_head(
         above += tl.sum(((z > limit[:, None]) & (mine == 0)).to(tl.float32), 1)
         raised = tl.maximum(highest, tl.max(z, 1))
         d = tl.where(highest == NONE, 0.0, highest - raised)
+        d = tl.where(d < LEAST, LEAST, d)
         scale, highest = tl.exp(d), raised
         u = z - tl.where(raised == NONE, 0.0, raised)[:, None]
         u = tl.where(u < LEAST, LEAST, u)

@@ -30,8 +30,9 @@ def wave(rows: int, width: int, most: float = 9.0, device: torch.device | str = 
 
 def untouched(module: Any) -> bool:
     """True where calling a module is what its class says: nobody hooked it, nor gave it a `forward` of its own."""
+    everywhere = torch.nn.modules.module._global_forward_hooks or torch.nn.modules.module._global_forward_pre_hooks
     hooks = module._forward_hooks or module._forward_pre_hooks or hasattr(module, "_hf_hook")
-    return not hooks and "forward" not in vars(module)
+    return not everywhere and not hooks and "forward" not in vars(module)
 
 
 @torch.inference_mode()
@@ -53,7 +54,10 @@ def may_pad(model: Any) -> bool:
     """
     ids = sample(model)
     rows = ids, torch.cat([ids, torch.zeros_like(ids)], 1)
-    alone, padded = (model(input_ids=row, use_cache=False).logits[0, : ids.shape[1]].float() for row in rows)
+    try:
+        alone, padded = (model(input_ids=row, use_cache=False).logits[0, : ids.shape[1]].float() for row in rows)
+    except (IndexError, RuntimeError, ValueError):  # it has no place for as many
+        return False
     least = 1e-4 if model.dtype == torch.float32 else 1e-2
     return bool((alone - padded).abs().max() <= least * alone.abs().max())  # False for what is no number, too
 

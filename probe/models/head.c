@@ -8,7 +8,7 @@
 #include "digits.h"
 #include "sums.h"
 
-#define NONE -1e30f /* a logit that counts for nothing */
+#define NONE -INFINITY /* a logit that counts for nothing */
 
 /* Multiplies 32 rows of the weight, w [32][words], with 32 tokens, h [2][words][16], words of two bfloat16, into next
  * [32 logits][32 tokens]; meanwhile reduces z, the logits of the block before.
@@ -86,7 +86,7 @@ static void prepare(const Task *task, Piece *piece) {
     uint32_t *h = piece->h, *spare = piece->spare;
     memset(spare, 0, task->parts * SIDE * words * 4);
     memset(piece->state, 0, piece->blocks * sizeof(Block));
-    for (int64_t r = 0; r < piece->blocks * SIDE; r++) piece->state[r / SIDE].highest[r % SIDE] = -INFINITY;
+    for (int64_t r = 0; r < piece->blocks * SIDE; r++) piece->state[r / SIDE].highest[r % SIDE] = -FLT_MAX; /* infinity less itself would be no number */
     for (int64_t r = 0; r < piece->blocks * SIDE; r += HALF, h += HALF * words) {
         int64_t left = piece->rows - r, count = left < 0 ? 0 : left < HALF ? left : HALF;
         if (task->parts == 1) pack((const uint32_t *)task->hidden + (piece->row + r) * words, count, words, h);

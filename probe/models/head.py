@@ -95,7 +95,7 @@ def matrix_units() -> MatrixUnits | None:
 def _agrees(units: MatrixUnits, dtype: torch.dtype) -> bool:
     """True where they say what torch says of a small head."""
     weight, hidden = (wave(rows, 64).to(dtype) for rows in (70, 33))
-    targets = torch.arange(33) * 2
+    targets = torch.arange(33, device="cpu") * 2
     found = units.head(weight, None, hidden, targets)
     if found is None:
         return False

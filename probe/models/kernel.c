@@ -4,6 +4,8 @@
  */
 #include "exponential.h"
 
+#define LEAST -1e4f /* e to that is 0, and 0 times it still a number: what is ruled out counts for nothing */
+
 /* Folds a tile of logits [rows, columns] into each row's running highest, S0, S1, S2, rank and own logit (streaming.py), [rows, 6].
  * limits: about the targets' logits; place: a target's column in this tile (any other number where it lies elsewhere). */
 void fold(const float *tile, int64_t rows, int64_t columns, const float *limits, const int64_t *place, float *state,
@@ -21,12 +23,15 @@ void fold(const float *tile, int64_t rows, int64_t columns, const float *limits,
             s[5] = z[place[row]];
             above -= s[5] > limit ? 1.0f : 0.0f;
         }
-        float d = s[1] > 0 ? s[0] - highest : 0, scale = s[1] > 0 ? expf(d) : s[1];
+        int some = highest > -INFINITY; /* of the words so far is not ruled out */
+        float base = some ? highest : 0, d = some && s[1] > 0 ? s[0] - highest : 0;
+        d = d < LEAST ? LEAST : d;
+        float scale = s[1] > 0 ? expf(d) : s[1];
         float s0 = 0, s1 = 0, s2 = 0;
 #pragma omp simd reduction(+ : s0, s1, s2)
         for (int64_t c = 0; c < columns; c++) {
-            float u = z[c] - highest, weight;
-            u = u < -1e4f ? -1e4f : u; /* what is ruled out counts for nothing: 0 times infinity would be no number */
+            float u = z[c] - base, weight;
+            u = u < LEAST ? LEAST : u;
             weight = exponential(u);
             s0 += weight;
             s1 += weight * u;

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from probe.data.windows import Window
 from probe.models.activation import fuse
+from probe.models.attending import attends
 from probe.models.base import Extras
 from probe.models.body import fuse_body
 from probe.models.checks import may_pad, plain_head
@@ -48,20 +49,30 @@ class Network:
 
     @cached_property
     def head(self) -> Any:
-        return plain_head(self.model)
-
-    @cached_property
-    def packs(self) -> bool:
-        """Whether texts share a row without padding."""
+        """The output head, None where it cannot stand alone. Once it is known, other parts become faster ones."""
+        head = plain_head(self.model)
         fuse(self.model)
         fuse_body(self.model)
-        fuse_layers(self.model, self.head)
-        return self.head is not None and may_pack(self.model)
+        fuse_layers(self.model, head)
+        return head
+
+    @property
+    def packs(self) -> bool:
+        """Whether texts share a row without padding; its owner may have given the model another attention since."""
+        return self.head is not None and attends(self.model.config.get_text_config()) and self._packs
 
     @cached_property
+    def _packs(self) -> bool:
+        return may_pack(self.model)
+
+    @property
     def shares(self) -> bool:
         """Whether a prefix before every text runs once."""
-        return self.packs and shares(self.model)
+        return self.packs and self._shares
+
+    @cached_property
+    def _shares(self) -> bool:
+        return shares(self.model)
 
     @property
     def lanes(self) -> Lanes:

@@ -1,6 +1,6 @@
 """Whether a model's texts may share a row without padding (packed.py), and its passes over such rows.
 
-The models' code stays theirs, and their attention outside of passes (attending.py). Sliding windows and long RoPE
+The models' code stays theirs (attending.py). Sliding windows and long RoPE
 are refused by their configuration; whether a model allows it otherwise is found out by comparing both ways.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from probe.models.attending import attending
+from probe.models.attending import attends
 from probe.models.packed import Groups, Pack, packed
 from probe.models.prefix import Prefix
 
@@ -28,7 +28,7 @@ def groups_of(lengths: Sequence[int]) -> Groups:
 
 def positions(lengths: Sequence[int], begin: int = 0) -> Tensor:
     """Returns int64 [1, tokens]: each text's positions count from `begin`."""
-    return torch.cat([torch.arange(begin, begin + length) for length in lengths]).unsqueeze(0)
+    return torch.cat([torch.arange(begin, begin + length, device="cpu") for length in lengths]).unsqueeze(0)
 
 
 def batch_decides(config: Any) -> bool:
@@ -43,7 +43,7 @@ def batch_decides(config: Any) -> bool:
 def may_pack(model: Any) -> bool:
     """True where a model gives the same with its texts in a row as with each alone."""
     config = model.config.get_text_config()
-    if getattr(config, "sliding_window", None) or batch_decides(config) or not hasattr(config, "_attn_implementation"):
+    if getattr(config, "sliding_window", None) or batch_decides(config) or not attends(config):
         return False
     if set(getattr(config, "layer_types", None) or ()) - {"full_attention"}:
         return False  # sparse or chunked attention acts on texts longer than those that are tried below
@@ -70,7 +70,7 @@ def shares(model: Any) -> bool:
 def keep(model: Any, ids: Tensor) -> Prefix:
     """Runs a prefix, ids [1, tokens], and returns its keys and values."""
     prefix = Prefix(ids.shape[1], {})
-    with attending(model), packed(Pack([(1, ids.shape[1])], records=prefix)):
+    with packed(Pack([(1, ids.shape[1])], records=prefix)):
         model.base_model(input_ids=ids, position_ids=positions([ids.shape[1]]).to(ids.device), use_cache=False)
     return prefix
 
@@ -78,7 +78,7 @@ def keep(model: Any, ids: Tensor) -> Prefix:
 def run(model: Any, ids: Tensor, lengths: Sequence[int], prefix: Prefix | None = None) -> Tensor:
     """Returns the hidden states [tokens, width] of texts of these lengths, one after the other in ids [1, tokens]."""
     pack = Pack(groups_of(lengths), prefix)
-    with attending(model), packed(pack):
+    with packed(pack):
         places = positions(lengths, prefix.tokens if prefix else 0).to(ids.device)
         hidden: Tensor = model.base_model(input_ids=ids, position_ids=places, use_cache=False).last_hidden_state[0]
     if not pack.used:

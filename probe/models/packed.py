@@ -64,16 +64,13 @@ def packed(pack: Pack) -> Iterator[None]:
 
 def attend(
     module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, scaling: float | None = None,
-    **options: Any,
+    **_: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
-    """Causal attention; query [batch, heads, tokens, width] -> [batch, tokens, heads, width]. Outside of packs, as
-    transformers has it: whoever goes on with the model may pad, or keep what came before.
+    """Causal attention of a pack; query [1, heads, tokens, width] -> [1, tokens, heads, width]. Raises RuntimeError for
+    a model that masks it.
     """
-    pack = _pack.get() if is_scoring() else None
-    if pack is None:
-        from transformers.integrations.sdpa_attention import sdpa_attention_forward
-
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **options)
+    pack = _pack.get()
+    assert pack is not None
     if attention_mask is not None:
         raise RuntimeError("the model masks its attention in a way of its own")
     pack.used = True
@@ -83,13 +80,6 @@ def attend(
     if kernel := attention_for(query, key, value):
         return _at_once(kernel, query[0], key[0], value[0], pack, before, scaling).unsqueeze(0), None
     return _by_groups(query, key, value, pack, before, scaling).unsqueeze(0), None
-
-
-def mask(*sizes: Any, **named: Any) -> Tensor | None:
-    """Their mask, which a pack does without."""
-    from transformers.masking_utils import sdpa_mask
-
-    return None if packing() else sdpa_mask(*sizes, **named)
 
 
 def _at_once(

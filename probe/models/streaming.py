@@ -16,6 +16,7 @@ from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from probe.models.base import Extras
 from probe.models.checks import untouched, wave
@@ -25,7 +26,7 @@ from probe.models.onednn import fastest, filled
 from probe.models.processor import narrows
 
 ROWS, TILE = 1024, 512  # per core: a float32 tile of 2 MiB, the second-level cache of a server's core
-_SIDE = 64  # of a product for the targets' own logits
+_SIDE, _ROWS = 64, 16  # of a product for the targets' own logits; the fewest rows that are multiplied as many are
 _CORES = 4  # more would not shorten the loop much, and take memory
 LEAST = -1e4  # nats below the likeliest: e to that is 0, and 0 times it still a number
 Fold = Callable[[Tensor, Tensor, Tensor, Tensor], None]
@@ -62,6 +63,7 @@ def stream(
 
 def _block(weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor, fold: Fold) -> tuple[Tensor, ...]:
     wide = filled(hidden if multiplies(hidden.dtype) else hidden.float())  # here, and not anew for every tile
+    wide = pad(wide, (0, 0, 0, max(0, _ROWS - len(wide))))
     limit = _own(wide, weight, targets)
     if bias is not None:
         limit += bias[targets]
@@ -69,11 +71,21 @@ def _block(weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor,
     state[:, 0] = -torch.inf
     columns = TILE * min(torch.get_num_threads(), _CORES)
     for begin in range(0, len(weight), columns):
-        tile = fastest(wide, weight[begin : begin + columns].to(wide.dtype))[: len(hidden)].float()
+        tile = _tile(wide, weight, begin, begin + columns)[: len(hidden)].float().contiguous()
         if bias is not None:
             tile += bias[begin : begin + columns]
         fold(tile, limit, targets - begin, state)
     return finished(state[:, :5], state[:, 5])
+
+
+def _tile(wide: Tensor, weight: Tensor, begin: int, end: int) -> Tensor:
+    """Returns logits [rows, end - begin at most] without bias. Few columns, or those of a weight that does not lie in a
+    row, would be multiplied in another order than `_own` does: a tile reaches back, or is filled up with zeros.
+    """
+    end = min(end, len(weight))
+    first = max(0, min(begin, end - _SIDE))
+    part = weight[first:end].to(wide.dtype).contiguous()
+    return fastest(wide, pad(part, (0, 0, 0, max(0, _SIDE - len(part)))))[:, begin - first : end - first]
 
 
 def _own(wide: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
@@ -106,7 +118,8 @@ def _best_fold() -> Fold:
     compiled = kernel()
     if compiled is None:
         return fold_plainly
-    tile, limit, place = 30 * wave(4, TILE, 30), torch.zeros(4, dtype=torch.float32), torch.arange(4)
+    tile, place = 30 * wave(4, TILE, 30), torch.arange(4, device="cpu")
+    limit = tile.new_zeros(4)
     states = tile.new_zeros(2, 4, 6)
     states[:, :, 0] = -torch.inf
     for fold, state in zip((compiled.fold, fold_plainly), states, strict=True):
@@ -129,9 +142,9 @@ def fold_plainly(tile: Tensor, limit: Tensor, place: Tensor, state: Tensor) -> N
     # a comparison written as float32 is summed six times as fast as one of booleans, and exact up to 2^24
     rank += torch.gt(tile, limit.unsqueeze(1), out=scratch).sum(1) - (inside & (column > limit)).long()
     raised = torch.maximum(highest, tile.amax(1))
-    shift = torch.where(highest == -torch.inf, 0.0, highest - raised)
+    shift = torch.where(highest == -torch.inf, 0.0, highest - raised).clamp_min(LEAST)
     scale = shift.exp() * (highest > -torch.inf)
-    tile.sub_(raised.unsqueeze(1)).clamp_min_(LEAST)
+    tile.sub_(torch.where(raised == -torch.inf, 0.0, raised).unsqueeze(1)).clamp_min_(LEAST)
     weights = torch.exp(tile, out=scratch)
     total = weights.sum(1)
     first = weights.mul_(tile).sum(1)

@@ -1,4 +1,5 @@
 /* What head.c, linear.c and attention.c share: a processor's matrix units as eight tiles, and powers of two. */
+#include <float.h>
 #include <immintrin.h>
 #include <math.h>
 #include <stdint.h>

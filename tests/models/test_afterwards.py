@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from probe.data.windows import Window
 from probe.errors import ModelError
-from probe.models.base import Sampler
+from probe.models.base import Extras, Sampler
 from probe.models.local import LocalEngine
 from probe.models.writing import Prompt
 from probe.types import TokenStats
@@ -82,16 +83,55 @@ def test_its_attention_is_its_own_again(engine: LocalEngine) -> None:
     model, texts = engine.network.model, tokens_of(engine, TEXTS)
     model.set_attn_implementation("eager")
     before = model(input_ids=IDS, output_attentions=True).attentions
-    assert all(isinstance(one, TokenStats) for one in engine.score(texts)) and engine.network.packs
+    assert all(isinstance(one, TokenStats) for one in engine.score(texts)) and not engine.network.packs
     after = model(input_ids=IDS, output_attentions=True).attentions
     assert model.config._attn_implementation == "eager" and len(before) == len(after) > 0
-    model.set_attn_implementation("sdpa")
-    assert all(isinstance(one, TokenStats) for one in engine.score(texts))
+    prefixed, losses = Extras(prefix=(5, 6, 7)), []
+    for own in ("eager", "sdpa", "eager", "sdpa"):
+        model.set_attn_implementation(own)
+        losses.append([one.loss for one in engine.score(texts, prefixed) if isinstance(one, TokenStats)])
+    np.testing.assert_allclose(losses, [losses[0]] * 4, atol=1e-4)
+    assert all(isinstance(one, TokenStats) for one in engine.score(texts)) and engine.network.packs
     assert model.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize("own", ["sdpa", "eager"])
+@torch.no_grad()
+def test_whoever_uses_it_while_a_pass_runs_finds_it_as_it_was(engine: LocalEngine, own: str) -> None:
+    """In another thread: what it says, masked or not, and what a copy of it is."""
+    model, texts = engine.network.model, tokens_of(engine, TEXTS)
+    model.set_attn_implementation(own)
+    engine.score(texts)
+    mask = torch.ones_like(IDS)
+    mask[0, :7] = 0
+    expected = [model(input_ids=IDS).logits, model(input_ids=IDS, attention_mask=mask).logits[:, 7:]]
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(40):
+            passes = pool.submit(engine.score, texts)
+            found = [model(input_ids=IDS).logits, model(input_ids=IDS, attention_mask=mask).logits[:, 7:]]
+            assert deepcopy(model.config)._attn_implementation == own
+            assert all(isinstance(one, TokenStats) for one in passes.result())
+            torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
 def halved(module: Any, *arguments: Any) -> Any:
     return arguments[-1] / 2
+
+
+@torch.no_grad()
+def test_hooks_of_all_modules_count(engine: LocalEngine) -> None:
+    model, texts = engine._network.model, tokens_of(engine, TEXTS)
+    hook = torch.nn.modules.module.register_module_forward_hook(
+        lambda module, _, found: found / 2 if isinstance(module, torch.nn.Linear) else None
+    )
+    try:
+        found = engine.score(texts)
+        expected = [plain(model, Window(tokens.ids, len(tokens.ids) - 1))["logprob"] for tokens in texts]
+    finally:
+        hook.remove()
+    for one, other in zip(found, expected, strict=True):
+        assert isinstance(one, TokenStats)
+        np.testing.assert_allclose(one.logprob, other, atol=1e-4)
 
 
 @pytest.mark.parametrize("how", ["hook", "forward"])

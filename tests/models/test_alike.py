@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from probe.models import streaming
 from probe.models.base import Extras
@@ -75,15 +77,58 @@ def test_none_of_equal_words_stands_above_another(way: str, dtype: torch.dtype, 
         assert (off < EQUAL / 4).all()
 
 
-@pytest.mark.parametrize("low", [-1e9, -1e20, -3e38])
+@pytest.mark.parametrize("way", ["units", "compiled", "plain"], indirect=True)  # else the product is the model's own
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    vocabulary=st.one_of(st.integers(1, 70), st.sampled_from([513, 1025, 2049, 3000])), rows=st.integers(1, 140),
+    width=st.sampled_from([7, 32, 96, 100, 768]), dtype=st.sampled_from([FLOAT, NARROW]), turned=st.booleans(),
+    biased=st.booleans(), threads=st.integers(1, 3), seed=st.integers(0, 10**6),
+)  # fmt: skip
+def test_words_that_are_all_equal_are_all_the_first(
+    way: str, vocabulary: int, rows: int, width: int, dtype: torch.dtype, turned: bool, biased: bool, threads: int,
+    seed: int,
+) -> None:  # fmt: skip
+    """Of however many, however the weight lies."""
+    torch.manual_seed(seed)
+    weight = torch.randn(width).repeat(vocabulary, 1).to(dtype)
+    weight = weight.T.contiguous().T if turned else weight
+    bias = torch.full((vocabulary,), 0.3, dtype=dtype) if biased else None
+    hidden, own, before = torch.randn(rows, width).to(dtype), torch.arange(rows) % vocabulary, torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        assert not stream(weight, bias, hidden, own)[3].any()
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("where", [slice(100, None), slice(0, 2900)], ids=["behind", "before"])
+@pytest.mark.parametrize("low", [-1e9, -1e20, -3e38, -torch.inf])
 @pytest.mark.parametrize("dtype", [FLOAT, NARROW])
-def test_what_is_ruled_out_counts_for_nothing(way: str, dtype: torch.dtype, low: float) -> None:
+def test_what_is_ruled_out_counts_for_nothing(way: str, dtype: torch.dtype, low: float, where: slice) -> None:
+    """A tile may hold nothing else."""
     weight, hidden = words(dtype)
     hidden, bias = hidden / 8, torch.zeros(WORDS, dtype=dtype)
-    bias[100:] = low
-    own = torch.arange(ROWS) % 100
+    bias[where] = low
+    left = (bias == 0).nonzero()[:, 0]
+    own = left[torch.arange(ROWS) % len(left)]
     rounds = dtype == NARROW and way != "units"  # a logit to eight bits
-    logits = (hidden @ weight.T if rounds else hidden.double() @ weight.double().T).double()[:, :100]
-    found, expected = reduced(way, weight, bias, hidden, own), brute(logits, own)
+    logits = (hidden @ weight.T if rounds else hidden.double() @ weight.double().T).double()[:, left]
+    found, expected = reduced(way, weight, bias, hidden, own), brute(logits, own - left[0])
     for name, column in zip(("logprob", "mu", "sigma"), found, strict=False):
         np.testing.assert_allclose(column, expected[name], rtol=1e-3, atol=0.05 if rounds else 1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("vocabulary", [33, 1000, 2049])
+@pytest.mark.parametrize("low", [-3e38, -torch.inf])
+@pytest.mark.parametrize("dtype", [FLOAT, NARROW])
+def test_a_word_that_is_ruled_out_has_the_others_above_it(
+    way: str, dtype: torch.dtype, low: float, vocabulary: int
+) -> None:
+    """And none that there is not."""
+    weight, hidden = words(dtype)
+    bias = torch.zeros(vocabulary, dtype=dtype)
+    bias[vocabulary // 2 :] = low
+    own = torch.full((ROWS,), vocabulary - 1)
+    found = reduced(way, weight[:vocabulary], bias, hidden, own)
+    assert (found[3] == vocabulary // 2).all() and (found[0] < -1e30).all()
+    assert np.isfinite(found[1]).all() and np.isfinite(found[2]).all()

@@ -62,6 +62,23 @@ def test_trials_come_to_the_same(default: torch.dtype) -> None:
     assert expected[2] is (compiled("kernel") is None)
 
 
+def test_nor_may_it_depend_on_the_default_device(tmp_path: Path) -> None:
+    """On which C cannot read."""
+    engine = LocalEngine.open(str(save("llama", tmp_path)), dtype="float32")
+    texts = tokens_of(engine, TEXTS)
+    expected = engine.score(texts)
+    head.matrix_units.cache_clear()
+    streaming._best_fold.cache_clear()
+    torch.set_default_device("meta")
+    try:
+        found = engine.score(texts)
+    finally:
+        torch.set_default_device(None)
+    for one, other in zip(found, expected, strict=True):
+        assert isinstance(one, TokenStats) and isinstance(other, TokenStats)
+        assert np.array_equal(one.logprob, other.logprob)
+
+
 def test_a_cuda_device_s_columns_are_of_float32(default: torch.dtype) -> None:
     parts = torch.zeros(2, 3, 6, dtype=torch.float32)
     torch.set_default_dtype(default)

@@ -90,6 +90,12 @@ def test_a_model_that_counts_what_stands_in_a_row_has_each_text_alone(tmp_path: 
         np.testing.assert_allclose(found.logprob, wanted, atol=1e-4)
 
 
+def test_a_model_without_room_for_padding_has_each_text_alone(tmp_path: Path) -> None:
+    small = {"vocab_size": 4096, "n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 12}
+    engine = made("openai-gpt", small, tmp_path)
+    assert all(isinstance(found, TokenStats) for found in engine.score(tokens_of(engine, TEXTS)))
+
+
 def test_a_model_that_looks_ahead_is_refused_though_it_takes_ids_for_padding(tmp_path: Path) -> None:
     """XLM counts what is not its padding to know how long a text is."""
     small = {"vocab_size": 4096, "emb_dim": 32, "n_layers": 2, "n_heads": 2, "max_position_embeddings": CONTEXT}
