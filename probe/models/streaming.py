@@ -63,7 +63,7 @@ def stream(
 
 def _block(weight: Tensor, bias: Tensor | None, hidden: Tensor, targets: Tensor, fold: Fold) -> tuple[Tensor, ...]:
     wide = filled(hidden if multiplies(hidden.dtype) else hidden.float())  # here, and not anew for every tile
-    wide = pad(wide, (0, 0, 0, max(0, _ROWS - len(wide))))
+    wide = _raised(wide, _ROWS)
     limit = _own(wide, weight, targets)
     if bias is not None:
         limit += bias[targets]
@@ -85,7 +85,12 @@ def _tile(wide: Tensor, weight: Tensor, begin: int, end: int) -> Tensor:
     end = min(end, len(weight))
     first = max(0, min(begin, end - _SIDE))
     part = weight[first:end].to(wide.dtype).contiguous()
-    return fastest(wide, pad(part, (0, 0, 0, max(0, _SIDE - len(part)))))[:, begin - first : end - first]
+    return fastest(wide, _raised(part, _SIDE))[:, begin - first : end - first]
+
+
+def _raised(x: Tensor, least: int) -> Tensor:
+    """Returns x [rows, width] with zeros behind its rows where they are fewer."""
+    return x if len(x) >= least else pad(x, (0, 0, 0, least - len(x)))
 
 
 def _own(wide: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
