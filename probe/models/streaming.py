@@ -26,7 +26,7 @@ from probe.models.onednn import fastest, filled
 from probe.models.processor import narrows
 
 ROWS, TILE = 1024, 512  # per core: a float32 tile of 2 MiB, the second-level cache of a server's core
-_SIDE, _ROWS = 64, 16  # of a product for the targets' own logits; the fewest rows that are multiplied as many are
+_SIDE, _ROWS = 256, 16  # of a product for the targets' own logits; the fewest rows that are multiplied as many are
 _CORES = 4  # more would not shorten the loop much, and take memory
 LEAST = -1e4  # nats below the likeliest: e to that is 0, and 0 times it still a number
 Fold = Callable[[Tensor, Tensor, Tensor, Tensor], None]
