@@ -10,7 +10,7 @@ from probe.calibration.calibration import Calibration, Sentinel, Vector
 from probe.errors import FingerprintMismatch
 from probe.judge import difficulty_of
 from probe.scores import TABLE
-from probe.types import Evidence, TokenStats
+from probe.types import Evidence, Unscored
 
 TOLERANCE = 0.01  # standard deviations of the known non-members: far below what they know of a p-value themselves
 
@@ -40,9 +40,8 @@ def _gap(calibration: Calibration, sentinel: Sentinel, evidence: Evidence) -> fl
     """Returns how far a calibrated score is from what it was, infinity where there is none any more. Older calibrations
     do not hold how difficult a sentinel was.
     """
-    target = evidence.target
-    value = TABLE[calibration.score](evidence, calibration.fitted).value if isinstance(target, TokenStats) else None
-    if value is None or not isinstance(target, TokenStats):
+    target, score = evidence.target, TABLE[calibration.score]
+    if isinstance(target, Unscored) or (value := score(evidence, calibration.fitted).value) is None:
         return float("inf")
     difficulty = difficulty_of(evidence)
     before = difficulty if sentinel.difficulty is None else sentinel.difficulty

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from probe.models.checks import wave
+from probe.models.streaming import LEAST
 
 HALVES = (torch.bfloat16, torch.float16)
 TILE, WARPS = 4096, 16  # logits that one program reads at once, 8 a thread: no register spills
 ROWS, COLUMNS, DEPTH, HEAD_WARPS = 64, 128, 64, 8  # of a block of the head
 _SPANS = 1 << 12  # programs that fill a device, about
 _ROUNDING = 1e-6  # of the sizes that a logit sums up: words that are as likely as the target are not above it
-_LEAST = -1e4  # nats below the likeliest: what lies lower counts for nothing
 
 
 class Blocks:
@@ -84,7 +84,7 @@ def _merged(parts: Tensor) -> tuple[Tensor, Tensor]:
     """Adds up what is known of each span of the vocabulary; parts [spans, rows, 6]."""
     highest, s0, s1, s2, above, own = parts.unbind(2)
     top = highest.amax(0)
-    d = (highest - top).clamp_min(_LEAST)
+    d = (highest - top).clamp_min(LEAST)
     scale = d.exp()
     sums = (scale * s0, scale * (s1 + d * s0), scale * (s2 + 2 * d * s1 + d.square() * s0))
     return torch.stack([top, *(one.sum(0) for one in sums), above.sum(0)], 1), own.sum(0)

@@ -1,7 +1,7 @@
 """Whether a model's texts may share a row without padding (packed.py), and its passes over such rows.
 
-The models' code stays theirs (attending.py). Sliding windows and long RoPE
-are refused by their configuration; whether a model allows it otherwise is found out by comparing both ways.
+The models' code stays theirs (attending.py). Sliding windows and long RoPE are refused by their configuration; whether
+a model allows it otherwise is found out by comparing both ways.
 """
 
 from __future__ import annotations

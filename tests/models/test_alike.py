@@ -67,9 +67,8 @@ def test_none_of_equal_words_stands_above_another(way: str, dtype: torch.dtype, 
     own = torch.arange(rows) % EQUAL + WORDS - EQUAL
     logits = hidden[:rows].double() @ weight.double().T
     expected = (logits > logits.gather(1, own[:, None]) + 1e-9).sum(1).numpy()
-    close = ((logits - logits.gather(1, own[:, None])).abs() < 1e-3).sum(
-        1
-    ).numpy() - EQUAL  # others that rounding may put there
+    near = (logits - logits.gather(1, own[:, None])).abs() < 1e-3  # what rounding may put there, but for the equal ones
+    close = near.sum(1).numpy() - EQUAL
     off = np.abs(reduced(way, weight, None, hidden[:rows], own)[3] - expected)
     if dtype == FLOAT or way == "units":
         assert (off <= close).all()
